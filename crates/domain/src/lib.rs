@@ -1,0 +1,28 @@
+//! The words and rules of the product; pure.
+//!
+//! It owns what things are called, which states exist, what is allowed, what it costs and who gets
+//! it. It does not own storage, wires, clocks or randomness: every function here is
+//! `(facts, now) -> decision`. Read in this order.
+
+pub mod id; // typed, time-ordered identifiers with a prefix in text
+pub mod money; // integer micro-units with a currency
+pub mod time; // instants, months, zones and the clock port
+pub mod user; // user numbers and the messenger's user keys
+pub mod friend; // friends, consents and what makes a friend reachable
+pub mod message; // message objects in LINE's shapes and their one validator
+pub mod audience; // who gets a campaign: the expression
+pub mod price; // price book, tariffs, quote
+pub mod ledger; // double-entry postings
+pub mod campaign; // the campaign's states
+pub mod freeze; // ranges, chunk numbers, cutting an audience into chunks
+pub mod chunk; // the chunk's states
+pub mod outcome; // what became of one recipient
+pub mod answer; // what a messenger answered to a push
+pub mod codec; // packed user numbers, outcomes and keys
+pub mod push; // push keys, frozen bodies, content hash
+pub mod capability; // what a connector can do and what follows
+pub mod gate; // allow, hold, exclude: the last moment before a push
+pub mod pace; // the meter: recipients per second
+pub mod fair; // deficit round robin
+pub mod schedule; // at a time in a named zone
+pub mod handle; // @handles of accounts

@@ -1,0 +1,196 @@
+//! Instants, launch months and the clock port.
+//!
+//! An instant is milliseconds since 1970 in UTC, as the databases store it. Zones and calendars are
+//! [`jiff`]'s; this module only names the few conversions the product needs.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// An instant: milliseconds since 1970-01-01T00:00:00Z.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// Reads RFC 3339 with an offset (`2026-11-22T21:00:00+09:00`); the instant, or why not.
+    pub fn parse_rfc3339(text: &str) -> Result<Self, InvalidTime> {
+        text.parse::<jiff::Timestamp>()
+            .map(|instant| Self(instant.as_millisecond()))
+            .map_err(|_| InvalidTime::NotRfc3339(text.chars().take(40).collect()))
+    }
+
+    /// This instant less `earlier`, zero where `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0).max(0) as u64)
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn add(self, duration: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_add(duration.as_millis().min(i64::MAX as u128) as i64),
+        )
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    fn sub(self, duration: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_sub(duration.as_millis().min(i64::MAX as u128) as i64),
+        )
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-22T12:00:00.000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => write!(f, "{instant:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTime {
+    #[error("'{0}' is not a time: expected RFC 3339 such as 2026-11-22T21:00:00+09:00")]
+    NotRfc3339(String),
+    #[error("'{0}' is not a time: expected 2026-11-22 21:00:00 or 2026-11-22T21:00")]
+    NotLocal(String),
+    #[error("'{0}' is not a time zone: expected an IANA name such as Asia/Seoul")]
+    UnknownZone(String),
+    #[error("'{0}' is not a month")]
+    NotAMonth(i64),
+}
+
+/// Years since 1970 × 12 + month − 1, in UTC: the partition a campaign's chunks live in, fixed at
+/// launch.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct LaunchMonth(u16);
+
+impl LaunchMonth {
+    pub fn of(at: Timestamp) -> Self {
+        let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+        let date = instant.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let months = (i32::from(date.year()) - 1970) * 12 + i32::from(date.month()) - 1;
+        Self(months.clamp(0, i32::from(u16::MAX)) as u16)
+    }
+
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    pub fn from_number(number: i64) -> Result<Self, InvalidTime> {
+        u16::try_from(number)
+            .map(Self)
+            .map_err(|_| InvalidTime::NotAMonth(number))
+    }
+}
+
+/// `2026-11`.
+impl fmt::Display for LaunchMonth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}", 1970 + self.0 / 12, self.0 % 12 + 1)
+    }
+}
+
+/// A zone by its IANA name, or why there is none.
+pub fn zone(name: &str) -> Result<jiff::tz::TimeZone, InvalidTime> {
+    let unknown = || InvalidTime::UnknownZone(name.chars().take(64).collect());
+    // jiff also reads POSIX strings and offsets; a person's zone is a place.
+    let looks_like_a_place = name == "UTC" || name.contains('/');
+    if !looks_like_a_place {
+        return Err(unknown());
+    }
+    jiff::tz::TimeZone::get(name).map_err(|_| unknown())
+}
+
+/// Minutes east of UTC that `zone` has at `at`.
+pub fn utc_offset_minutes(zone: &jiff::tz::TimeZone, at: Timestamp) -> i32 {
+    let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    zone.to_offset(instant).seconds() / 60
+}
+
+/// Wall time in `zone` as an instant; a time that does not exist becomes the first instant after,
+/// a time that exists twice the first.
+pub fn local_to_instant(text: &str, zone: &jiff::tz::TimeZone) -> Result<Timestamp, InvalidTime> {
+    let refuse = || InvalidTime::NotLocal(text.chars().take(40).collect());
+    let wall: jiff::civil::DateTime = text.parse().map_err(|_| refuse())?;
+    let candidates = zone.to_ambiguous_timestamp(wall);
+    let in_a_gap = matches!(candidates.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
+    let earlier = candidates.earlier().map_err(|_| refuse())?;
+    if !in_a_gap {
+        return Ok(Timestamp(earlier.as_millisecond()));
+    }
+    let jump = zone.following(earlier).next().ok_or_else(refuse)?;
+    Ok(Timestamp(jump.timestamp().as_millisecond()))
+}
+
+/// The clock port. The binary's follows the machine, a test's stands still until it is moved.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+    /// Time since some fixed moment that no clock step moves: for waits and deadlines.
+    fn monotonic(&self) -> Duration;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn months_are_counted_in_utc() {
+        let at = Timestamp::parse_rfc3339("2026-12-01T08:59:59+09:00").unwrap();
+        assert_eq!(LaunchMonth::of(at).to_string(), "2026-11");
+        assert_eq!(at.to_string(), "2026-11-30T23:59:59.000Z");
+    }
+
+    #[test]
+    fn wall_times_that_do_not_exist_or_exist_twice_follow_the_rule() {
+        let zone = zone("America/New_York").unwrap();
+        let missing = local_to_instant("2026-03-08 02:30:00", &zone).unwrap();
+        assert_eq!(missing.to_string(), "2026-03-08T07:00:00.000Z");
+        let twice = local_to_instant("2026-11-01 01:30:00", &zone).unwrap();
+        assert_eq!(twice.to_string(), "2026-11-01T05:30:00.000Z");
+    }
+
+    #[test]
+    fn zones_that_are_not_places_are_refused() {
+        for case in [
+            "",
+            "KST",
+            "Asia/Seul",
+            "+09:00",
+            "EST5EDT4,M3",
+            "../etc/passwd",
+            "Asia/",
+        ] {
+            assert!(zone(case).is_err(), "{case:?} was accepted");
+        }
+        assert!(zone("Asia/Seoul").is_ok());
+    }
+}

@@ -1,0 +1,103 @@
+//! Users: the installation's dense numbers and the messenger's opaque keys.
+
+use std::fmt;
+
+/// A user's dense number in this installation: never shown, never reused. Chunks and bitmaps hold
+/// these; `usr_…` is the public twin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserNumber(pub u32);
+
+impl UserNumber {
+    pub const FIRST: UserNumber = UserNumber(1);
+}
+
+/// The longest user key a messenger may use, in bytes.
+pub const USER_KEY_BYTES_MAX: usize = 64;
+
+/// The messenger's key of a user: opaque, 1 to 64 printable ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserKey(String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUserKey {
+    #[error("the user key is empty")]
+    Empty,
+    #[error("the user key is longer than {USER_KEY_BYTES_MAX} characters")]
+    TooLong,
+    #[error("the user key holds a character other than printable ASCII")]
+    NotPrintable,
+}
+
+/// `U` and 32 lower-case hex digits are kept in 16 bytes, anything else as its text.
+const PACKED_BYTES: usize = 16;
+
+impl UserKey {
+    pub fn parse(text: &str) -> Result<Self, InvalidUserKey> {
+        match text {
+            "" => Err(InvalidUserKey::Empty),
+            _ if text.len() > USER_KEY_BYTES_MAX => Err(InvalidUserKey::TooLong),
+            _ if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err(InvalidUserKey::NotPrintable)
+            }
+            _ => Ok(Self(text.to_owned())),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The 16 bytes of a `U` + 32 hex digits key; `None` for a key of another shape.
+    pub fn packed(&self) -> Option<[u8; PACKED_BYTES]> {
+        let digits = self.0.strip_prefix('U')?;
+        let is_lower_hex = digits
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !is_lower_hex {
+            return None;
+        }
+        let mut bytes = [0; PACKED_BYTES];
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    pub fn from_packed(bytes: [u8; PACKED_BYTES]) -> Self {
+        Self(format!("U{}", hex::encode(bytes)))
+    }
+}
+
+impl fmt::Display for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn packing_round_trips(bytes: [u8; 16]) {
+            let key = UserKey::from_packed(bytes);
+            prop_assert_eq!(key.packed(), Some(bytes));
+            prop_assert_eq!(UserKey::parse(key.as_str()).unwrap(), key);
+        }
+    }
+
+    #[test]
+    fn keys_of_another_shape_are_not_packed() {
+        for text in [
+            "kim",
+            "U12",
+            "U73C1CD2C81F98B521905D591C5B2E75A",
+            "V73c1cd2c81f98b521905d591c5b2e75a",
+        ] {
+            assert_eq!(UserKey::parse(text).unwrap().packed(), None, "{text}");
+        }
+        for text in ["", "a b", "키", "a\u{0}", &"x".repeat(65)] {
+            assert!(UserKey::parse(text).is_err(), "{text:?}");
+        }
+    }
+}
