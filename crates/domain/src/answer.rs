@@ -10,7 +10,10 @@ pub enum PushAnswer {
     /// Processed, now or before; the numbers add up.
     Processed(PushResults),
     /// Certainly not processed: refused connection, TLS, 401, 403, 429, 503 with processed false.
-    NotProcessed { reason: NotProcessed, retry_after: Option<Duration> },
+    NotProcessed {
+        reason: NotProcessed,
+        retry_after: Option<Duration>,
+    },
     /// 400, 413, 415: permanent, not processed.
     Rejected { status: u16 },
     /// 409: a push with this key is being processed.
@@ -85,7 +88,9 @@ pub enum CloseAnswer {
     Processed(PushResults),
     /// The key is closed, durably: not processed, for good.
     Closed,
-    InProgress { retry_after: Option<Duration> },
+    InProgress {
+        retry_after: Option<Duration>,
+    },
     /// No usable answer: ask again later.
     Unknown,
 }
@@ -106,13 +111,17 @@ mod tests {
 
     #[test]
     fn results_that_do_not_add_up_are_seen() {
-        let results = |accepted, excluded: &[u32], rejected: &[u32], uncertain: &[u32]| PushResults {
-            accepted,
-            excluded: excluded.to_vec(),
-            rejected: rejected.iter().map(|p| (*p, RejectionCode::Blocked)).collect(),
-            uncertain: uncertain.to_vec(),
-            replayed: false,
-        };
+        let results =
+            |accepted, excluded: &[u32], rejected: &[u32], uncertain: &[u32]| PushResults {
+                accepted,
+                excluded: excluded.to_vec(),
+                rejected: rejected
+                    .iter()
+                    .map(|p| (*p, RejectionCode::Blocked))
+                    .collect(),
+                uncertain: uncertain.to_vec(),
+                replayed: false,
+            };
         assert!(results(10, &[], &[], &[]).add_up_to(10));
         assert!(results(6, &[9, 1], &[3], &[0]).add_up_to(10));
         let bad = [

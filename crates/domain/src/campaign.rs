@@ -43,8 +43,11 @@ pub enum PauseReason {
 }
 
 impl PauseReason {
-    pub const ALL: [PauseReason; 3] =
-        [Self::Requested, Self::MessengerRefuses, Self::BrokenInvariant];
+    pub const ALL: [PauseReason; 3] = [
+        Self::Requested,
+        Self::MessengerRefuses,
+        Self::BrokenInvariant,
+    ];
 
     pub const fn code(self) -> u8 {
         match self {
@@ -342,9 +345,12 @@ mod tests {
                 arrows += usize::from(from.after(event).is_ok());
             }
         }
-        assert_eq!(arrows, 29);
+        assert_eq!(arrows, 30);
         for end in [CampaignState::Closed, CampaignState::Discarded] {
-            assert!(EVENTS.iter().all(|event| end.after(*event).is_err()), "{end} is an end");
+            assert!(
+                EVENTS.iter().all(|event| end.after(*event).is_err()),
+                "{end} is an end"
+            );
         }
     }
 

@@ -73,7 +73,12 @@ impl Capability {
 
     /// A gateway that neither deduplicates nor tells.
     pub const fn bare_gateway() -> Self {
-        Self { keyed: false, closable: false, replay_returns_results: false, ..Self::gateway() }
+        Self {
+            keyed: false,
+            closable: false,
+            replay_returns_results: false,
+            ..Self::gateway()
+        }
     }
 
     pub const fn guarantee(&self) -> Guarantee {

@@ -25,9 +25,9 @@ use std::time::Duration;
 
 use crate::answer::{NotProcessed, PushAnswer, PushResults, UnknownReason};
 use crate::capability::{Capability, Guarantee};
-use crate::gate::RuleId;
 use crate::id::CampaignId;
 use crate::outcome::{Outcome, OutcomeCounts, RejectionCode};
+use crate::rule::RuleId;
 use crate::time::LaunchMonth;
 
 /// Recipients in one chunk, at most.
@@ -81,7 +81,10 @@ impl ChunkId {
     }
 
     pub const fn next_round(self) -> Self {
-        Self { round: self.round + 1, ..self }
+        Self {
+            round: self.round + 1,
+            ..self
+        }
     }
 }
 
@@ -233,10 +236,23 @@ pub enum Situation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     Settle(Settlement),
-    Return { pause: Duration, detour: Detour },
-    Unknown { pause: Duration, detour: Detour, close_next: bool },
-    Quarantine { detour: Detour },
-    End { state: ChunkState, outcome: Outcome, detour: Detour },
+    Return {
+        pause: Duration,
+        detour: Detour,
+    },
+    Unknown {
+        pause: Duration,
+        detour: Detour,
+        close_next: bool,
+    },
+    Quarantine {
+        detour: Detour,
+    },
+    End {
+        state: ChunkState,
+        outcome: Outcome,
+        detour: Detour,
+    },
 }
 
 /// Every recipient's outcome, and who goes on in the next round.
@@ -276,18 +292,22 @@ pub fn after_push(
     situation: Situation,
 ) -> Next {
     match answer {
-        PushAnswer::Processed(results) => {
-            match settlement(chunk, &results, exclusions) {
-                Some(settlement) => Next::Settle(settlement),
-                None => unknown(chunk, Detour::Unknown(UnknownReason::BadAnswer), None),
-            }
-        }
-        PushAnswer::NotProcessed { reason, retry_after } => {
+        PushAnswer::Processed(results) => match settlement(chunk, &results, exclusions) {
+            Some(settlement) => Next::Settle(settlement),
+            None => unknown(chunk, Detour::Unknown(UnknownReason::BadAnswer), None),
+        },
+        PushAnswer::NotProcessed {
+            reason,
+            retry_after,
+        } => {
             let detour = Detour::NotProcessed(reason);
             if chunk.tainted {
                 unknown(chunk, detour, retry_after)
             } else {
-                Next::Return { pause: retry_pause(chunk.epoch, retry_after), detour }
+                Next::Return {
+                    pause: retry_pause(chunk.epoch, retry_after),
+                    detour,
+                }
             }
         }
         PushAnswer::Rejected { status } if chunk.tainted => Next::Unknown {
@@ -301,7 +321,9 @@ pub fn after_push(
             detour: Detour::Rejected(status),
         },
         PushAnswer::InProgress { retry_after } => unknown(chunk, Detour::InProgress, retry_after),
-        PushAnswer::ContentMismatch => Next::Quarantine { detour: Detour::ContentMismatch },
+        PushAnswer::ContentMismatch => Next::Quarantine {
+            detour: Detour::ContentMismatch,
+        },
         PushAnswer::Closed => after_closed_key(chunk, situation),
         PushAnswer::Unknown(reason) => unknown(chunk, Detour::Unknown(reason), None),
     }
@@ -309,7 +331,11 @@ pub fn after_push(
 
 /// What follows a key that is closed for good and was not processed.
 pub fn after_closed_key(chunk: &ChunkFacts, situation: Situation) -> Next {
-    let end = |state, detour| Next::End { state, outcome: Outcome::Cancelled, detour };
+    let end = |state, detour| Next::End {
+        state,
+        outcome: Outcome::Cancelled,
+        detour,
+    };
     match situation {
         Situation::Cancelling => end(ChunkState::Cancelled, Detour::CampaignCancelled),
         Situation::PastItsTime => end(ChunkState::Expired, Detour::PastItsTime),
@@ -337,7 +363,9 @@ pub fn settlement(
     }
     let mut outcomes = vec![Outcome::Accepted; chunk.size as usize];
     for position in &results.excluded {
-        let (_, rule) = exclusions.iter().find(|(excluded, _)| excluded == position)?;
+        let (_, rule) = exclusions
+            .iter()
+            .find(|(excluded, _)| excluded == position)?;
         outcomes[*position as usize] = Outcome::Excluded(*rule);
     }
     for position in &results.uncertain {
@@ -363,7 +391,11 @@ pub fn settlement(
         retry_rounds,
     });
     let counts = OutcomeCounts::of(outcomes.iter().copied());
-    Some(Settlement { outcomes, counts, next_round })
+    Some(Settlement {
+        outcomes,
+        counts,
+        next_round,
+    })
 }
 
 /// How an unknown outcome is resolved now.
@@ -403,7 +435,11 @@ pub fn resolve_unknown(
 }
 
 fn unknown(chunk: &ChunkFacts, detour: Detour, retry_after: Option<Duration>) -> Next {
-    Next::Unknown { pause: retry_pause(chunk.epoch, retry_after), detour, close_next: false }
+    Next::Unknown {
+        pause: retry_pause(chunk.epoch, retry_after),
+        detour,
+        close_next: false,
+    }
 }
 
 #[cfg(test)]
@@ -411,8 +447,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const FRESH: ChunkFacts = ChunkFacts { size: 10, epoch: 1, tainted: false, retry_rounds: 0 };
-    const TAINTED: ChunkFacts = ChunkFacts { tainted: true, epoch: 2, ..FRESH };
+    const FRESH: ChunkFacts = ChunkFacts {
+        size: 10,
+        epoch: 1,
+        tainted: false,
+        retry_rounds: 0,
+    };
+    const TAINTED: ChunkFacts = ChunkFacts {
+        tainted: true,
+        epoch: 2,
+        ..FRESH
+    };
 
     fn processed(rejected: &[(u32, RejectionCode)]) -> PushAnswer {
         PushAnswer::Processed(PushResults {
@@ -436,14 +481,31 @@ mod tests {
 
     #[test]
     fn taint_is_sticky_whatever_the_answer() {
-        let throttled =
-            PushAnswer::NotProcessed { reason: NotProcessed::Throttled, retry_after: None };
+        let throttled = PushAnswer::NotProcessed {
+            reason: NotProcessed::Throttled,
+            retry_after: None,
+        };
         let next = |chunk, answer| after_push(chunk, answer, &[], Situation::MaySend);
-        assert!(matches!(next(&FRESH, throttled.clone()), Next::Return { .. }));
-        assert!(matches!(next(&TAINTED, throttled), Next::Unknown { close_next: false, .. }));
+        assert!(matches!(
+            next(&FRESH, throttled.clone()),
+            Next::Return { .. }
+        ));
+        assert!(matches!(
+            next(&TAINTED, throttled),
+            Next::Unknown {
+                close_next: false,
+                ..
+            }
+        ));
         let rejected = PushAnswer::Rejected { status: 400 };
         assert!(matches!(next(&FRESH, rejected.clone()), Next::End { .. }));
-        assert!(matches!(next(&TAINTED, rejected), Next::Unknown { close_next: true, .. }));
+        assert!(matches!(
+            next(&TAINTED, rejected),
+            Next::Unknown {
+                close_next: true,
+                ..
+            }
+        ));
     }
 
     #[test]
@@ -456,12 +518,18 @@ mod tests {
         assert_eq!(first.next_round.unwrap().positions, vec![3]);
         assert_eq!(first.outcomes[1], Outcome::Failed(RejectionCode::Blocked));
         assert_eq!(first.counts.total(), FRESH.size);
-        let last = ChunkFacts { retry_rounds: RETRY_ROUNDS_MAX, ..FRESH };
+        let last = ChunkFacts {
+            retry_rounds: RETRY_ROUNDS_MAX,
+            ..FRESH
+        };
         let Next::Settle(last) = after_push(&last, answer, &[], Situation::MaySend) else {
             panic!("not settled")
         };
         assert_eq!(last.next_round, None);
-        assert_eq!(last.outcomes[3], Outcome::Failed(RejectionCode::Unavailable));
+        assert_eq!(
+            last.outcomes[3],
+            Outcome::Failed(RejectionCode::Unavailable)
+        );
     }
 
     #[test]
@@ -474,7 +542,9 @@ mod tests {
         let known = [(4, RuleId::Refused)];
         let next = |exclusions| after_push(&FRESH, answer.clone(), exclusions, Situation::MaySend);
         assert!(matches!(next(&[]), Next::Unknown { .. }));
-        let Next::Settle(settled) = next(&known) else { panic!("not settled") };
+        let Next::Settle(settled) = next(&known) else {
+            panic!("not settled")
+        };
         assert_eq!(settled.outcomes[4], Outcome::Excluded(RuleId::Refused));
     }
 
@@ -485,18 +555,45 @@ mod tests {
         let resolve = |capability: &Capability, situation, close_next, age| {
             resolve_unknown(capability, situation, close_next, age)
         };
-        assert_eq!(resolve(&keyed, Situation::MaySend, false, hour), Resolution::Retry);
-        assert_eq!(resolve(&keyed, Situation::MaySend, true, hour), Resolution::CloseKey);
-        assert_eq!(resolve(&keyed, Situation::Cancelling, false, hour), Resolution::CloseKey);
-        assert_eq!(resolve(&keyed, Situation::MaySend, false, hour * 168), Resolution::GiveUp);
-        let not_closable = Capability { closable: false, ..keyed };
+        assert_eq!(
+            resolve(&keyed, Situation::MaySend, false, hour),
+            Resolution::Retry
+        );
+        assert_eq!(
+            resolve(&keyed, Situation::MaySend, true, hour),
+            Resolution::CloseKey
+        );
+        assert_eq!(
+            resolve(&keyed, Situation::Cancelling, false, hour),
+            Resolution::CloseKey
+        );
+        assert_eq!(
+            resolve(&keyed, Situation::MaySend, false, hour * 168),
+            Resolution::GiveUp
+        );
+        let not_closable = Capability {
+            closable: false,
+            ..keyed
+        };
         let cancelling = Situation::Cancelling;
-        assert_eq!(resolve(&not_closable, cancelling, false, hour), Resolution::Wait);
+        assert_eq!(
+            resolve(&not_closable, cancelling, false, hour),
+            Resolution::Wait
+        );
         let queryable = Capability::queryable_gateway(hour);
-        assert_eq!(resolve(&queryable, cancelling, false, hour / 2), Resolution::Wait);
-        assert_eq!(resolve(&queryable, cancelling, false, hour), Resolution::Ask);
+        assert_eq!(
+            resolve(&queryable, cancelling, false, hour / 2),
+            Resolution::Wait
+        );
+        assert_eq!(
+            resolve(&queryable, cancelling, false, hour),
+            Resolution::Ask
+        );
         let bare = Capability::bare_gateway();
-        assert_eq!(resolve(&bare, Situation::MaySend, false, hour), Resolution::GiveUp);
+        assert_eq!(
+            resolve(&bare, Situation::MaySend, false, hour),
+            Resolution::GiveUp
+        );
     }
 
     proptest! {

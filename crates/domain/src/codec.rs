@@ -3,8 +3,8 @@
 //! A send's record is its place in its chunk, so these bytes are billing evidence and keep for
 //! years: every blob begins with its version, and a golden test holds version 1.
 
-use crate::gate::RuleId;
 use crate::outcome::Outcome;
+use crate::rule::RuleId;
 use crate::user::{UserKey, UserNumber};
 
 const VERSION: u8 = 1;
@@ -44,8 +44,7 @@ pub fn unpack_numbers(blob: &[u8]) -> Result<Vec<UserNumber>, CorruptBlob> {
     let mut next = 0u64;
     while !reader.is_empty() {
         let number = next + u64::from(reader.varint()?);
-        let number =
-            u32::try_from(number).map_err(|_| CorruptBlob::Impossible("a user number"))?;
+        let number = u32::try_from(number).map_err(|_| CorruptBlob::Impossible("a user number"))?;
         numbers.push(UserNumber(number));
         next = u64::from(number) + 1;
     }
@@ -67,8 +66,8 @@ pub fn unpack_outcomes(blob: &[u8], size: u32) -> Result<Vec<Outcome>, CorruptBl
     let mut reader = Reader::open(blob)?;
     let mut outcomes = Vec::with_capacity(size as usize);
     while !reader.is_empty() {
-        let outcome = Outcome::from_code(reader.byte()?)
-            .ok_or(CorruptBlob::Impossible("an outcome code"))?;
+        let outcome =
+            Outcome::from_code(reader.byte()?).ok_or(CorruptBlob::Impossible("an outcome code"))?;
         let run = reader.varint()? as usize;
         if outcomes.len() + run > size as usize {
             return Err(CorruptBlob::Impossible("more outcomes than recipients"));
@@ -132,7 +131,11 @@ impl PackedKeys {
                         .map_err(|_| CorruptBlob::Impossible("a key"))?;
                     each(std::str::from_utf8(&text).map_err(|_| CorruptBlob::CutOff)?);
                 }
-                if rest.is_empty() { Ok(()) } else { Err(CorruptBlob::CutOff) }
+                if rest.is_empty() {
+                    Ok(())
+                } else {
+                    Err(CorruptBlob::CutOff)
+                }
             }
             KEYS_TEXT => {
                 while !reader.is_empty() {
@@ -154,14 +157,20 @@ impl PackedKeys {
             Ok(key) => keys.push(key),
             Err(_) => all_fit = false,
         })?;
-        if all_fit { Ok(keys) } else { Err(CorruptBlob::Impossible("a key")) }
+        if all_fit {
+            Ok(keys)
+        } else {
+            Err(CorruptBlob::Impossible("a key"))
+        }
     }
 
     /// The keys at `positions`, which rise: the next round's recipients.
     pub fn select(&self, positions: &[u32]) -> Result<PackedKeys, CorruptBlob> {
         let keys = self.to_keys()?;
-        let chosen: Option<Vec<UserKey>> =
-            positions.iter().map(|position| keys.get(*position as usize).cloned()).collect();
+        let chosen: Option<Vec<UserKey>> = positions
+            .iter()
+            .map(|position| keys.get(*position as usize).cloned())
+            .collect();
         let chosen = chosen.ok_or(CorruptBlob::Impossible("a position"))?;
         Ok(Self::of(&chosen))
     }
@@ -182,8 +191,7 @@ pub fn unpack_exclusions(blob: &[u8]) -> Result<Vec<(u32, RuleId)>, CorruptBlob>
     let mut exclusions = Vec::new();
     while !reader.is_empty() {
         let position = reader.varint()?;
-        let rule =
-            RuleId::from_code(reader.byte()?).ok_or(CorruptBlob::Impossible("a rule id"))?;
+        let rule = RuleId::from_code(reader.byte()?).ok_or(CorruptBlob::Impossible("a rule id"))?;
         exclusions.push((position, rule));
     }
     Ok(exclusions)

@@ -43,7 +43,10 @@ impl FreezePlan {
             CHUNK_SIZE_FOR_FULL_RANGE.. => RANGE_NUMBERS,
             _ => RANGE_NUMBERS_SMALL_CHUNKS,
         };
-        Self { highest, range_numbers }
+        Self {
+            highest,
+            range_numbers,
+        }
     }
 
     /// Range number `index`, or `None` past the last.
@@ -52,7 +55,10 @@ impl FreezePlan {
             0 => (0, u64::from(FIRST_RANGE_NUMBERS)),
             _ => {
                 let full = u64::from(index - 1) * u64::from(self.range_numbers);
-                (u64::from(FIRST_RANGE_NUMBERS) + full, u64::from(self.range_numbers))
+                (
+                    u64::from(FIRST_RANGE_NUMBERS) + full,
+                    u64::from(self.range_numbers),
+                )
             }
         };
         let first = u64::from(UserNumber::FIRST.0) + offset;
@@ -79,7 +85,10 @@ pub struct ChunkGroup {
 
 /// The number of the `index`-th chunk of a range.
 pub fn chunk_number(range: u32, index: u32) -> u64 {
-    assert!(u64::from(index) < CHUNKS_PER_RANGE, "a range's chunks stay within its numbers");
+    assert!(
+        u64::from(index) < CHUNKS_PER_RANGE,
+        "a range's chunks stay within its numbers"
+    );
     u64::from(range) * CHUNKS_PER_RANGE + u64::from(index)
 }
 

@@ -21,6 +21,7 @@ pub mod answer; // what a messenger answered to a push
 pub mod codec; // packed user numbers, outcomes and keys
 pub mod push; // push keys, frozen bodies, content hash
 pub mod capability; // what a connector can do and what follows
+pub mod rule; // the rules that exclude or hold, by number and name
 pub mod gate; // allow, hold, exclude: the last moment before a push
 pub mod pace; // the meter: recipients per second
 pub mod fair; // deficit round robin

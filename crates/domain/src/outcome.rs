@@ -1,6 +1,6 @@
 //! What became of one recipient of a chunk: the billing evidence, one byte a send.
 
-use crate::gate::RuleId;
+use crate::rule::RuleId;
 
 /// Why the messenger did not deliver to one recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,9 +96,10 @@ impl Outcome {
             4 => Some(Self::Cancelled),
             5 => Some(Self::Moved),
             6 => Some(Self::WrittenOff),
-            FAILED_BASE..EXCLUDED_BASE => {
-                RejectionCode::ALL.get(usize::from(code - FAILED_BASE)).copied().map(Self::Failed)
-            }
+            FAILED_BASE..EXCLUDED_BASE => RejectionCode::ALL
+                .get(usize::from(code - FAILED_BASE))
+                .copied()
+                .map(Self::Failed),
             EXCLUDED_BASE.. => RuleId::from_code(code - EXCLUDED_BASE).map(Self::Excluded),
             _ => None,
         }
@@ -162,12 +163,7 @@ impl OutcomeCounts {
     }
 
     pub const fn total(&self) -> u32 {
-        self.accepted
-            + self.failed
-            + self.excluded
-            + self.uncertain
-            + self.cancelled
-            + self.moved
+        self.accepted + self.failed + self.excluded + self.uncertain + self.cancelled + self.moved
     }
 
     fn slot(&mut self, outcome: Outcome) -> &mut u32 {

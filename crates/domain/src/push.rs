@@ -35,7 +35,9 @@ impl PushKey {
 
     /// Reads the hyphenated form of the wire.
     pub fn parse(text: &str) -> Option<Self> {
-        (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
+        (text.len() == 36)
+            .then(|| Uuid::try_parse(text).ok().map(Self))
+            .flatten()
     }
 }
 
