@@ -1,1 +1,20 @@
-//! store
+//! The only crate that knows SQL.
+//!
+//! It owns tables, transactions and the way from rows to domain values. It does not own rules: what
+//! may happen is decided in `domain`, when it happens in the crates above. SQLite in a file is the
+//! embedded engine and the fake of every test. Cold paths are written once, in SQL that both
+//! dialects speak, through sea-orm; the hot ones stand behind [`hot::Hot`], a file per dialect.
+//!
+//! Invariants: a finder of anything that belongs to a business or account takes its id; a bad row
+//! names its table and column; one writer at a time (SQLite).
+
+pub mod error; // what went wrong, by what the caller does about it
+pub mod database; // opening, pools, migrations, noticing other processes
+pub mod write; // the one kind of write transaction, and the writer's sequence
+pub mod row; // from rows to domain values
+pub mod hot; // freeze, claim, settle, roll up: a file per dialect
+pub mod pause; // places where a test build can be stopped and killed
+
+pub use database::{Durability, Store, StoreConfig};
+pub use error::StoreError;
+pub use write::Write;
