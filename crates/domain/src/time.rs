@@ -30,9 +30,20 @@ impl Timestamp {
 
     /// Reads RFC 3339 with an offset (`2026-11-22T21:00:00+09:00`); the instant, or why not.
     pub fn parse_rfc3339(text: &str) -> Result<Self, InvalidTime> {
+        let refuse = || InvalidTime::NotRfc3339(text.chars().take(40).collect());
+        if !has_rfc3339_shape(text) {
+            return Err(refuse());
+        }
         text.parse::<jiff::Timestamp>()
             .map(|instant| Self(instant.as_millisecond()))
-            .map_err(|_| InvalidTime::NotRfc3339(text.chars().take(40).collect()))
+            .map_err(|_| refuse())
+    }
+
+    /// The calendar year in UTC.
+    pub fn utc_year(self) -> u16 {
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        let year = instant.to_zoned(jiff::tz::TimeZone::UTC).year();
+        u16::try_from(year).unwrap_or_default()
     }
 
     /// This instant less `earlier`, zero where `earlier` is later.
@@ -140,6 +151,9 @@ pub fn utc_offset_minutes(zone: &jiff::tz::TimeZone, at: Timestamp) -> i32 {
 /// a time that exists twice the first.
 pub fn local_to_instant(text: &str, zone: &jiff::tz::TimeZone) -> Result<Timestamp, InvalidTime> {
     let refuse = || InvalidTime::NotLocal(text.chars().take(40).collect());
+    if !has_wall_shape(text) {
+        return Err(refuse());
+    }
     let wall: jiff::civil::DateTime = text.parse().map_err(|_| refuse())?;
     let candidates = zone.to_ambiguous_timestamp(wall);
     let in_a_gap = matches!(candidates.offset(), jiff::tz::AmbiguousOffset::Gap { .. });
@@ -149,6 +163,52 @@ pub fn local_to_instant(text: &str, zone: &jiff::tz::TimeZone) -> Result<Timesta
     }
     let jump = zone.following(earlier).next().ok_or_else(refuse)?;
     Ok(Timestamp(jump.timestamp().as_millisecond()))
+}
+
+/// `2026-11-22 21:00:00` or `2026-11-22T21:00`, and nothing behind it: [`jiff`] would read an offset
+/// or a zone there and drop it silently, which moves the time.
+fn has_wall_shape(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let separator_fits = bytes.get(10).is_some_and(|b| matches!(b, b' ' | b'T'));
+    separator_fits && (matches_digits(bytes, "0000-00-00?00:00") || matches_digits(bytes, WALL))
+}
+
+/// Date, time with seconds, perhaps a fraction, and an offset: what RFC 3339 asks for. [`jiff`] alone
+/// would also read a zone in brackets, which may contradict the offset.
+fn has_rfc3339_shape(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some((wall, rest)) = bytes.split_at_checked(WALL.len()) else {
+        return false;
+    };
+    let separator_fits = matches!(wall[10], b'T' | b't' | b' ');
+    let offset = match rest.strip_prefix(b".") {
+        None => rest,
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+            if !(1..=9).contains(&digits) {
+                return false;
+            }
+            &fraction[digits..]
+        }
+    };
+    let offset_fits = match offset {
+        [b'Z' | b'z'] => true,
+        [b'+' | b'-', hours_minutes @ ..] => matches_digits(hours_minutes, "00:00"),
+        _ => false,
+    };
+    separator_fits && matches_digits(wall, WALL) && offset_fits
+}
+
+const WALL: &str = "0000-00-00?00:00:00";
+
+/// `0` in the shape stands for a digit, `?` for any byte, everything else for itself.
+fn matches_digits(bytes: &[u8], shape: &str) -> bool {
+    bytes.len() == shape.len()
+        && bytes.iter().zip(shape.bytes()).all(|(byte, expected)| {
+            matches!(expected, b'?')
+                || (expected == b'0' && byte.is_ascii_digit())
+                || *byte == expected
+        })
 }
 
 /// The clock port. The binary's follows the machine, a test's stands still until it is moved.
@@ -176,6 +236,50 @@ mod tests {
         assert_eq!(missing.to_string(), "2026-03-08T07:00:00.000Z");
         let twice = local_to_instant("2026-11-01 01:30:00", &zone).unwrap();
         assert_eq!(twice.to_string(), "2026-11-01T05:30:00.000Z");
+    }
+
+    #[test]
+    fn times_with_anything_behind_them_are_refused() {
+        let zone = zone("Asia/Seoul").unwrap();
+        for case in [
+            "",
+            "now",
+            "2026-11-22",
+            "2026-11-22 21",
+            "2026-11-22 21:00:00.5",
+            "2026-11-22T21:00+09:00",
+            "2026-11-22T21:00Z",
+            "2026-11-22T21:00[Asia/Seoul]",
+            "20261122T210000",
+            "2026-13-45 00:00",
+            "2026-02-30 00:00",
+            "2026-11-22 24:00",
+            "2026-11-22 21:60",
+            "2026-11-22_21:00",
+            " 2026-11-22 21:00",
+            "２０２６-11-22 21:00",
+        ] {
+            assert!(local_to_instant(case, &zone).is_err(), "{case:?}");
+        }
+        for case in [
+            "",
+            "2026-13-45",
+            "2026-11-22T21:00:00",
+            "2026-11-22T21:00+09:00",
+            "2026-11-22T21:00:00+09",
+            "2026-11-22T21:00:00+0900",
+            "2026-11-22T21:00:00.+09:00",
+            "2026-11-22T21:00:00+09:00[America/New_York]",
+            "2026-11-22T21:00:00+25:90",
+            "2026-02-29T00:00:00Z",
+            "2026-11-22T21:00:00 KST",
+            "1700000000000",
+        ] {
+            assert!(Timestamp::parse_rfc3339(case).is_err(), "{case:?}");
+        }
+        let parsed = Timestamp::parse_rfc3339("2026-11-22t21:00:00.25-00:30").unwrap();
+        assert_eq!(parsed.to_string(), "2026-11-22T21:30:00.250Z");
+        assert_eq!(parsed.utc_year(), 2026);
     }
 
     #[test]
