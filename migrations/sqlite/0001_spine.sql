@@ -121,7 +121,7 @@ CREATE TABLE consent (
 ) STRICT, WITHOUT ROWID;
 
 -- What a freeze reads and nothing else: narrow, in the order of user numbers. `flags` are
--- domain::friend::ReachFlags, `user_key` the 16 packed bytes or the key's text as bytes.
+-- domain::friend::ReachFlags, `user_key` is UserKey::to_reach_bytes.
 CREATE TABLE reach (
   account BLOB NOT NULL,
   number INTEGER NOT NULL,
@@ -272,11 +272,12 @@ CREATE TABLE capture (
   CHECK (amount = units * unit_price)
 ) STRICT, WITHOUT ROWID;
 
--- Everything of a business before this sequence is captured.
+-- Everything that was recorded before this sequence is captured.
 CREATE TABLE roll_up (
-  business BLOB PRIMARY KEY,
+  one INTEGER PRIMARY KEY CHECK (one = 1),
   mark INTEGER NOT NULL
 ) STRICT;
+INSERT INTO roll_up (one, mark) VALUES (1, 0);
 
 -- Campaigns -----------------------------------------------------------------------------------
 
@@ -318,6 +319,8 @@ CREATE TABLE campaign (
   -- The day a standing campaign sends for, as days since 1970 in the account's zone.
   day INTEGER,
   launch_error TEXT,
+  -- Chunks refused as malformed since the last one that was not: three pause the campaign.
+  refusals INTEGER NOT NULL DEFAULT 0,
   UNIQUE (account, kind, day)
 ) STRICT;
 CREATE INDEX campaign_account ON campaign (account, id);

@@ -61,6 +61,28 @@ impl UserKey {
         Some(bytes)
     }
 
+    /// What the narrow table of reachable friends keeps: the 16 packed bytes, or the text; a text of
+    /// just 16 bytes gets a NUL behind it, so that its length tells it apart.
+    pub fn to_reach_bytes(&self) -> Vec<u8> {
+        if let Some(packed) = self.packed() {
+            return packed.to_vec();
+        }
+        let mut bytes = self.0.as_bytes().to_vec();
+        if bytes.len() == PACKED_BYTES {
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    /// Reads [`UserKey::to_reach_bytes`]; `None` where the bytes are not a key.
+    pub fn from_reach_bytes(bytes: &[u8]) -> Option<Self> {
+        if let Ok(packed) = <[u8; PACKED_BYTES]>::try_from(bytes) {
+            return Some(Self::from_packed(packed));
+        }
+        let text = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+        Self::parse(std::str::from_utf8(text).ok()?).ok()
+    }
+
     pub fn from_packed(bytes: [u8; PACKED_BYTES]) -> Self {
         Self(format!("U{}", hex::encode(bytes)))
     }
@@ -83,6 +105,12 @@ mod tests {
             let key = UserKey::from_packed(bytes);
             prop_assert_eq!(key.packed(), Some(bytes));
             prop_assert_eq!(UserKey::parse(key.as_str()).unwrap(), key);
+        }
+
+        #[test]
+        fn reach_bytes_round_trip(text in "[!-~]{1,64}|[!-~]{16}|U[0-9a-f]{32}") {
+            let key = UserKey::parse(&text).unwrap();
+            prop_assert_eq!(UserKey::from_reach_bytes(&key.to_reach_bytes()), Some(key));
         }
     }
 
