@@ -1,0 +1,505 @@
+//! The messenger gateway over HTTP: one request, one answer, and what a failed transport proves.
+//!
+//! Only a connection that never came to be proves that nothing was processed. A timeout, a reset or
+//! an answer that is cut off proves nothing: the request may have been processed.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use domain::answer::{AskAnswer, CloseAnswer, NotProcessed, PushAnswer, UnknownReason};
+use domain::capability::Capability;
+use domain::push::PushKey;
+use domain::time::Clock;
+use futures_util::{StreamExt, stream};
+use gateway::{
+    ANSWER_BYTES_MAX, HttpAnswer, IDEMPOTENCY_HEADER, SIGNATURE_HEADER, Secrets, classify_ask,
+    classify_close, classify_push, content_hash, push_body, select_variables, sign,
+};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Method, Request, Url};
+
+use crate::breaker::{BreakReason, Breaker, Health, Permission};
+use crate::parts;
+use crate::port::{Connector, Push};
+
+/// A messenger that does not take a connection within this long is unreachable.
+pub const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
+/// Requests of one chunk that are under way at once.
+pub const PARTS_IN_FLIGHT_MAX: usize = 64;
+/// Connections kept for the next request, per messenger.
+const IDLE_CONNECTIONS_MAX: usize = 256;
+/// A connection older than this is likelier to be closed by the other side just then.
+const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// How to reach one messenger.
+pub struct GatewayConfig {
+    /// Up to and without `/v1/pushes`.
+    pub base_url: String,
+    pub token: String,
+    pub secrets: Secrets,
+    pub capability: Capability,
+    /// From the first try to connect to the answer's last byte.
+    pub request_timeout: Duration,
+}
+
+pub struct GatewayConnector {
+    client: Client,
+    pushes: String,
+    /// What every request carries.
+    headers: HeaderMap,
+    secrets: Secrets,
+    capability: Capability,
+    request_timeout: Duration,
+    clock: Arc<dyn Clock>,
+    breaker: Breaker,
+}
+
+/// A configuration that cannot work: refuse to start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the messenger's address '{0}' is not an http:// URL without query and password")]
+    Address(String),
+    #[error("the gateway token is empty or holds characters that a header cannot carry")]
+    Token,
+    #[error("the request timeout must be longer than zero")]
+    Timeout,
+    #[error("the HTTP client cannot be built")]
+    Client(#[from] reqwest::Error),
+}
+
+/// What came of one exchange.
+enum Exchange {
+    Answered(Answer),
+    /// No byte of the request was sent.
+    Unreachable,
+    Lost(UnknownReason),
+}
+
+struct Answer {
+    status: u16,
+    retry_after: Option<HeaderValue>,
+    /// Why the body could not be read to its end, where it could not.
+    body: Result<Bytes, UnknownReason>,
+}
+
+/// Why the remaining parts of a chunk are not begun.
+type Stopped = OnceLock<(NotProcessed, Option<Duration>)>;
+
+impl GatewayConnector {
+    pub fn open(config: GatewayConfig, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let base = config.base_url.trim_end_matches('/');
+        let address = || Error::Address(config.base_url.clone());
+        let url = Url::parse(base).map_err(|_| address())?;
+        let plain = url.scheme() == "http"
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !plain {
+            return Err(address());
+        }
+        if config.request_timeout.is_zero() {
+            return Err(Error::Timeout);
+        }
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(config.request_timeout.min(CONNECT_TIMEOUT_MAX))
+            .timeout(config.request_timeout)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_idle_timeout(IDLE_AGE_MAX)
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self {
+            client,
+            pushes: format!("{base}/v1/pushes"),
+            headers: authorization(&config.token)?,
+            secrets: config.secrets,
+            capability: config.capability,
+            request_timeout: config.request_timeout,
+            clock,
+            breaker: Breaker::default(),
+        })
+    }
+
+    /// Why nothing is sent at the moment, if so.
+    pub fn is_open(&self) -> Option<BreakReason> {
+        self.breaker.is_open(self.clock.monotonic())
+    }
+
+    /// An operator has looked at the credentials or the messenger: ask again at once.
+    pub fn reset(&self) {
+        self.breaker.reset();
+    }
+
+    pub fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    /// One request with all of `push`.
+    async fn push_one(&self, push: &Push<'_>) -> PushAnswer {
+        let body = push_body(
+            push.key,
+            &push.content_hash,
+            push.frozen,
+            push.keys,
+            push.variables,
+            push.not_after,
+            push.exclude,
+        );
+        let body = match body {
+            Ok(body) => body,
+            // The messenger would refuse it with the same words.
+            Err(gateway::Error::TooLarge { .. }) => return PushAnswer::Rejected { status: 413 },
+            Err(error) => return self.unbuildable(push.key, &error),
+        };
+        let request = match self.push_request(push.key, body) {
+            Ok(request) => request,
+            Err(error) => return self.unbuildable(push.key, &error),
+        };
+        if self.clock.monotonic() >= push.deadline {
+            return PushAnswer::NotProcessed {
+                reason: NotProcessed::DeadlinePassed,
+                retry_after: None,
+            };
+        }
+        // Asked last: whoever is let through as the probe must send and report.
+        if let Permission::Stop {
+            reason,
+            retry_after,
+        } = self.breaker.ask(self.clock.monotonic())
+        {
+            return stopped_by(reason, retry_after);
+        }
+        let answer = match self.exchange(request).await {
+            Exchange::Unreachable => PushAnswer::NotProcessed {
+                reason: NotProcessed::Unreachable,
+                retry_after: None,
+            },
+            Exchange::Lost(reason) => PushAnswer::Unknown(reason),
+            Exchange::Answered(answer) => {
+                let classified = answer
+                    .with_http(|http| classify_push(http, push.key, push.size, self.clock.now()));
+                match (classified, answer.body) {
+                    // Its status alone would have been no proof, and the body did not arrive.
+                    (PushAnswer::Unknown(UnknownReason::BadAnswer), Err(reason)) => {
+                        PushAnswer::Unknown(reason)
+                    }
+                    (classified, _) => classified,
+                }
+            }
+        };
+        self.breaker.record(health(&answer), self.clock.monotonic());
+        answer
+    }
+
+    /// The requests of a chunk that is larger than the messenger's batch.
+    async fn push_in_parts(&self, push: &Push<'_>) -> PushAnswer {
+        let guarantee = self.capability.guarantee();
+        let keys = match push.keys.to_keys() {
+            Ok(keys) => keys,
+            Err(error) => return self.unbuildable(push.key, &error),
+        };
+        let stopped = Stopped::new();
+        let parts = stream::iter(parts::ranges(push.size, self.capability.batch_max))
+            .map(|range| self.push_part(push, &keys, range, &stopped))
+            .buffered(PARTS_IN_FLIGHT_MAX);
+        let mut parts: Vec<(Range<u32>, PushAnswer)> = parts.collect().await;
+        if parts::must_close_rejected(guarantee, &parts) {
+            for (range, answer) in &mut parts {
+                if matches!(answer, PushAnswer::Rejected { .. }) {
+                    let size = range.len() as u32;
+                    let closed = match self.capability.closable {
+                        true => Some(self.close_one(push.key.part(range.start), size).await),
+                        false => None,
+                    };
+                    *answer = parts::rejected_part(size, closed);
+                }
+            }
+        }
+        parts::put_together(guarantee, &parts)
+    }
+
+    async fn push_part(
+        &self,
+        push: &Push<'_>,
+        keys: &[domain::user::UserKey],
+        range: Range<u32>,
+        stopped: &Stopped,
+    ) -> (Range<u32>, PushAnswer) {
+        if let Some((reason, retry_after)) = stopped.get().copied() {
+            let answer = PushAnswer::NotProcessed {
+                reason,
+                retry_after,
+            };
+            return (range, answer);
+        }
+        let answer = match PartBody::cut(push, keys, &range) {
+            Ok(part) => self.push_one(&part.as_push(push, &range)).await,
+            Err(error) => self.unbuildable(push.key, &error),
+        };
+        // What one part is refused, the next ones would be refused as well.
+        if let PushAnswer::NotProcessed {
+            reason,
+            retry_after,
+        } = &answer
+        {
+            stopped.get_or_init(|| (*reason, *retry_after));
+        }
+        (range, answer)
+    }
+
+    async fn close_one(&self, key: PushKey, size: u32) -> CloseAnswer {
+        let path = format!("{}/{key}/close", self.pushes);
+        let Some(answer) = self.small_exchange(Method::POST, &path).await else {
+            return CloseAnswer::Unknown;
+        };
+        answer.with_http(|http| classify_close(http, key, size, self.clock.now()))
+    }
+
+    async fn ask_one(&self, key: PushKey, size: u32) -> AskAnswer {
+        let path = format!("{}/{key}", self.pushes);
+        let Some(answer) = self.small_exchange(Method::GET, &path).await else {
+            return AskAnswer::Unknown;
+        };
+        answer.with_http(|http| classify_ask(http, key, size))
+    }
+
+    /// A request without a body; `None` where nothing usable came back.
+    async fn small_exchange(&self, method: Method, path: &str) -> Option<Answer> {
+        let request = self
+            .client
+            .request(method, path)
+            .headers(self.headers.clone())
+            .build()
+            .ok()?;
+        if let Permission::Stop { .. } = self.breaker.ask(self.clock.monotonic()) {
+            return None;
+        }
+        let exchange = self.exchange(request).await;
+        let health = match &exchange {
+            Exchange::Answered(Answer {
+                status: 401 | 403, ..
+            }) => Health::Unauthorized,
+            Exchange::Answered(answer) if answer.status < 500 => Health::Good,
+            _ => Health::Failed,
+        };
+        self.breaker.record(health, self.clock.monotonic());
+        match exchange {
+            Exchange::Answered(answer) => Some(answer),
+            Exchange::Unreachable | Exchange::Lost(_) => None,
+        }
+    }
+
+    fn push_request(&self, key: PushKey, body: Vec<u8>) -> Result<Request, reqwest::Error> {
+        let signature = sign(&self.secrets.current, self.clock.now(), &body);
+        self.client
+            .post(&self.pushes)
+            .headers(self.headers.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header(IDEMPOTENCY_HEADER, key.to_string())
+            .header(SIGNATURE_HEADER, signature)
+            .body(body)
+            .build()
+    }
+
+    async fn exchange(&self, request: Request) -> Exchange {
+        let response = match self.client.execute(request).await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Exchange::Unreachable,
+            Err(error) => return Exchange::Lost(lost(&error)),
+        };
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).cloned();
+        Exchange::Answered(Answer {
+            status,
+            retry_after,
+            body: read_body(response).await,
+        })
+    }
+
+    /// Nothing was sent, but sending is impossible: our own books are damaged. Waiting is harmless
+    /// and the log says why.
+    fn unbuildable(&self, key: PushKey, error: &dyn std::error::Error) -> PushAnswer {
+        tracing::error!(%key, %error, "a push cannot be built");
+        PushAnswer::NotProcessed {
+            reason: NotProcessed::Unavailable,
+            retry_after: None,
+        }
+    }
+
+    fn fits_one_request(&self, size: u32) -> bool {
+        size <= self.capability.batch_max
+    }
+
+    fn part_keys(&self, key: PushKey, size: u32) -> impl Iterator<Item = (Range<u32>, PushKey)> {
+        parts::ranges(size, self.capability.batch_max)
+            .map(move |range| (range.clone(), key.part(range.start)))
+    }
+}
+
+#[async_trait]
+impl Connector for GatewayConnector {
+    fn capability(&self) -> &Capability {
+        &self.capability
+    }
+
+    async fn push(&self, push: &Push<'_>) -> PushAnswer {
+        if self.fits_one_request(push.size) {
+            self.push_one(push).await
+        } else {
+            self.push_in_parts(push).await
+        }
+    }
+
+    async fn close(&self, key: PushKey, size: u32) -> CloseAnswer {
+        if self.fits_one_request(size) {
+            return self.close_one(key, size).await;
+        }
+        let parts: Vec<_> = stream::iter(self.part_keys(key, size))
+            .map(|(range, key)| async move {
+                let answer = self.close_one(key, range.len() as u32).await;
+                (range, answer)
+            })
+            .buffered(PARTS_IN_FLIGHT_MAX)
+            .collect()
+            .await;
+        parts::put_closes_together(&parts)
+    }
+
+    async fn ask(&self, key: PushKey, size: u32) -> AskAnswer {
+        if self.fits_one_request(size) {
+            return self.ask_one(key, size).await;
+        }
+        let parts: Vec<_> = stream::iter(self.part_keys(key, size))
+            .map(|(range, key)| async move {
+                let answer = self.ask_one(key, range.len() as u32).await;
+                (range, answer)
+            })
+            .buffered(PARTS_IN_FLIGHT_MAX)
+            .collect()
+            .await;
+        parts::put_asks_together(self.capability.guarantee(), &parts)
+    }
+}
+
+/// What one part of a chunk sends.
+struct PartBody {
+    keys: domain::codec::PackedKeys,
+    variables: Option<String>,
+    exclude: Vec<u32>,
+    content_hash: [u8; 32],
+}
+
+impl PartBody {
+    fn cut(
+        push: &Push<'_>,
+        keys: &[domain::user::UserKey],
+        range: &Range<u32>,
+    ) -> Result<Self, gateway::Error> {
+        let chosen = keys.get(range.start as usize..range.end as usize).ok_or(
+            domain::codec::CorruptBlob::Impossible("fewer keys than recipients"),
+        )?;
+        let keys = domain::codec::PackedKeys::of(chosen);
+        let positions: Vec<u32> = range.clone().collect();
+        let variables = push
+            .variables
+            .map(|text| select_variables(text, &positions))
+            .transpose()?;
+        let content_hash = content_hash(push.frozen, &keys, variables.as_deref())?;
+        let exclude = push
+            .exclude
+            .iter()
+            .filter(|position| range.contains(position));
+        Ok(Self {
+            keys,
+            variables,
+            exclude: exclude.map(|position| position - range.start).collect(),
+            content_hash,
+        })
+    }
+
+    fn as_push<'a>(&'a self, whole: &Push<'a>, range: &Range<u32>) -> Push<'a> {
+        Push {
+            key: whole.key.part(range.start),
+            content_hash: self.content_hash,
+            size: range.len() as u32,
+            keys: &self.keys,
+            variables: self.variables.as_deref(),
+            exclude: &self.exclude,
+            ..*whole
+        }
+    }
+}
+
+impl Answer {
+    fn with_http<T>(&self, classify: impl FnOnce(HttpAnswer<'_>) -> T) -> T {
+        let retry_after = self.retry_after.as_ref();
+        classify(HttpAnswer {
+            status: self.status,
+            retry_after: retry_after.and_then(|value| value.to_str().ok()),
+            body: self.body.as_deref().unwrap_or_default(),
+        })
+    }
+}
+
+fn authorization(token: &str) -> Result<HeaderMap, Error> {
+    if token.is_empty() {
+        return Err(Error::Token);
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Error::Token)?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+}
+
+async fn read_body(mut response: reqwest::Response) -> Result<Bytes, UnknownReason> {
+    let mut body = BytesMut::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_BYTES_MAX => {
+                return Err(UnknownReason::BadAnswer);
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body.freeze()),
+            Err(error) => return Err(lost(&error)),
+        }
+    }
+}
+
+fn lost(error: &reqwest::Error) -> UnknownReason {
+    if error.is_timeout() {
+        UnknownReason::Timeout
+    } else {
+        UnknownReason::ConnectionLost
+    }
+}
+
+fn stopped_by(reason: BreakReason, retry_after: Duration) -> PushAnswer {
+    PushAnswer::NotProcessed {
+        reason: match reason {
+            BreakReason::Unauthorized => NotProcessed::Unauthorized,
+            BreakReason::Failing => NotProcessed::Unavailable,
+        },
+        retry_after: Some(retry_after),
+    }
+}
+
+fn health(answer: &PushAnswer) -> Health {
+    match answer {
+        PushAnswer::NotProcessed {
+            reason: NotProcessed::Unauthorized,
+            ..
+        } => Health::Unauthorized,
+        PushAnswer::NotProcessed {
+            reason: NotProcessed::Unreachable,
+            ..
+        }
+        | PushAnswer::Unknown(_) => Health::Failed,
+        _ => Health::Good,
+    }
+}
