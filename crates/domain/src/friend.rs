@@ -165,6 +165,10 @@ impl ConsentSource {
             Self::Api => "api",
         }
     }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.name() == name)
+    }
 }
 
 impl ReachFlags {
@@ -424,6 +428,7 @@ mod tests {
         }
         for source in ConsentSource::ALL {
             assert_eq!(ConsentSource::from_code(source.code()), Some(source));
+            assert_eq!(ConsentSource::from_name(source.name()), Some(source));
         }
         for reason in RejectReason::ALL {
             assert_eq!(RejectReason::parse(reason.as_str()), Some(reason));

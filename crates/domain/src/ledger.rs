@@ -1,1 +1,451 @@
-//! ledger
+//! Double-entry postings: what a top-up, a hold, a capture and a release write into the books.
+//!
+//! Owns: the accounts, the fixed posting of each kind, the idempotency keys and the hash chain.
+//! Does not own: when something is posted, and the rows. Invariants: every posting sums to zero in
+//! one currency (a debit is positive, a credit negative); a wallet is a projection of entries and
+//! can be rebuilt from them; nothing is ever corrected in place.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::id::{BusinessId, CampaignId, LedgerTransactionId};
+use crate::money::{Currency, InvalidMoney, Money};
+use crate::time::Timestamp;
+
+/// The accounts of the books. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LedgerAccount {
+    /// What the brand paid in and may still spend: the operator owes it.
+    Cash,
+    /// Reserved for launched campaigns: still owed, no longer free.
+    Held,
+    Receivable,
+    Unbilled,
+    Revenue,
+    BankClearing,
+    RefundPayable,
+    PromotionalCredit,
+    PromotionalExpense,
+    Rounding,
+    VatPayable,
+    WriteOff,
+}
+
+/// One side of a posting: a debit is positive, a credit negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    pub account: LedgerAccount,
+    pub campaign: Option<CampaignId>,
+    pub amount: Money,
+}
+
+/// Why money moved. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TransactionKind {
+    TopUp,
+    Hold,
+    Capture,
+    Release,
+}
+
+/// The entries of one ledger transaction; they sum to zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    kind: TransactionKind,
+    entries: Vec<Entry>,
+}
+
+/// What a wallet shows: both are what the operator owes, so both are the negated balance of their
+/// ledger account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalletBalance {
+    pub available: Money,
+    pub held: Money,
+}
+
+/// A posting is booked once per key, whatever is retried.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+/// A transaction as the chain hashes it.
+#[derive(Debug, Clone, Copy)]
+pub struct BookedTransaction<'a> {
+    pub id: LedgerTransactionId,
+    pub business: BusinessId,
+    /// 1, 2, 3, … per business, without gaps.
+    pub sequence: u64,
+    pub kind: TransactionKind,
+    pub key: &'a IdempotencyKey,
+    pub booked_at: Timestamp,
+    pub entries: &'a [Entry],
+}
+
+/// The hash of a transaction, which covers the one before it: a changed or missing row breaks the
+/// chain from there on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChainHash([u8; 32]);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    #[error("{0} cannot be posted: an amount is more than zero")]
+    NotPositive(Money),
+    #[error("a capture needs at least one campaign")]
+    NothingCaptured,
+    #[error("campaign {0} stands twice in one capture")]
+    CampaignTwice(CampaignId),
+    #[error("the entries of a {kind} do not sum to zero but to {sum}")]
+    Unbalanced { kind: TransactionKind, sum: Money },
+    #[error("the wallet would be overdrawn: {available} available, {held} held")]
+    Overdrawn { available: Money, held: Money },
+    #[error(
+        "'{0}' is not a payment reference: expected 1 to {REFERENCE_CHARS_MAX} printable ASCII"
+    )]
+    BadReference(String),
+    #[error(transparent)]
+    Money(#[from] InvalidMoney),
+}
+
+/// The longest external payment reference.
+pub const REFERENCE_CHARS_MAX: usize = 64;
+
+impl LedgerAccount {
+    pub const ALL: [LedgerAccount; 12] = [
+        Self::Cash,
+        Self::Held,
+        Self::Receivable,
+        Self::Unbilled,
+        Self::Revenue,
+        Self::BankClearing,
+        Self::RefundPayable,
+        Self::PromotionalCredit,
+        Self::PromotionalExpense,
+        Self::Rounding,
+        Self::VatPayable,
+        Self::WriteOff,
+    ];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Cash => 1,
+            Self::Held => 2,
+            Self::Receivable => 3,
+            Self::Unbilled => 4,
+            Self::Revenue => 5,
+            Self::BankClearing => 6,
+            Self::RefundPayable => 7,
+            Self::PromotionalCredit => 8,
+            Self::PromotionalExpense => 9,
+            Self::Rounding => 10,
+            Self::VatPayable => 11,
+            Self::WriteOff => 12,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|account| account.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cash => "cash",
+            Self::Held => "held",
+            Self::Receivable => "receivable",
+            Self::Unbilled => "unbilled",
+            Self::Revenue => "revenue",
+            Self::BankClearing => "bank_clearing",
+            Self::RefundPayable => "refund_payable",
+            Self::PromotionalCredit => "promotional_credit",
+            Self::PromotionalExpense => "promotional_expense",
+            Self::Rounding => "rounding",
+            Self::VatPayable => "vat_payable",
+            Self::WriteOff => "write_off",
+        }
+    }
+}
+
+impl TransactionKind {
+    pub const ALL: [TransactionKind; 4] = [Self::TopUp, Self::Hold, Self::Capture, Self::Release];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::TopUp => 1,
+            Self::Hold => 2,
+            Self::Capture => 3,
+            Self::Release => 4,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TopUp => "top_up",
+            Self::Hold => "hold",
+            Self::Capture => "capture",
+            Self::Release => "release",
+        }
+    }
+}
+
+impl fmt::Display for TransactionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Posting {
+    /// The bank transfer arrived: what the brand may spend grows.
+    pub fn top_up(amount: Money) -> Result<Self, LedgerError> {
+        let pair = transfer(
+            LedgerAccount::BankClearing,
+            LedgerAccount::Cash,
+            None,
+            amount,
+        )?;
+        Self::balanced(TransactionKind::TopUp, pair.to_vec())
+    }
+
+    /// A launch reserves what the campaign can cost at most.
+    pub fn hold(campaign: CampaignId, amount: Money) -> Result<Self, LedgerError> {
+        let (from, to) = (LedgerAccount::Cash, LedgerAccount::Held);
+        let pair = transfer(from, to, Some(campaign), amount)?;
+        Self::balanced(TransactionKind::Hold, pair.to_vec())
+    }
+
+    /// Recorded sends earn their price out of the holds: one entry pair per campaign.
+    pub fn capture(captured: &[(CampaignId, Money)]) -> Result<Self, LedgerError> {
+        let mut entries = Vec::with_capacity(captured.len() * 2);
+        let mut campaigns = Vec::with_capacity(captured.len());
+        for &(campaign, amount) in captured {
+            let (from, to) = (LedgerAccount::Held, LedgerAccount::Revenue);
+            entries.extend(transfer(from, to, Some(campaign), amount)?);
+            campaigns.push(campaign);
+        }
+        campaigns.sort_unstable();
+        if let Some(pair) = campaigns.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(LedgerError::CampaignTwice(pair[0]));
+        }
+        Self::balanced(TransactionKind::Capture, entries)
+    }
+
+    /// What a campaign held and did not earn goes back.
+    pub fn release(campaign: CampaignId, amount: Money) -> Result<Self, LedgerError> {
+        let (from, to) = (LedgerAccount::Held, LedgerAccount::Cash);
+        let pair = transfer(from, to, Some(campaign), amount)?;
+        Self::balanced(TransactionKind::Release, pair.to_vec())
+    }
+
+    pub const fn kind(&self) -> TransactionKind {
+        self.kind
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The other assertion of the pair: whatever built the entries, they leave here balanced.
+    fn balanced(kind: TransactionKind, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+        let currency = entries
+            .first()
+            .ok_or(LedgerError::NothingCaptured)?
+            .amount
+            .currency();
+        let sum = sum(&entries, currency)?;
+        if sum.is_zero() {
+            Ok(Self { kind, entries })
+        } else {
+            Err(LedgerError::Unbalanced { kind, sum })
+        }
+    }
+}
+
+/// Moves `amount` out of `from` (debit) into `to` (credit).
+fn transfer(
+    from: LedgerAccount,
+    to: LedgerAccount,
+    campaign: Option<CampaignId>,
+    amount: Money,
+) -> Result<[Entry; 2], LedgerError> {
+    if amount.micro() <= 0 {
+        return Err(LedgerError::NotPositive(amount));
+    }
+    let credit = Money::zero(amount.currency()).checked_sub(amount)?;
+    let entry = |account, amount| Entry {
+        account,
+        campaign,
+        amount,
+    };
+    Ok([entry(from, amount), entry(to, credit)])
+}
+
+/// The sum of entries in one currency; zero for every transaction, and for the whole book.
+pub fn sum<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    currency: Currency,
+) -> Result<Money, LedgerError> {
+    // Summed wide: a book's debits alone may pass what one amount can hold.
+    let mut micro = 0i128;
+    for entry in entries {
+        Money::zero(currency).checked_add(entry.amount)?;
+        micro += i128::from(entry.amount.micro());
+    }
+    let micro = i64::try_from(micro).map_err(|_| InvalidMoney::TooLarge(currency))?;
+    Ok(Money::from_micro(micro, currency))
+}
+
+impl WalletBalance {
+    pub const fn empty(currency: Currency) -> Self {
+        Self {
+            available: Money::zero(currency),
+            held: Money::zero(currency),
+        }
+    }
+
+    /// The wallet that a business's entries add up to: what its row caches.
+    pub fn rebuild<'a>(
+        entries: impl IntoIterator<Item = &'a Entry>,
+        currency: Currency,
+    ) -> Result<Self, LedgerError> {
+        let mut wallet = Self::empty(currency);
+        for entry in entries {
+            wallet = wallet.with(entry)?;
+        }
+        Ok(wallet)
+    }
+
+    /// The wallet after a posting; refused where a prepaid wallet would be overdrawn or more would
+    /// leave the hold than is in it.
+    pub fn after(self, posting: &Posting) -> Result<Self, LedgerError> {
+        let mut wallet = self;
+        for entry in posting.entries() {
+            wallet = wallet.with(entry)?;
+        }
+        if wallet.available.is_negative() || wallet.held.is_negative() {
+            return Err(LedgerError::Overdrawn {
+                available: wallet.available,
+                held: wallet.held,
+            });
+        }
+        Ok(wallet)
+    }
+
+    fn with(self, entry: &Entry) -> Result<Self, LedgerError> {
+        let Self { available, held } = self;
+        Ok(match entry.account {
+            LedgerAccount::Cash => Self {
+                available: available.checked_sub(entry.amount)?,
+                held,
+            },
+            LedgerAccount::Held => Self {
+                available,
+                held: held.checked_sub(entry.amount)?,
+            },
+            _ => self,
+        })
+    }
+}
+
+impl IdempotencyKey {
+    /// `topup:{reference}`: one bank transfer is booked once.
+    pub fn top_up(reference: &str) -> Result<Self, LedgerError> {
+        let length_fits = (1..=REFERENCE_CHARS_MAX).contains(&reference.len());
+        if length_fits && reference.bytes().all(|b| b.is_ascii_graphic()) {
+            Ok(Self(format!("topup:{reference}")))
+        } else {
+            Err(LedgerError::BadReference(
+                reference.chars().take(REFERENCE_CHARS_MAX).collect(),
+            ))
+        }
+    }
+
+    /// `hold:{campaign}`: a campaign holds once.
+    pub fn hold(campaign: CampaignId) -> Self {
+        Self(format!("hold:{campaign}"))
+    }
+
+    /// `capture:{business}:{sequence}`: the roll-up's own running number.
+    pub fn capture(business: BusinessId, sequence: u64) -> Self {
+        Self(format!("capture:{business}:{sequence}"))
+    }
+
+    /// `release:{campaign}:{number}`: cancel, the end of the freeze and the close each release.
+    pub fn release(campaign: CampaignId, number: u32) -> Self {
+        Self(format!("release:{campaign}:{number}"))
+    }
+
+    /// A key as a row stores it.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The version of the canonical bytes, their first byte.
+const CANONICAL_VERSION: u8 = 1;
+
+impl ChainHash {
+    /// What the first transaction of a business follows.
+    pub const GENESIS: ChainHash = ChainHash([0; 32]);
+
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// SHA-256 over this hash and the canonical bytes of the transaction that follows it.
+    ///
+    /// Canonical bytes, version 1, numbers big-endian: version, id, business, sequence (8), kind,
+    /// booked at (8), key length (4), key, number of entries (4), then per entry account, 1 and
+    /// campaign or 0, currency (3), amount (8).
+    pub fn follow(self, transaction: &BookedTransaction<'_>) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(self.0);
+        hasher.update([CANONICAL_VERSION]);
+        hasher.update(transaction.id.as_bytes());
+        hasher.update(transaction.business.as_bytes());
+        hasher.update(transaction.sequence.to_be_bytes());
+        hasher.update([transaction.kind.code()]);
+        hasher.update(transaction.booked_at.as_millis().to_be_bytes());
+        let key = transaction.key.as_str().as_bytes();
+        hasher.update((key.len() as u32).to_be_bytes());
+        hasher.update(key);
+        hasher.update((transaction.entries.len() as u32).to_be_bytes());
+        for entry in transaction.entries {
+            hasher.update([entry.account.code()]);
+            match entry.campaign {
+                None => hasher.update([0]),
+                Some(campaign) => {
+                    hasher.update([1]);
+                    hasher.update(campaign.as_bytes());
+                }
+            }
+            hasher.update(entry.amount.currency().code().as_bytes());
+            hasher.update(entry.amount.micro().to_be_bytes());
+        }
+        Self(hasher.finalize().into())
+    }
+}
+
+impl fmt::Debug for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests;

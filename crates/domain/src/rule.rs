@@ -11,10 +11,14 @@ pub enum RuleId {
     Limit,
     Suppressed,
     Erased,
+    /// Became a friend after the launch counted.
+    JoinedAfterCut,
+    /// Holds: the campaign's time has not come.
+    NotBefore,
 }
 
 impl RuleId {
-    pub const ALL: [RuleId; 8] = [
+    pub const ALL: [RuleId; 10] = [
         Self::NoConsent,
         Self::Refused,
         Self::Blocked,
@@ -23,7 +27,10 @@ impl RuleId {
         Self::Limit,
         Self::Suppressed,
         Self::Erased,
+        Self::JoinedAfterCut,
+        Self::NotBefore,
     ];
+
     pub const fn code(self) -> u8 {
         match self {
             Self::NoConsent => 1,
@@ -34,11 +41,15 @@ impl RuleId {
             Self::Limit => 6,
             Self::Suppressed => 7,
             Self::Erased => 8,
+            Self::JoinedAfterCut => 9,
+            Self::NotBefore => 10,
         }
     }
+
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|rule| rule.code() == code)
     }
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoConsent => "no_consent",
@@ -49,6 +60,32 @@ impl RuleId {
             Self::Limit => "limit",
             Self::Suppressed => "suppressed",
             Self::Erased => "erased",
+            Self::JoinedAfterCut => "joined_after_cut",
+            Self::NotBefore => "not_before",
         }
     }
+
+    /// The rule of the law it enforces, as the compliance pages number it; `None` for a rule of ours.
+    pub const fn citation(self) -> Option<&'static str> {
+        match self {
+            Self::NoConsent => Some("KR-1"),
+            Self::Refused => Some("KR-3"),
+            _ => None,
+        }
+    }
+
+    /// The rule as it reads today, for what a decision stores.
+    pub const fn current(self) -> Rule {
+        Rule {
+            id: self,
+            version: 1,
+        }
+    }
+}
+
+/// A rule in one version: evidence says by which words somebody was excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rule {
+    pub id: RuleId,
+    pub version: u16,
 }

@@ -1,0 +1,238 @@
+use super::*;
+use proptest::prelude::*;
+
+fn campaign(number: u8) -> CampaignId {
+    CampaignId::from_bytes([number; 16])
+}
+
+fn krw(units: i64) -> Money {
+    Money::whole(units, Currency::Krw)
+}
+
+fn signed(posting: &Posting) -> Vec<(&'static str, i64)> {
+    let whole = |entry: &Entry| (entry.account.name(), entry.amount.micro() / 1_000_000);
+    posting.entries().iter().map(whole).collect()
+}
+
+#[test]
+fn each_kind_has_its_fixed_posting() {
+    let top_up = Posting::top_up(krw(100)).unwrap();
+    assert_eq!(signed(&top_up), [("bank_clearing", 100), ("cash", -100)]);
+    let hold = Posting::hold(campaign(1), krw(60)).unwrap();
+    assert_eq!(signed(&hold), [("cash", 60), ("held", -60)]);
+    let capture = Posting::capture(&[(campaign(1), krw(15)), (campaign(2), krw(20))]).unwrap();
+    assert_eq!(
+        signed(&capture),
+        [
+            ("held", 15),
+            ("revenue", -15),
+            ("held", 20),
+            ("revenue", -20)
+        ]
+    );
+    let release = Posting::release(campaign(1), krw(45)).unwrap();
+    assert_eq!(signed(&release), [("held", 45), ("cash", -45)]);
+    assert!(
+        hold.entries()
+            .iter()
+            .all(|e| e.campaign == Some(campaign(1)))
+    );
+    for kind in TransactionKind::ALL {
+        assert_eq!(TransactionKind::from_code(kind.code()), Some(kind));
+    }
+    for account in LedgerAccount::ALL {
+        assert_eq!(LedgerAccount::from_code(account.code()), Some(account));
+    }
+}
+
+#[test]
+fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
+    for amount in [krw(0), krw(-1), Money::from_micro(i64::MIN, Currency::Krw)] {
+        let refused = LedgerError::NotPositive(amount);
+        assert_eq!(Posting::top_up(amount), Err(refused.clone()));
+        assert_eq!(Posting::hold(campaign(1), amount), Err(refused.clone()));
+        assert_eq!(Posting::release(campaign(1), amount), Err(refused.clone()));
+        assert_eq!(Posting::capture(&[(campaign(1), amount)]), Err(refused));
+    }
+    assert_eq!(Posting::capture(&[]), Err(LedgerError::NothingCaptured));
+    let twice = [
+        (campaign(1), krw(1)),
+        (campaign(2), krw(1)),
+        (campaign(1), krw(1)),
+    ];
+    assert_eq!(
+        Posting::capture(&twice),
+        Err(LedgerError::CampaignTwice(campaign(1)))
+    );
+    let mixed = [
+        (campaign(1), krw(1)),
+        (campaign(2), Money::whole(1, Currency::Usd)),
+    ];
+    assert!(matches!(
+        Posting::capture(&mixed),
+        Err(LedgerError::Money(_))
+    ));
+}
+
+#[test]
+fn a_wallet_is_never_overdrawn() {
+    let wallet = WalletBalance::empty(Currency::Krw);
+    let wallet = wallet.after(&Posting::top_up(krw(100)).unwrap()).unwrap();
+    let too_dear = Posting::hold(campaign(1), krw(101)).unwrap();
+    assert!(matches!(
+        wallet.after(&too_dear),
+        Err(LedgerError::Overdrawn { .. })
+    ));
+    let wallet = wallet
+        .after(&Posting::hold(campaign(1), krw(100)).unwrap())
+        .unwrap();
+    assert_eq!((wallet.available, wallet.held), (krw(0), krw(100)));
+    let too_much = Posting::capture(&[(campaign(1), krw(101))]).unwrap();
+    assert!(matches!(
+        wallet.after(&too_much),
+        Err(LedgerError::Overdrawn { .. })
+    ));
+    let other_currency = Posting::top_up(Money::whole(1, Currency::Jpy)).unwrap();
+    assert!(matches!(
+        wallet.after(&other_currency),
+        Err(LedgerError::Money(_))
+    ));
+}
+
+#[test]
+fn keys_name_what_they_book() {
+    let business = BusinessId::from_bytes([9; 16]);
+    assert_eq!(
+        IdempotencyKey::top_up("bank-7").unwrap().as_str(),
+        "topup:bank-7"
+    );
+    assert_eq!(
+        IdempotencyKey::hold(campaign(1)).as_str(),
+        format!("hold:{}", campaign(1))
+    );
+    assert_eq!(
+        IdempotencyKey::capture(business, 12).as_str(),
+        format!("capture:{business}:12")
+    );
+    assert_eq!(
+        IdempotencyKey::release(campaign(1), 2).as_str(),
+        format!("release:{}:2", campaign(1))
+    );
+    for bad in ["", " ", "a b", "입금", "a\n", &"x".repeat(65)] {
+        assert!(IdempotencyKey::top_up(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn the_chain_notices_every_change() {
+    let posting = Posting::hold(campaign(1), krw(60)).unwrap();
+    let key = IdempotencyKey::hold(campaign(1));
+    let booked = BookedTransaction {
+        id: LedgerTransactionId::from_bytes([3; 16]),
+        business: BusinessId::from_bytes([9; 16]),
+        sequence: 1,
+        kind: posting.kind(),
+        key: &key,
+        booked_at: Timestamp::from_millis(1_795_000_000_000),
+        entries: posting.entries(),
+    };
+    let hash = ChainHash::GENESIS.follow(&booked);
+    // Golden: stored chains must verify with every later version of the program.
+    assert_eq!(
+        format!("{hash:?}"),
+        "91bc3d08a4c9ae9d09bb368b6c56e92f48c7678d4a01f4d1928c41022be4c99b"
+    );
+    let other_key = IdempotencyKey::hold(campaign(2));
+    let mut dearer = posting.entries().to_vec();
+    dearer[0].amount = krw(61);
+    let mut moved = posting.entries().to_vec();
+    moved[1].campaign = None;
+    let changes = [
+        BookedTransaction {
+            id: LedgerTransactionId::from_bytes([4; 16]),
+            ..booked
+        },
+        BookedTransaction {
+            business: BusinessId::from_bytes([8; 16]),
+            ..booked
+        },
+        BookedTransaction {
+            sequence: 2,
+            ..booked
+        },
+        BookedTransaction {
+            kind: TransactionKind::Release,
+            ..booked
+        },
+        BookedTransaction {
+            key: &other_key,
+            ..booked
+        },
+        BookedTransaction {
+            booked_at: Timestamp::from_millis(0),
+            ..booked
+        },
+        BookedTransaction {
+            entries: &dearer,
+            ..booked
+        },
+        BookedTransaction {
+            entries: &moved,
+            ..booked
+        },
+        BookedTransaction {
+            entries: &posting.entries()[..1],
+            ..booked
+        },
+    ];
+    for change in changes {
+        assert_ne!(ChainHash::GENESIS.follow(&change), hash, "{change:?}");
+    }
+    assert_ne!(hash.follow(&booked), hash);
+    assert_eq!(ChainHash::from_bytes(*hash.as_bytes()), hash);
+}
+
+fn any_posting() -> impl Strategy<Value = Posting> {
+    let amount = || (1i64..1_000_000_000_000).prop_map(|m| Money::from_micro(m, Currency::Krw));
+    let capture = prop::collection::btree_map(0u8..6, amount(), 1..6).prop_map(|map| {
+        let captured: Vec<_> = map.into_iter().map(|(n, m)| (campaign(n), m)).collect();
+        Posting::capture(&captured).unwrap()
+    });
+    prop_oneof![
+        amount().prop_map(|m| Posting::top_up(m).unwrap()),
+        (0u8..6, amount()).prop_map(|(n, m)| Posting::hold(campaign(n), m).unwrap()),
+        (0u8..6, amount()).prop_map(|(n, m)| Posting::release(campaign(n), m).unwrap()),
+        capture,
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_sequence_sums_to_zero_and_rebuilds_the_wallet(
+        postings in prop::collection::vec(any_posting(), 0..60),
+    ) {
+        let mut running = WalletBalance::empty(Currency::Krw);
+        let mut book: Vec<Entry> = Vec::new();
+        for posting in &postings {
+            prop_assert!(sum(posting.entries(), Currency::Krw).unwrap().is_zero());
+            // What would overdraw is refused and books nothing.
+            if let Ok(after) = running.after(posting) {
+                running = after;
+                book.extend_from_slice(posting.entries());
+            }
+            prop_assert!(!running.available.is_negative() && !running.held.is_negative());
+        }
+        prop_assert!(sum(&book, Currency::Krw).unwrap().is_zero());
+        prop_assert_eq!(WalletBalance::rebuild(&book, Currency::Krw).unwrap(), running);
+        let balance_of = |account| {
+            let entries: Vec<_> = book.iter().filter(|e| e.account == account).copied().collect();
+            sum(&entries, Currency::Krw).unwrap().micro()
+        };
+        // What was paid in is free, held or earned.
+        prop_assert_eq!(
+            balance_of(LedgerAccount::BankClearing),
+            running.available.micro() + running.held.micro()
+                - balance_of(LedgerAccount::Revenue)
+        );
+    }
+}
