@@ -11,10 +11,15 @@
 pub mod error; // what went wrong, by what the caller does about it
 pub mod database; // opening, pools, migrations, noticing other processes
 pub mod write; // the one kind of write transaction, and the writer's sequence
+pub mod snapshot; // reading as of one moment
 pub mod row; // from rows to domain values
+pub mod price; // the price books
+pub mod ledger; // the books: one chain of transactions per business
+pub mod wallet; // paid in, held, captured, released
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed
 
 pub use database::{Durability, Store, StoreConfig};
 pub use error::StoreError;
+pub use snapshot::Snapshot;
 pub use write::Write;

@@ -1,0 +1,352 @@
+//! Money that moves: paid in, held, captured, released. Each move changes the wallet, the hold and
+//! the books inside the write that it is part of, or nothing at all.
+//!
+//! The wallet row is a cache of the ledger, changed by compare-and-set with a CHECK behind it; the
+//! hold row says where a campaign's money went. An amount of zero moves nothing and books nothing.
+
+use domain::id::{BlockId, BusinessId, CampaignId, IdSource, LedgerTransactionId};
+use domain::ledger::{IdempotencyKey, LedgerError, Posting};
+use domain::money::{Currency, InvalidMoney, Money};
+use domain::time::Timestamp;
+use sea_orm::ConnectionTrait;
+
+use crate::ledger::{self, currency, currency_of, invariant};
+use crate::row::{self, Row, values};
+use crate::{Snapshot, Store, StoreError, Write};
+
+/// What a business can spend and what is reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wallet {
+    pub available: Money,
+    pub held: Money,
+    /// How far below zero `available` may fall.
+    pub credit_limit: Money,
+}
+
+/// A campaign's money: what was held and where it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    pub campaign: CampaignId,
+    pub business: BusinessId,
+    pub amount: Money,
+    pub captured: Money,
+    pub released: Money,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldResult {
+    /// `None` where nothing had to be held.
+    Held(Option<LedgerTransactionId>),
+    /// Nothing was changed.
+    FundsShort { spendable: Money },
+}
+
+impl Wallet {
+    /// What the next hold may take.
+    pub fn spendable(&self) -> Result<Money, InvalidMoney> {
+        self.available.checked_add(self.credit_limit)
+    }
+}
+
+impl Hold {
+    /// What is neither captured nor released.
+    pub fn open(&self) -> Money {
+        let micro = self.amount.micro() - self.captured.micro() - self.released.micro();
+        Money::from_micro(micro, self.amount.currency())
+    }
+}
+
+/// The wallet of a business; empty before its first top-up.
+pub async fn find(store: &Store, business: BusinessId) -> Result<Wallet, StoreError> {
+    read(store.reader(), business).await
+}
+
+/// What a campaign holds; `None` before its launch.
+pub async fn find_hold(
+    store: &Store,
+    business: BusinessId,
+    campaign: CampaignId,
+) -> Result<Option<Hold>, StoreError> {
+    let found = read_hold(store.reader(), campaign).await?;
+    Ok(found.filter(|hold| hold.business == business))
+}
+
+/// Books a payment once per key; a repeated one answers the first transaction, one that differs is
+/// [`StoreError::Taken`].
+pub async fn top_up(
+    write: &mut Write,
+    business: BusinessId,
+    amount: Money,
+    key: &IdempotencyKey,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<LedgerTransactionId, StoreError> {
+    let posting = Posting::top_up(amount).map_err(invariant)?;
+    if let Some(booked) = ledger::find(write, key).await? {
+        let same = booked.business == business && booked.entries == posting.entries();
+        return if same {
+            Ok(booked.id)
+        } else {
+            Err(StoreError::Taken(format!(
+                "the payment reference of {key} was booked before, for another payment"
+            )))
+        };
+    }
+    open(write, business, amount.currency()).await?;
+    let sql = "UPDATE wallet SET available = available + $2 WHERE business = $1";
+    let changed = row::execute(write.connection(), sql, values![business, amount.micro()]).await?;
+    expect_one(changed, "the wallet of a top-up")?;
+    ledger::append(write, business, &posting, key, now, ids).await
+}
+
+/// Reserves the most that a campaign can cost, in one compare-and-set.
+pub async fn hold(
+    write: &mut Write,
+    business: BusinessId,
+    campaign: CampaignId,
+    amount: Money,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<HoldResult, StoreError> {
+    if read_hold(write.connection(), campaign).await?.is_some() {
+        return Err(StoreError::Conflict("the campaign's hold"));
+    }
+    if let Some(spendable) = reserve(write, business, amount).await? {
+        return Ok(HoldResult::FundsShort { spendable });
+    }
+    let sql = "INSERT INTO hold (campaign, business, amount) VALUES ($1, $2, $3)";
+    let values = values![campaign, business, amount.micro()];
+    row::execute(write.connection(), sql, values).await?;
+    let key = IdempotencyKey::hold(campaign);
+    book_hold(write, business, campaign, amount, &key, now, ids).await
+}
+
+/// Adds a block of units to what a standing campaign holds; the first block makes the hold.
+pub async fn hold_block(
+    write: &mut Write,
+    business: BusinessId,
+    campaign: CampaignId,
+    block: BlockId,
+    amount: Money,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<HoldResult, StoreError> {
+    if let Some(spendable) = reserve(write, business, amount).await? {
+        return Ok(HoldResult::FundsShort { spendable });
+    }
+    let sql = "INSERT INTO hold (campaign, business, amount) VALUES ($1, $2, $3)
+               ON CONFLICT (campaign) DO UPDATE SET amount = hold.amount + excluded.amount";
+    let values = values![campaign, business, amount.micro()];
+    row::execute(write.connection(), sql, values).await?;
+    let key = IdempotencyKey::from_stored(format!("hold:{campaign}:{block}"));
+    book_hold(write, business, campaign, amount, &key, now, ids).await
+}
+
+/// Gives back a part of what a campaign holds; never more than is open.
+pub async fn release(
+    write: &mut Write,
+    campaign: CampaignId,
+    amount: Money,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<Option<LedgerTransactionId>, StoreError> {
+    if amount.is_zero() {
+        return Ok(None);
+    }
+    let posting = Posting::release(campaign, amount).map_err(invariant)?;
+    let hold = existing_hold(write.connection(), campaign).await?;
+    expect_currency(hold.amount.currency(), amount)?;
+    let sql = "UPDATE hold SET released = released + $2, releases = releases + 1
+               WHERE campaign = $1 AND amount - captured - released >= $2 RETURNING releases";
+    let values = values![campaign, amount.micro()];
+    let released = row::one(write.connection(), "hold", sql, values).await?;
+    let Some(released) = released else {
+        let open = hold.open();
+        return Err(invariant(format!(
+            "{campaign} holds {open}, less than the {amount} to release"
+        )));
+    };
+    let sql = "UPDATE wallet SET held = held - $2, available = available + $2
+               WHERE business = $1 AND held >= $2";
+    let values = values![hold.business, amount.micro()];
+    let changed = row::execute(write.connection(), sql, values).await?;
+    expect_one(changed, "the held money of a release")?;
+    let key = IdempotencyKey::release(campaign, released.int("releases")?);
+    let id = ledger::append(write, hold.business, &posting, &key, now, ids).await?;
+    Ok(Some(id))
+}
+
+/// Gives back everything that a campaign still holds; how much that was.
+pub async fn release_rest(
+    write: &mut Write,
+    campaign: CampaignId,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<Money, StoreError> {
+    let rest = existing_hold(write.connection(), campaign).await?.open();
+    release(write, campaign, rest, now, ids).await?;
+    Ok(rest)
+}
+
+/// Earns the price of recorded sends out of the holds of one business: one transaction with an
+/// entry pair per campaign. Campaigns with nothing to earn are left out.
+pub async fn capture(
+    write: &mut Write,
+    business: BusinessId,
+    roll_up_sequence: u64,
+    amounts: &[(CampaignId, Money)],
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<Option<LedgerTransactionId>, StoreError> {
+    let earned: Vec<(CampaignId, Money)> = amounts
+        .iter()
+        .copied()
+        .filter(|(_, amount)| !amount.is_zero())
+        .collect();
+    let Some((_, first)) = earned.first() else {
+        return Ok(None);
+    };
+    let posting = Posting::capture(&earned).map_err(invariant)?;
+    expect_currency(currency_of(write.connection(), business).await?, *first)?;
+    let mut total = Money::zero(first.currency());
+    for (campaign, amount) in &earned {
+        let sql = "UPDATE hold SET captured = captured + $2
+                   WHERE campaign = $1 AND business = $3 AND amount - captured - released >= $2";
+        let values = values![*campaign, amount.micro(), business];
+        if row::execute(write.connection(), sql, values).await? != 1 {
+            return Err(invariant(format!(
+                "{campaign} holds less than the {amount} to capture"
+            )));
+        }
+        total = total.checked_add(*amount).map_err(invariant)?;
+    }
+    let sql = "UPDATE wallet SET held = held - $2 WHERE business = $1 AND held >= $2";
+    let changed = row::execute(write.connection(), sql, values![business, total.micro()]).await?;
+    expect_one(changed, "the held money of a capture")?;
+    let key = IdempotencyKey::capture(business, roll_up_sequence);
+    let id = ledger::append(write, business, &posting, &key, now, ids).await?;
+    Ok(Some(id))
+}
+
+impl Snapshot {
+    pub async fn wallet(&self, business: BusinessId) -> Result<Wallet, StoreError> {
+        read(self.connection(), business).await
+    }
+
+    pub async fn hold(&self, campaign: CampaignId) -> Result<Option<Hold>, StoreError> {
+        read_hold(self.connection(), campaign).await
+    }
+}
+
+/// Moves `amount` from available to held; `Some(spendable)` where that is too little.
+async fn reserve(
+    write: &mut Write,
+    business: BusinessId,
+    amount: Money,
+) -> Result<Option<Money>, StoreError> {
+    if amount.is_negative() {
+        return Err(invariant(LedgerError::NotPositive(amount)));
+    }
+    open(write, business, amount.currency()).await?;
+    let sql = "UPDATE wallet SET available = available - $2, held = held + $2
+               WHERE business = $1 AND available - $2 >= -credit_limit";
+    let values = values![business, amount.micro()];
+    if row::execute(write.connection(), sql, values).await? == 1 {
+        return Ok(None);
+    }
+    let wallet = read(write.connection(), business).await?;
+    wallet.spendable().map(Some).map_err(invariant)
+}
+
+async fn book_hold(
+    write: &mut Write,
+    business: BusinessId,
+    campaign: CampaignId,
+    amount: Money,
+    key: &IdempotencyKey,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<HoldResult, StoreError> {
+    if amount.is_zero() {
+        return Ok(HoldResult::Held(None));
+    }
+    let posting = Posting::hold(campaign, amount).map_err(invariant)?;
+    let id = ledger::append(write, business, &posting, key, now, ids).await?;
+    Ok(HoldResult::Held(Some(id)))
+}
+
+/// Makes the wallet row of a business where there is none yet.
+async fn open(
+    write: &mut Write,
+    business: BusinessId,
+    wanted: Currency,
+) -> Result<(), StoreError> {
+    let connection = write.connection();
+    expect_currency(currency_of(connection, business).await?, Money::zero(wanted))?;
+    let sql = "INSERT INTO wallet (business, currency, available, held) VALUES ($1, $2, 0, 0)
+               ON CONFLICT (business) DO NOTHING";
+    row::execute(connection, sql, values![business, wanted.code()]).await?;
+    Ok(())
+}
+
+async fn read(
+    connection: &impl ConnectionTrait,
+    business: BusinessId,
+) -> Result<Wallet, StoreError> {
+    let sql = "SELECT b.currency AS currency, COALESCE(w.available, 0) AS available,
+                      COALESCE(w.held, 0) AS held, COALESCE(w.credit_limit, 0) AS credit_limit
+               FROM business b LEFT JOIN wallet w ON w.business = b.id WHERE b.id = $1";
+    let row = row::one(connection, "wallet", sql, values![business]).await?;
+    let row = row.ok_or_else(|| StoreError::NotFound(format!("business {business}")))?;
+    let currency = currency(&row)?;
+    Ok(Wallet {
+        available: Money::from_micro(row.get("available")?, currency),
+        held: Money::from_micro(row.get("held")?, currency),
+        credit_limit: Money::from_micro(row.get("credit_limit")?, currency),
+    })
+}
+
+async fn read_hold(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+) -> Result<Option<Hold>, StoreError> {
+    let sql = "SELECT h.business AS business, b.currency AS currency, h.amount AS amount,
+                      h.captured AS captured, h.released AS released
+               FROM hold h JOIN business b ON b.id = h.business WHERE h.campaign = $1";
+    let row = row::one(connection, "hold", sql, values![campaign]).await?;
+    row.map(|row| hold_of(&row, campaign)).transpose()
+}
+
+async fn existing_hold(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+) -> Result<Hold, StoreError> {
+    let hold = read_hold(connection, campaign).await?;
+    hold.ok_or_else(|| StoreError::NotFound(format!("hold of {campaign}")))
+}
+
+fn hold_of(row: &Row, campaign: CampaignId) -> Result<Hold, StoreError> {
+    let currency = currency(row)?;
+    Ok(Hold {
+        campaign,
+        business: row.id("business")?,
+        amount: Money::from_micro(row.get("amount")?, currency),
+        captured: Money::from_micro(row.get("captured")?, currency),
+        released: Money::from_micro(row.get("released")?, currency),
+    })
+}
+
+fn expect_one(changed: u64, what: &str) -> Result<(), StoreError> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(invariant(format!("{what} is not there")))
+    }
+}
+
+fn expect_currency(business: Currency, amount: Money) -> Result<(), StoreError> {
+    if business == amount.currency() {
+        return Ok(());
+    }
+    Err(invariant(InvalidMoney::CurrenciesDiffer(business, amount.currency())))
+}
