@@ -1,1 +1,15 @@
-//! billing
+//! Money: every send metered, no overshoot, closed books.
+//!
+//! Owns: quote, hold, capture, release, the wallet a brand sees, the per-send report, and the proof
+//! that the books close. Does not own: prices and postings (`domain`), rows (`store`), and the
+//! moments at which money moves (`scheduler`). Invariant: nothing here corrects money by itself.
+
+pub mod error; // what went wrong, by what the caller does about it
+pub mod quote; // what a launch would cost
+pub mod funds; // top-up, hold, capture, release
+pub mod wallet; // balance, held, movements
+
+pub use error::BillingError;
+pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};
+pub use quote::{price_book, price_book_at_launch, quote};
+pub use wallet::{Movement, Wallet, movements, wallet};

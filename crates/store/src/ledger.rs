@@ -146,9 +146,7 @@ impl Snapshot {
             return Ok(Vec::new());
         };
         match (edges.optional_int("first")?, edges.optional_int("last")?) {
-            (Some(first), Some(last)) => {
-                between(self.connection(), business, first, last).await
-            }
+            (Some(first), Some(last)) => between(self.connection(), business, first, last).await,
             _ => Ok(Vec::new()),
         }
     }
@@ -220,7 +218,10 @@ async fn last_of(
                WHERE business = $1 ORDER BY sequence DESC LIMIT 1";
     match row::one(connection, "ledger_transaction", sql, values![business]).await? {
         None => Ok((0, ChainHash::GENESIS)),
-        Some(row) => Ok((row.int("sequence")?, ChainHash::from_bytes(row.bytes("hash")?))),
+        Some(row) => Ok((
+            row.int("sequence")?,
+            ChainHash::from_bytes(row.bytes("hash")?),
+        )),
     }
 }
 
@@ -274,7 +275,9 @@ async fn assert_balanced(
         return Ok(());
     }
     let key = &transaction.key;
-    Err(invariant(format!("{key} was booked with {entries} entries that sum to {total}")))
+    Err(invariant(format!(
+        "{key} was booked with {entries} entries that sum to {total}"
+    )))
 }
 
 async fn between(

@@ -28,5 +28,7 @@ pub async fn point(name: &'static str) {
     }
     // The whole process stands still, every thread of it, until it is killed.
     let process = std::process::id().to_string();
-    let _ = std::process::Command::new("kill").args(["-STOP", &process]).status();
+    let _ = std::process::Command::new("kill")
+        .args(["-STOP", &process])
+        .status();
 }

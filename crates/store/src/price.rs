@@ -58,7 +58,9 @@ async fn in_force(
             .into_iter()
             .find(|tariff| prices[*tariff as usize].is_none())
         {
-            return Err(corrupt(format!("version {version} has no price of {tariff}")));
+            return Err(corrupt(format!(
+                "version {version} has no price of {tariff}"
+            )));
         }
         let price = |tariff: Tariff| {
             Money::from_micro(prices[tariff as usize].unwrap_or_default(), currency)

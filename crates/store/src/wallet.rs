@@ -276,13 +276,12 @@ async fn book_hold(
 }
 
 /// Makes the wallet row of a business where there is none yet.
-async fn open(
-    write: &mut Write,
-    business: BusinessId,
-    wanted: Currency,
-) -> Result<(), StoreError> {
+async fn open(write: &mut Write, business: BusinessId, wanted: Currency) -> Result<(), StoreError> {
     let connection = write.connection();
-    expect_currency(currency_of(connection, business).await?, Money::zero(wanted))?;
+    expect_currency(
+        currency_of(connection, business).await?,
+        Money::zero(wanted),
+    )?;
     let sql = "INSERT INTO wallet (business, currency, available, held) VALUES ($1, $2, 0, 0)
                ON CONFLICT (business) DO NOTHING";
     row::execute(connection, sql, values![business, wanted.code()]).await?;
@@ -348,5 +347,8 @@ fn expect_currency(business: Currency, amount: Money) -> Result<(), StoreError> 
     if business == amount.currency() {
         return Ok(());
     }
-    Err(invariant(InvalidMoney::CurrenciesDiffer(business, amount.currency())))
+    Err(invariant(InvalidMoney::CurrenciesDiffer(
+        business,
+        amount.currency(),
+    )))
 }

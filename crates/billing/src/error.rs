@@ -1,0 +1,36 @@
+//! What went wrong with money, by what the caller does about it.
+
+use domain::ledger::LedgerError;
+use domain::money::{Currency, InvalidMoney, Money};
+use domain::price::PriceError;
+use domain::time::Timestamp;
+use store::StoreError;
+
+/// An error of billing.
+#[derive(Debug, thiserror::Error)]
+pub enum BillingError {
+    /// Nothing was held: the brand waits for a top-up or sends to fewer.
+    #[error("the wallet does not suffice: {needed} are needed, {available} can be spent")]
+    FundsShort { available: Money, needed: Money },
+    /// The operator has to price the currency first.
+    #[error("nothing is priced in {currency} at {at}")]
+    NoPrice { currency: Currency, at: Timestamp },
+    /// What was asked for cannot be booked: say so to who asked.
+    #[error(transparent)]
+    Refused(#[from] LedgerError),
+    /// A price or a quote that cannot be.
+    #[error(transparent)]
+    Price(#[from] PriceError),
+    /// The database: its own variants say whether to retry, reload or stop.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Whoever reads the report has gone.
+    #[error("the report cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl From<InvalidMoney> for BillingError {
+    fn from(error: InvalidMoney) -> Self {
+        Self::Refused(LedgerError::Money(error))
+    }
+}
