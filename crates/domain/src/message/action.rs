@@ -9,7 +9,7 @@ use super::limits::{
 use super::link::{LinkWalk, action_uri};
 use super::node::Node;
 use super::reader::{
-    MUST_BE_SPECIFIED, MUST_NOT_BE_SPECIFIED, Reader, Unit, keyword, string, text,
+    MUST_BE_SPECIFIED, MUST_NOT_BE_SPECIFIED, Object, Reader, Unit, keyword, string, text,
 };
 
 /// An action object.
@@ -228,16 +228,15 @@ pub(super) fn action<'a>(
             Some(match tag {
                 "postback" => {
                     let action = PostbackAction::fields(reader, object, place);
-                    if object.has("text") && object.has("displayText") {
-                        reader.report_at("text", MUST_NOT_BE_SPECIFIED);
-                    }
-                    Action::Postback(check_fill_in(reader, action?))
+                    check_postback(reader, object);
+                    Action::Postback(action?)
                 }
                 "message" => Action::Message(MessageAction::fields(reader, object, place)?),
                 "uri" => Action::Uri(UriAction::fields(reader, object, place)?),
                 "datetimepicker" => {
-                    let action = DatetimePickerAction::fields(reader, object, place)?;
-                    Action::DatetimePicker(check_picker_range(reader, action))
+                    let action = DatetimePickerAction::fields(reader, object, place);
+                    check_picker(reader, object);
+                    Action::DatetimePicker(action?)
                 }
                 "clipboard" => Action::Clipboard(ClipboardAction::fields(reader, object, place)?),
                 "camera" => Action::Camera(CameraAction::fields(reader, object, place)?),
@@ -256,25 +255,30 @@ impl AltUri {
     }
 }
 
-/// A text can be filled in only where the keyboard is opened for it.
-fn check_fill_in(reader: &mut Reader<'_>, action: PostbackAction) -> PostbackAction {
-    if action.fill_in_text.is_some() && action.input_option != Some(InputOption::OpenKeyboard) {
+fn check_postback(reader: &mut Reader<'_>, object: &Object<'_>) {
+    if object.has("text") && object.has("displayText") {
+        reader.report_at("text", MUST_NOT_BE_SPECIFIED);
+    }
+    // A text can be filled in only where the keyboard is opened for it.
+    let keyboard = match object.keyword::<InputOption>("inputOption") {
+        Some(option) => option == InputOption::OpenKeyboard,
+        None => object.has("inputOption"),
+    };
+    if object.has("fillInText") && !keyboard {
         reader.report_at("fillInText", MUST_NOT_BE_SPECIFIED);
     }
-    action
 }
 
-fn check_picker_range(
-    reader: &mut Reader<'_>,
-    action: DatetimePickerAction,
-) -> DatetimePickerAction {
-    let value = |text: &Option<String>| moment_of(action.mode, text.as_deref()?);
-    if let (Some(min), Some(max)) = (value(&action.min), value(&action.max))
+fn check_picker(reader: &mut Reader<'_>, object: &Object<'_>) {
+    let Some(mode) = object.keyword::<PickerMode>("mode") else {
+        return;
+    };
+    let value = |key| moment_of(mode, object.word(key)?);
+    if let (Some(min), Some(max)) = (value("min"), value("max"))
         && max <= min
     {
         reader.report_at("max", "Must be greater than min");
     }
-    action
 }
 
 fn label<'a>(place: Place) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<String> {

@@ -111,7 +111,9 @@ fn absolute(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let (_, rest) = text.split_once(':')?;
     let web = matches!(url.scheme(), "http" | "https");
-    if web && !(rest.starts_with("//") && url.has_host()) {
+    // Browsers also take one slash, or three, for two.
+    let host_follows = rest.starts_with("//") && !rest.starts_with("///");
+    if web && !host_follows {
         return None;
     }
     // A scheme alone leads nowhere.

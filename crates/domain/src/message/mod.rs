@@ -20,6 +20,9 @@ pub mod sticker; // stickers
 pub mod template; // buttons, confirm, carousel
 pub mod text; // text
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -144,12 +147,12 @@ impl Message {
     fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
         reader.typed(node, &TYPES, |reader, object, tag| {
             let content = match tag {
-                "text" => TextMessage::read(reader, object).map(Content::Text),
+                "text" => TextMessage::fields(reader, object).map(Content::Text),
                 "image" => ImageMessage::fields(reader, object).map(Content::Image),
                 "video" => VideoMessage::fields(reader, object).map(Content::Video),
                 "sticker" => StickerMessage::fields(reader, object).map(Content::Sticker),
                 "template" => TemplateMessage::fields(reader, object).map(Content::Template),
-                _ => FlexMessage::read(reader, object).map(Content::Flex),
+                _ => FlexMessage::fields(reader, object).map(Content::Flex),
             };
             let quick_reply = reader.optional(object, "quickReply", QuickReply::read);
             let sender = reader.optional(object, "sender", Sender::read);

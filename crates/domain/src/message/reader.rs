@@ -153,13 +153,11 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, node: &'a Node) -> Option<Object<'a>> {
-        match node {
-            Node::Object(entries) => Some(Object {
-                entries,
-                known: Vec::new(),
-            }),
-            other => self.mismatch(other, "an object"),
+        let object = Object::of(node);
+        if object.is_none() {
+            return self.mismatch(node, "an object");
         }
+        object
     }
 
     fn finish(&mut self, object: &Object<'a>) {
@@ -212,6 +210,54 @@ impl<'a> Object<'a> {
     /// Whether the property is there; `null` counts as absent, as client libraries write it so.
     pub(super) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
+    }
+
+    /// What the property says, if it is a text. This and the next four look at what was written,
+    /// not at what was read: rules between properties hold while one of them is still wrong.
+    pub(super) fn word(&self, key: &str) -> Option<&'a str> {
+        match self.get(key)? {
+            Node::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The word of a closed set, if it is one.
+    pub(super) fn keyword<K: Keyword>(&self, key: &str) -> Option<K> {
+        known_word(self.word(key)?)
+    }
+
+    /// The number of elements, if it is an array.
+    pub(super) fn size(&self, key: &str) -> Option<usize> {
+        match self.get(key)? {
+            Node::List(nodes) => Some(nodes.len()),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is one.
+    pub(super) fn inner(&self, key: &str) -> Option<Object<'a>> {
+        Self::of(self.get(key)?)
+    }
+
+    /// The elements that are objects, with their indices.
+    pub(super) fn inners(&self, key: &str) -> Vec<(usize, Object<'a>)> {
+        let Some(Node::List(nodes)) = self.get(key) else {
+            return Vec::new();
+        };
+        let objects = nodes.iter().enumerate();
+        objects
+            .filter_map(|(index, node)| Some((index, Self::of(node)?)))
+            .collect()
+    }
+
+    fn of(node: &'a Node) -> Option<Self> {
+        match node {
+            Node::Object(entries) => Some(Self {
+                entries,
+                known: Vec::new(),
+            }),
+            _ => None,
+        }
     }
 
     fn get(&self, key: &str) -> Option<&'a Node> {
@@ -323,11 +369,16 @@ pub(super) fn elements<'a, T>(
 /// One word of a closed set.
 pub(super) fn keyword<'a, K: Keyword>(reader: &mut Reader<'a>, node: &'a Node) -> Option<K> {
     let word = string(reader, node)?;
-    let found = K::WORDS.iter().find(|(known, _)| *known == word);
+    let found = known_word(word);
     if found.is_none() {
         let words: Vec<_> = K::WORDS.iter().map(|(known, _)| *known).collect();
         reader.report(one_of_words(&words));
     }
+    found
+}
+
+fn known_word<K: Keyword>(word: &str) -> Option<K> {
+    let found = K::WORDS.iter().find(|(known, _)| *known == word);
     found.map(|(_, value)| *value)
 }
 

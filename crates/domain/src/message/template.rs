@@ -146,34 +146,34 @@ impl Template {
 }
 
 impl CarouselTemplate {
-    /// Columns of one carousel look alike: the first one sets what the others must have.
     fn read<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Self> {
-        let carousel = Self::fields(reader, object)?;
-        let (first, others) = carousel.columns.split_first()?;
-        for (index, column) in (1..).zip(others) {
-            if column.actions.len() != first.actions.len() {
-                let words = format!("Size must be {}, as in column 0", first.actions.len());
-                reader.report_in("columns", index, "actions", words);
+        let carousel = Self::fields(reader, object);
+        Self::check_likeness(reader, &object.inners("columns"));
+        carousel
+    }
+
+    /// Columns of one carousel look alike: the first one sets what the others must have.
+    fn check_likeness(reader: &mut Reader<'_>, columns: &[(usize, Object<'_>)]) {
+        let Some(((_, first), others)) = columns.split_first() else {
+            return;
+        };
+        for (index, column) in others {
+            if let (Some(expected), Some(found)) = (first.size("actions"), column.size("actions"))
+                && expected != found
+            {
+                let words = format!("Size must be {expected}, as in the first column");
+                reader.report_in("columns", *index, "actions", words);
             }
-            let pairs = [
-                (
-                    "thumbnailImageUrl",
-                    &first.thumbnail_image_url,
-                    &column.thumbnail_image_url,
-                ),
-                ("title", &first.title, &column.title),
-            ];
-            for (key, expected, found) in pairs {
-                match (expected.is_some(), found.is_some()) {
-                    (true, false) => reader.report_in("columns", index, key, MUST_BE_SPECIFIED),
+            for key in ["thumbnailImageUrl", "title"] {
+                match (first.has(key), column.has(key)) {
+                    (true, false) => reader.report_in("columns", *index, key, MUST_BE_SPECIFIED),
                     (false, true) => {
-                        reader.report_in("columns", index, key, MUST_NOT_BE_SPECIFIED);
+                        reader.report_in("columns", *index, key, MUST_NOT_BE_SPECIFIED);
                     }
                     _ => {}
                 }
             }
         }
-        Some(carousel)
     }
 }
 

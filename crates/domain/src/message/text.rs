@@ -1,8 +1,10 @@
 //! Text messages, with LINE's own emojis in the place of `$` characters.
 
+use std::collections::HashSet;
+
 use super::limits::{EMOJI_ID_LENGTH_MAX, EMOJIS_MAX, TEXT_LENGTH_MAX};
 use super::node::Node;
-use super::reader::{Object, Reader, Unit, integer, list, text};
+use super::reader::{Reader, Unit, integer, list, text};
 
 shape! {
     /// A text of up to 5,000 UTF-16 code units.
@@ -11,43 +13,47 @@ shape! {
             text "text": String = text(Unit::Utf16, 1, TEXT_LENGTH_MAX);
         }
         optional {
-            emojis "emojis": Vec<Emoji> = list(1, EMOJIS_MAX, Emoji::read);
+            emojis "emojis": Vec<Emoji> = emojis(text.as_deref());
         }
     }
 }
 
 shape! {
     /// A LINE emoji that replaces the `$` at `index`, counted in UTF-16 code units.
-    Emoji {
+    Emoji with units: Option<&[u16]> {
         required {
-            index "index": u32 = integer(TEXT_LENGTH_MAX as i64);
+            index "index": u32 = placeholder(units);
             product_id "productId": String = text(Unit::Utf16, 1, EMOJI_ID_LENGTH_MAX);
             emoji_id "emojiId": String = text(Unit::Utf16, 1, EMOJI_ID_LENGTH_MAX);
         }
     }
 }
 
-impl TextMessage {
-    pub(super) fn read<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Self> {
-        let message = Self::fields(reader, object)?;
-        let units: Vec<u16> = message.text.encode_utf16().collect();
-        let mut taken = Vec::new();
-        for (position, emoji) in message.emojis.iter().flatten().enumerate() {
-            if units.get(emoji.index as usize) != Some(&u16::from(b'$')) {
-                let words = "Must be the position of a $ in the text";
-                reader.report_in("emojis", position, "index", words);
-            } else if taken.contains(&emoji.index) {
-                let words = "Must not be the position of another emoji";
-                reader.report_in("emojis", position, "index", words);
-            }
-            taken.push(emoji.index);
+/// Reads the emojis of a text. Where the text was refused, any position passes.
+fn emojis<'a>(text: Option<&str>) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<Vec<Emoji>> {
+    let units: Option<Vec<u16>> = text.map(|text| text.encode_utf16().collect());
+    move |reader, node| {
+        let units = units.as_deref();
+        let emoji = |reader: &mut Reader<'a>, node: &'a Node| {
+            reader.plain(node, |reader, object| Emoji::fields(reader, object, units))
+        };
+        let emojis = list(1, EMOJIS_MAX, emoji)(reader, node)?;
+        let mut taken = HashSet::new();
+        if !emojis.iter().all(|emoji| taken.insert(emoji.index)) {
+            reader.report("Must not have two emojis at one position");
         }
-        Some(message)
+        Some(emojis)
     }
 }
 
-impl Emoji {
-    fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
-        reader.plain(node, Self::fields)
+/// Reads the position of a `$`.
+fn placeholder<'a>(units: Option<&[u16]>) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<u32> {
+    move |reader, node| {
+        let index = integer(TEXT_LENGTH_MAX as i64)(reader, node)?;
+        let unit = units.map(|units| units.get(index as usize));
+        if unit.is_some_and(|unit| unit != Some(&u16::from(b'$'))) {
+            reader.report("Must be the position of a $ in the text");
+        }
+        Some(index)
     }
 }

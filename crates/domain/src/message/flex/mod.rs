@@ -133,15 +133,6 @@ keywords! {
 }
 
 impl FlexMessage {
-    pub(super) fn read<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Self> {
-        let message = Self::fields(reader, object)?;
-        if message.contents.animated_images() > ANIMATED_IMAGES_MAX {
-            let words = format!("Must not have more than {ANIMATED_IMAGES_MAX} animated images");
-            reader.report_at("contents", words);
-        }
-        Some(message)
-    }
-
     pub(super) fn walk(&self, walk: &mut LinkWalk) {
         walk.within("contents", |walk| match &self.contents {
             Container::Bubble(bubble) => bubble.walk(walk),
@@ -157,14 +148,17 @@ impl FlexMessage {
 impl Container {
     fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
         reader.typed(node, &["bubble", "carousel"], |reader, object, tag| {
-            if tag == "bubble" {
-                let bubble = Bubble::read_fields(reader, object)?;
-                return Some(Self::Bubble(Box::new(bubble)));
+            let container = if tag == "bubble" {
+                Self::Bubble(Box::new(Bubble::read_fields(reader, object)?))
+            } else {
+                Self::Carousel(Carousel::read_fields(reader, object)?)
+            };
+            if container.animated_images() > ANIMATED_IMAGES_MAX {
+                reader.report(format!(
+                    "Must not have more than {ANIMATED_IMAGES_MAX} animated images"
+                ));
             }
-            let carousel = Carousel::fields(reader, object)?;
-            carousel.check_sizes(reader);
-            limit_bytes(reader, &carousel, CAROUSEL_BYTES_MAX);
-            Some(Self::Carousel(carousel))
+            Some(container)
         })
     }
 
@@ -180,15 +174,22 @@ impl Container {
 }
 
 impl Carousel {
-    fn check_sizes(&self, reader: &mut Reader<'_>) {
-        let size = |bubble: &Bubble| bubble.size.unwrap_or(BubbleSize::Mega);
-        let Some(first) = self.contents.first() else {
+    fn read_fields<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Self> {
+        let carousel = Self::fields(reader, object);
+        Self::check_sizes(reader, &object.inners("contents"));
+        let carousel = carousel?;
+        limit_bytes(reader, &carousel, CAROUSEL_BYTES_MAX);
+        Some(carousel)
+    }
+
+    fn check_sizes(reader: &mut Reader<'_>, bubbles: &[(usize, Object<'_>)]) {
+        let Some(first) = bubbles.first().and_then(|(_, bubble)| size_of(bubble)) else {
             return;
         };
-        for (index, bubble) in self.contents.iter().enumerate() {
-            if size(bubble) != size(first) {
+        for (index, bubble) in bubbles {
+            if size_of(bubble).is_some_and(|size| size != first) {
                 let words = "Must be the same size as the first bubble";
-                reader.report_in("contents", index, "size", words);
+                reader.report_in("contents", *index, "size", words);
             }
         }
     }
@@ -201,7 +202,7 @@ impl Bubble {
         if !blocks.iter().any(|block| object.has(block)) {
             reader.report("At least one block must be specified");
         }
-        if matches!(bubble.hero, Some(Hero::Video(_))) && !bubble.is_wide_enough_for_video() {
+        if has_video(object) && !is_wide_enough_for_video(object) {
             reader.report_at(
                 "hero",
                 "A video must be in a bubble of size kilo, mega or giga",
@@ -213,19 +214,11 @@ impl Bubble {
 
     fn in_carousel<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
         reader.typed(node, &["bubble"], |reader, object, _| {
-            let bubble = Self::read_fields(reader, object)?;
-            if matches!(bubble.hero, Some(Hero::Video(_))) {
+            if has_video(object) {
                 reader.report_at("hero", "A video must not be in a carousel");
             }
-            Some(bubble)
+            Self::read_fields(reader, object)
         })
-    }
-
-    fn is_wide_enough_for_video(&self) -> bool {
-        matches!(
-            self.size,
-            None | Some(BubbleSize::Kilo | BubbleSize::Mega | BubbleSize::Giga)
-        )
     }
 
     fn blocks(&self) -> impl Iterator<Item = &FlexBox> {
@@ -311,6 +304,27 @@ impl BlockStyle {
     fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
         reader.plain(node, Self::fields)
     }
+}
+
+/// `None` where the size is not one; that error is reported elsewhere.
+fn size_of(bubble: &Object<'_>) -> Option<BubbleSize> {
+    if bubble.has("size") {
+        bubble.keyword("size")
+    } else {
+        Some(BubbleSize::Mega)
+    }
+}
+
+fn is_wide_enough_for_video(bubble: &Object<'_>) -> bool {
+    matches!(
+        size_of(bubble),
+        None | Some(BubbleSize::Kilo | BubbleSize::Mega | BubbleSize::Giga)
+    )
+}
+
+fn has_video(bubble: &Object<'_>) -> bool {
+    let hero = bubble.inner("hero");
+    hero.and_then(|hero| hero.word("type")) == Some("video")
 }
 
 /// The limit is on what is delivered, so the canonical JSON is measured, not the given one.
