@@ -65,10 +65,24 @@ fn carousel_of(bytes: usize) -> Value {
     message(with(bubble_of(bytes - frame)))
 }
 
-fn animated(count: usize) -> Value {
+fn moving_picture() -> Value {
     let mut picture = picture();
     picture["animated"] = json!(true);
-    json!({"type": "box", "layout": "vertical", "contents": vec![picture; count]})
+    picture
+}
+
+fn moving_video() -> Value {
+    let mut hero = video()["contents"]["hero"].clone();
+    hero["altContent"] = moving_picture();
+    hero
+}
+
+fn animated(count: usize) -> Value {
+    json!({"type": "box", "layout": "vertical", "contents": vec![moving_picture(); count]})
+}
+
+fn with_hero(animated_in_body: usize, hero: Value) -> Value {
+    json!({"type": "bubble", "hero": hero, "body": animated(animated_in_body)})
 }
 
 #[test]
@@ -420,6 +434,36 @@ fn bytes_and_animated_images_are_limited() {
         ),
         good(&base, "/contents", body(10)),
         bad(&base, "/contents", body(11), ".contents", moving),
+        // Every block counts, and so does what stands in for a video.
+        good(&base, "/contents", with_hero(9, animated(1))),
+        bad(
+            &base,
+            "/contents",
+            with_hero(10, animated(1)),
+            ".contents",
+            moving,
+        ),
+        bad(
+            &base,
+            "/contents",
+            with_hero(10, moving_picture()),
+            ".contents",
+            moving,
+        ),
+        bad(
+            &base,
+            "/contents",
+            with_hero(10, moving_video()),
+            ".contents",
+            moving,
+        ),
+        bad(
+            &base,
+            "/contents",
+            json!({"type": "bubble", "header": animated(6), "footer": animated(5)}),
+            ".contents",
+            moving,
+        ),
         good(&base, "", carousel(&[body(5), body(5)])),
         bad(
             &base,

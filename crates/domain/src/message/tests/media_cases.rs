@@ -47,6 +47,7 @@ fn media_comes_over_https_or_from_home() {
         refused("http://127.0.0.1:8080@evil.example/media/a.jpg", HTTPS),
         refused("http://user@127.0.0.1:8080/media/a.jpg", HTTPS),
         refused("http://user:secret@127.0.0.1:8080/media/a.jpg", HTTPS),
+        refused("http://:secret@127.0.0.1:8080/media/a.jpg", HTTPS),
         refused("http://example.com/media/a.jpg", HTTPS),
         refused("ftp://example.com/a.jpg", HTTPS),
         refused("data:image/png;base64,AAAA", HTTPS),
