@@ -120,12 +120,12 @@ pub async fn release_rest(
 pub async fn capture(
     write: &mut Write,
     business: BusinessId,
+    transaction: LedgerTransactionId,
     roll_up_sequence: u64,
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
-    ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, BillingError> {
-    Ok(wallet::capture(write, business, roll_up_sequence, amounts, now, ids).await?)
+    Ok(wallet::capture(write, business, transaction, roll_up_sequence, amounts, now).await?)
 }
 
 fn held_or_short(

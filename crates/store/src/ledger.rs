@@ -3,7 +3,7 @@
 //! What a posting is and how the chain hashes it is decided in `domain::ledger`. Nothing here is
 //! ever updated or deleted.
 
-use domain::id::{BusinessId, CampaignId, IdSource, LedgerTransactionId};
+use domain::id::{BusinessId, CampaignId, LedgerTransactionId};
 use domain::ledger::{
     BookedTransaction, ChainHash, Entry, IdempotencyKey, LedgerAccount, Posting, TransactionKind,
     sum,
@@ -54,15 +54,16 @@ impl LedgerTransaction {
     }
 }
 
-/// Books a posting as the business's next transaction. A key that is booked already breaks an
-/// invariant: who may repeat looks with [`find`] first.
+/// Books a posting as the business's next transaction, under an id that the caller may have written
+/// elsewhere already. A key that is booked breaks an invariant: who may repeat looks with [`find`]
+/// first.
 pub async fn append(
     write: &mut Write,
+    id: LedgerTransactionId,
     business: BusinessId,
     posting: &Posting,
     key: &IdempotencyKey,
     now: Timestamp,
-    ids: &dyn IdSource,
 ) -> Result<LedgerTransactionId, StoreError> {
     let connection = write.connection();
     let currency = currency_of(connection, business).await?;
@@ -72,7 +73,7 @@ pub async fn append(
     }
     let (last_sequence, previous_hash) = last_of(connection, business).await?;
     let transaction = LedgerTransaction {
-        id: ids.next(),
+        id,
         business,
         sequence: last_sequence + 1,
         kind: posting.kind(),

@@ -16,6 +16,8 @@ pub mod row; // from rows to domain values
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
+pub mod report; // the record read back: chunks, captures, amendments, exclusions
+pub mod reconcile; // what reconciliation reads beside the record
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed
 

@@ -96,7 +96,7 @@ pub async fn top_up(
     let sql = "UPDATE wallet SET available = available + $2 WHERE business = $1";
     let changed = row::execute(write.connection(), sql, values![business, amount.micro()]).await?;
     expect_one(changed, "the wallet of a top-up")?;
-    ledger::append(write, business, &posting, key, now, ids).await
+    ledger::append(write, ids.next(), business, &posting, key, now).await
 }
 
 /// Reserves the most that a campaign can cost, in one compare-and-set.
@@ -172,7 +172,7 @@ pub async fn release(
     let changed = row::execute(write.connection(), sql, values).await?;
     expect_one(changed, "the held money of a release")?;
     let key = IdempotencyKey::release(campaign, released.int("releases")?);
-    let id = ledger::append(write, hold.business, &posting, &key, now, ids).await?;
+    let id = ledger::append(write, ids.next(), hold.business, &posting, &key, now).await?;
     Ok(Some(id))
 }
 
@@ -189,14 +189,14 @@ pub async fn release_rest(
 }
 
 /// Earns the price of recorded sends out of the holds of one business: one transaction with an
-/// entry pair per campaign. Campaigns with nothing to earn are left out.
+/// entry pair per campaign, under the id that the capture rows carry. Campaigns with nothing to earn are left out.
 pub async fn capture(
     write: &mut Write,
     business: BusinessId,
+    transaction: LedgerTransactionId,
     roll_up_sequence: u64,
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
-    ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, StoreError> {
     let earned: Vec<(CampaignId, Money)> = amounts
         .iter()
@@ -224,7 +224,7 @@ pub async fn capture(
     let changed = row::execute(write.connection(), sql, values![business, total.micro()]).await?;
     expect_one(changed, "the held money of a capture")?;
     let key = IdempotencyKey::capture(business, roll_up_sequence);
-    let id = ledger::append(write, business, &posting, &key, now, ids).await?;
+    let id = ledger::append(write, transaction, business, &posting, &key, now).await?;
     Ok(Some(id))
 }
 
@@ -271,7 +271,7 @@ async fn book_hold(
         return Ok(HoldResult::Held(None));
     }
     let posting = Posting::hold(campaign, amount).map_err(invariant)?;
-    let id = ledger::append(write, business, &posting, key, now, ids).await?;
+    let id = ledger::append(write, ids.next(), business, &posting, key, now).await?;
     Ok(HoldResult::Held(Some(id)))
 }
 
