@@ -1,7 +1,6 @@
 //! Freezing: which ranges of user numbers a launch walks through, and how the recipients of one
 //! range are cut into chunks that one decision fits as a whole.
 
-use crate::chunk::CHUNK_SIZE_MAX;
 use crate::user::UserNumber;
 
 /// The first range is small, so that the first push leaves early.
@@ -92,18 +91,10 @@ pub fn chunk_number(range: u32, index: u32) -> u64 {
     u64::from(range) * CHUNKS_PER_RANGE + u64::from(index)
 }
 
-/// Recipients per chunk where a campaign has a speed: a tenth of a second of it, so that one chunk
-/// is never a burst.
-pub fn chunk_size(rate_per_second: Option<u32>) -> u32 {
-    match rate_per_second {
-        None => CHUNK_SIZE_MAX,
-        Some(rate) => (rate / 10).clamp(1, CHUNK_SIZE_MAX),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::CHUNK_SIZE_MAX;
     use proptest::prelude::*;
 
     proptest! {
@@ -120,13 +111,5 @@ mod tests {
             }
             prop_assert_eq!(next, highest + 1);
         }
-    }
-
-    #[test]
-    fn a_slow_campaign_has_small_chunks() {
-        assert_eq!(chunk_size(None), 1_000);
-        assert_eq!(chunk_size(Some(2_000)), 200);
-        assert_eq!(chunk_size(Some(5)), 1);
-        assert_eq!(chunk_size(Some(1_000_000)), 1_000);
     }
 }

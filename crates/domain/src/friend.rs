@@ -9,8 +9,8 @@ mod profile;
 pub use profile::{
     BIRTH_YEAR_MIN, CELL_BYTES_MAX, ConsentCells, DISPLAY_NAME_CHARS_MAX, FieldError, Gender,
     ImportedConsents, LANGUAGE_CHARS_MAX, Profile, ProfileFields, REGION_CHARS_MAX,
-    SOURCE_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, country, language, parse_consents, region, source,
-    split_tags, tag,
+    SOURCE_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, country, gender, language, parse_consents, region,
+    source, split_tags, tag, time_zone,
 };
 
 use serde::{Deserialize, Serialize};

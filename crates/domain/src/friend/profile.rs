@@ -321,7 +321,8 @@ fn display_name(text: &str) -> Result<String, Fault> {
     }
 }
 
-fn gender(text: &str) -> Result<Gender, Fault> {
+/// Reads a gender.
+pub fn gender(text: &str) -> Result<Gender, Fault> {
     Gender::from_name(text).ok_or_else(|| {
         let shown = excerpt(text);
         let message = format!("'{shown}' is not a gender: expected female, male or unknown");
@@ -345,7 +346,8 @@ fn birth_year(text: &str, now: Timestamp) -> Result<u16, Fault> {
     }
 }
 
-fn time_zone(text: &str) -> Result<String, Fault> {
+/// Reads a time zone: an IANA name, kept as the time zone database spells it.
+pub fn time_zone(text: &str) -> Result<String, Fault> {
     let found = zone(text).map_err(|error| (RejectReason::BadZone, error.to_string()))?;
     Ok(found.iana_name().unwrap_or(text).to_owned())
 }

@@ -7,7 +7,7 @@
 
 #[macro_use]
 mod shape; // one declaration per object: type, JSON, reading
-mod node; // JSON as it was written
+pub(crate) mod node; // JSON as it was written
 mod reader; // where we are in it, and what is wrong with it
 mod link; // URLs: which are admitted, where the links are
 

@@ -11,7 +11,7 @@ use super::limits::NESTING_DEPTH_MAX;
 
 /// One JSON value.
 #[derive(Debug)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Null,
     Bool(bool),
     /// An integer; beyond 64 bits it is held at the largest one, which every limit refuses.
@@ -27,7 +27,7 @@ pub(super) enum Node {
 
 impl Node {
     /// Reads one JSON text, to its end.
-    pub(super) fn parse(json: &str) -> Result<Node, serde_json::Error> {
+    pub(crate) fn parse(json: &str) -> Result<Node, serde_json::Error> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let node = NodeSeed { depth: 0 }.deserialize(&mut deserializer)?;
         deserializer.end()?;
