@@ -5,6 +5,7 @@
 //! and on a tie the fact that reaches fewer people.
 
 mod profile;
+mod reject;
 
 pub use profile::{
     BIRTH_YEAR_MIN, CELL_BYTES_MAX, ConsentCells, DISPLAY_NAME_CHARS_MAX, FieldError, Gender,
@@ -12,6 +13,7 @@ pub use profile::{
     SOURCE_CHARS_MAX, TAG_CHARS_MAX, TAGS_MAX, country, gender, language, parse_consents, region,
     source, split_tags, tag, time_zone,
 };
+pub use reject::RejectReason;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +48,7 @@ pub enum ConsentSource {
     Api,
 }
 
-/// One answer of a friend to the question for consent, as proof: when, to which words, by which way.
+/// One answer of a friend to the question for consent, as proof: when, to which words, which way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentFact {
     pub granted: bool,
@@ -227,105 +229,6 @@ impl ReachFlags {
     }
 }
 
-/// Why a row of an import, or a field of an event, was refused. The words are part of the import
-/// report and stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum RejectReason {
-    EmptyKey,
-    BadKey,
-    DuplicateKey,
-    BadDate,
-    BadZone,
-    BadGender,
-    BadLanguage,
-    BadCountry,
-    BadRegion,
-    BadSource,
-    BadTag,
-    TooManyTags,
-    NameTooLong,
-    ControlCharacter,
-    CellTooLong,
-    TooFewColumns,
-    TooManyColumns,
-    BadConsent,
-    ConsentWithoutTime,
-    ConsentInFuture,
-    UnknownWording,
-    BadBirthYear,
-    BirthYearOutOfRange,
-    InvalidUtf8,
-}
-
-impl RejectReason {
-    pub const ALL: [RejectReason; 24] = [
-        Self::EmptyKey,
-        Self::BadKey,
-        Self::DuplicateKey,
-        Self::BadDate,
-        Self::BadZone,
-        Self::BadGender,
-        Self::BadLanguage,
-        Self::BadCountry,
-        Self::BadRegion,
-        Self::BadSource,
-        Self::BadTag,
-        Self::TooManyTags,
-        Self::NameTooLong,
-        Self::ControlCharacter,
-        Self::CellTooLong,
-        Self::TooFewColumns,
-        Self::TooManyColumns,
-        Self::BadConsent,
-        Self::ConsentWithoutTime,
-        Self::ConsentInFuture,
-        Self::UnknownWording,
-        Self::BadBirthYear,
-        Self::BirthYearOutOfRange,
-        Self::InvalidUtf8,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EmptyKey => "empty_key",
-            Self::BadKey => "bad_key",
-            Self::DuplicateKey => "duplicate_key",
-            Self::BadDate => "bad_date",
-            Self::BadZone => "bad_zone",
-            Self::BadGender => "bad_gender",
-            Self::BadLanguage => "bad_language",
-            Self::BadCountry => "bad_country",
-            Self::BadRegion => "bad_region",
-            Self::BadSource => "bad_source",
-            Self::BadTag => "bad_tag",
-            Self::TooManyTags => "too_many_tags",
-            Self::NameTooLong => "name_too_long",
-            Self::ControlCharacter => "control_character",
-            Self::CellTooLong => "cell_too_long",
-            Self::TooFewColumns => "too_few_columns",
-            Self::TooManyColumns => "too_many_columns",
-            Self::BadConsent => "bad_consent",
-            Self::ConsentWithoutTime => "consent_without_time",
-            Self::ConsentInFuture => "consent_in_future",
-            Self::UnknownWording => "unknown_wording",
-            Self::BadBirthYear => "bad_birth_year",
-            Self::BirthYearOutOfRange => "birth_year_out_of_range",
-            Self::InvalidUtf8 => "invalid_utf8",
-        }
-    }
-
-    /// Reads a stored word back.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
-    }
-}
-
-impl std::fmt::Display for RejectReason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,7 +276,9 @@ mod tests {
         }
 
         #[test]
-        fn a_refusal_at_the_last_moment_stands(facts in prop::collection::vec(any_consent(), 1..8)) {
+        fn a_refusal_at_the_last_moment_stands(
+            facts in prop::collection::vec(any_consent(), 1..8),
+        ) {
             let winner = last_consent(&facts);
             let last = facts.iter().map(|fact| fact.at).max().unwrap();
             let refused_last = facts.iter().any(|fact| fact.at == last && !fact.granted);

@@ -65,7 +65,7 @@ impl RuleId {
         }
     }
 
-    /// The rule of the law it enforces, as the compliance pages number it; `None` for a rule of ours.
+    /// The rule of the law it enforces, as compliance numbers it; `None` for a rule of ours.
     pub const fn citation(self) -> Option<&'static str> {
         match self {
             Self::NoConsent => Some("KR-1"),

@@ -47,8 +47,8 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// Reads `{"now":true}` or `{"at":{"wall":"2026-11-22 21:00","zone":"Asia/Seoul"}}`. All faults,
-    /// each with its path.
+    /// Reads `{"now":true}` or `{"at":{"wall":"2026-11-22 21:00","zone":"Asia/Seoul"}}`. All
+    /// faults, each with its path.
     pub fn parse(json: &str) -> Result<Schedule, Vec<ValidationError>> {
         let node = document::parse(json, ROOT, SCHEDULE_BYTES_MAX)?;
         let mut faults = Faults::default();

@@ -165,16 +165,16 @@ pub fn local_to_instant(text: &str, zone: &jiff::tz::TimeZone) -> Result<Timesta
     Ok(Timestamp(jump.timestamp().as_millisecond()))
 }
 
-/// `2026-11-22 21:00:00` or `2026-11-22T21:00`, and nothing behind it: [`jiff`] would read an offset
-/// or a zone there and drop it silently, which moves the time.
+/// `2026-11-22 21:00:00` or `2026-11-22T21:00`, and nothing behind it: [`jiff`] would read an
+/// offset or a zone there and drop it silently, which moves the time.
 fn has_wall_shape(text: &str) -> bool {
     let bytes = text.as_bytes();
     let separator_fits = bytes.get(10).is_some_and(|b| matches!(b, b' ' | b'T'));
     separator_fits && (matches_digits(bytes, "0000-00-00?00:00") || matches_digits(bytes, WALL))
 }
 
-/// Date, time with seconds, perhaps a fraction, and an offset: what RFC 3339 asks for. [`jiff`] alone
-/// would also read a zone in brackets, which may contradict the offset.
+/// Date, time with seconds, perhaps a fraction, and an offset: what RFC 3339 asks for. [`jiff`]
+/// alone would also read a zone in brackets, which may contradict the offset.
 fn has_rfc3339_shape(text: &str) -> bool {
     let bytes = text.as_bytes();
     let Some((wall, rest)) = bytes.split_at_checked(WALL.len()) else {

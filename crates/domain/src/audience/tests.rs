@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const LIST: &str = "lst_00000000000000000000000007";
 
 /// An expression and its canonical JSON.
-const GOOD: [(&str, &str); 14] = [
+const GOOD: [(&str, &str); 15] = [
     (r#"{"all":true}"#, r#"{"all":true}"#),
     (
         r#"{"attribute":{"in":["male","female","male"],"name":"gender"}}"#,
@@ -36,8 +36,12 @@ const GOOD: [(&str, &str); 14] = [
     ),
     (r#" { "tag" : "커피" } "#, r#"{"tag":"커피"}"#),
     (
-        r#"{"friend_since":{"from":"2026-01-01T00:00:00+09:00","before":"2026-02-01T00:00:00Z"}}"#,
-        r#"{"friend_since":{"from":"2025-12-31T15:00:00.000Z","before":"2026-02-01T00:00:00.000Z"}}"#,
+        r#"{"friend_since":{"before":"2026-02-01T00:00:00Z"}}"#,
+        r#"{"friend_since":{"before":"2026-02-01T00:00:00.000Z"}}"#,
+    ),
+    (
+        r#"{"friend_since":{"from":"2026-01-01T00:00:00+09:00"}}"#,
+        r#"{"friend_since":{"from":"2025-12-31T15:00:00.000Z"}}"#,
     ),
     (
         r#"{"source":["share","qr_store"]}"#,
@@ -407,7 +411,7 @@ const BAD: &[(&str, &str, &str)] = &[
         "0 to 9007199254740991",
     ),
     (
-        r#"{"expression":{"all":true},"limit":{"count":5,"method":"random","seed":9007199254740992}}"#,
+        r#"{"expression":{"all":true},"limit":{"seed":9007199254740992,"count":5,"method":"x"}}"#,
         "audience.limit.seed",
         "0 to 9007199254740991",
     ),
