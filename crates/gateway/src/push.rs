@@ -15,6 +15,7 @@ use domain::user::{USER_KEY_BYTES_MAX, UserKey};
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::body::{AccountCard, ContentHash, Link, check_links, check_messages, count_elements};
 use crate::error::{Error, quoted};
@@ -36,6 +37,8 @@ pub struct PushRequest<'a> {
     /// The JSON array of 1 to 5 message objects as it stood in the body.
     pub messages_text: &'a str,
     pub links: Vec<Link>,
+    /// The JSON array of links as it stood in the body; empty where it was left out.
+    pub links_text: &'a str,
     pub recipients: Vec<Cow<'a, str>>,
     /// The JSON object of parallel columns as it stood in the body.
     pub variables_text: Option<&'a str>,
@@ -60,8 +63,8 @@ struct Wire<'a> {
     not_after: Option<Cow<'a, str>>,
     #[serde(borrow)]
     messages: &'a RawValue,
-    #[serde(default)]
-    links: Vec<Link>,
+    #[serde(default, borrow)]
+    links: Option<&'a RawValue>,
     #[serde(borrow)]
     recipients: Recipients<'a>,
     #[serde(default, borrow)]
@@ -83,7 +86,10 @@ impl<'a> PushRequest<'a> {
         let recipients = wire.recipients.0;
         let messages_text = wire.messages.get();
         check_messages(messages_text)?;
-        check_links(&wire.links, count_elements(messages_text)?)?;
+        let links_text = wire.links.map_or("[]", RawValue::get);
+        let links: Vec<Link> = serde_json::from_str(links_text)
+            .map_err(|error| Error::malformed(format!("links: {error}")))?;
+        check_links(&links, count_elements(messages_text)?)?;
         if let Some(variables) = wire.variables {
             check_variables(variables.get(), recipients.len())?;
         }
@@ -103,11 +109,25 @@ impl<'a> PushRequest<'a> {
             notification_disabled: wire.notification_disabled,
             not_after: parse_not_after(wire.not_after)?,
             messages_text,
-            links: wire.links,
+            links,
+            links_text,
             exclude: parse_exclude(wire.exclude, recipients.len())?,
             recipients,
             variables_text: wire.variables.map(RawValue::get),
         })
+    }
+
+    /// Tells contents apart: a digest of the frozen parts as they stand in this body, recipients and
+    /// variables left out. Not the content hash, which is the sender's.
+    pub fn frozen_digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.campaign.as_bytes());
+        digest.update([self.purpose.code(), u8::from(self.notification_disabled)]);
+        for text in [self.account_text, self.messages_text, self.links_text] {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        }
+        digest.finalize().into()
     }
 
     /// The recipients in the form that is stored: 16 bytes each where they have the usual shape.

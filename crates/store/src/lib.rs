@@ -20,6 +20,7 @@ pub mod report; // the record read back: chunks, captures, amendments, exclusion
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed
+pub mod sandbox; // the sandbox messenger's own file
 
 pub use database::{Durability, Store, StoreConfig};
 pub use error::StoreError;

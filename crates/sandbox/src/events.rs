@@ -1,0 +1,192 @@
+//! Telling the platform what friends did: signed, in lists, tried again until it is taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::outcome::RejectionCode;
+use domain::time::Clock;
+use gateway::event::events_body;
+use gateway::{EVENTS_MAX, Event, EventBody, EventId, SIGNATURE_HEADER, Secret, sign};
+use rand::RngExt;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Url};
+use store::sandbox::Resolution;
+
+use crate::state::{Error, Sandbox};
+
+/// Tries before the caller is told; what is stored is sent again when it asks again.
+pub const TRIES_MAX: u32 = 8;
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pushes whose uncertain recipients are decided in one go.
+const UNCERTAIN_PAGE: u32 = 200;
+
+/// Posts lists of events to the platform.
+pub struct EventSender {
+    client: Client,
+    url: String,
+    secret: Secret,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the platform answered: taken, or refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventAnswer {
+    pub status: u16,
+    pub body: Bytes,
+}
+
+/// How many uncertain recipients were decided and told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Resolved {
+    pub confirmed: u64,
+    pub failed: u64,
+    pub told: u64,
+}
+
+impl EventSender {
+    pub fn open(url: String, secret: Secret, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let usable = Url::parse(&url).is_ok_and(|url| url.scheme() == "http" && url.has_host());
+        if !usable {
+            return Err(Error::EventsAddress(url));
+        }
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .build()?;
+        Ok(Self {
+            client,
+            url,
+            secret,
+            clock,
+        })
+    }
+
+    /// Sends one list, again and again while the platform is away or behind. The events' ids make a
+    /// repetition harmless.
+    pub async fn send(&self, body: Bytes) -> Result<EventAnswer, Error> {
+        let mut last = String::new();
+        for tries in 0..TRIES_MAX {
+            let asked = match self.try_once(body.clone()).await {
+                Ok((answer, _)) if answer.status < 500 && answer.status != 429 => {
+                    return Ok(answer);
+                }
+                Ok((answer, retry_after)) => {
+                    last = format!("it answered {}", answer.status);
+                    retry_after
+                }
+                Err(error) => {
+                    last = error.to_string();
+                    None
+                }
+            };
+            let own = PAUSE_MIN.saturating_mul(1 << tries);
+            tokio::time::sleep(asked.unwrap_or(own).min(PAUSE_MAX)).await;
+        }
+        Err(Error::Platform(last))
+    }
+
+    async fn try_once(
+        &self,
+        body: Bytes,
+    ) -> Result<(EventAnswer, Option<Duration>), reqwest::Error> {
+        // Signed anew each time: a signature ages.
+        let signature = sign(&self.secret, self.clock.now(), &body);
+        let response = self
+            .client
+            .post(&self.url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(SIGNATURE_HEADER, signature)
+            .body(body)
+            .send()
+            .await?;
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|text| gateway::retry_after::parse(text, self.clock.now()));
+        let answer = EventAnswer {
+            status: response.status().as_u16(),
+            body: response.bytes().await?,
+        };
+        Ok((answer, retry_after))
+    }
+}
+
+/// Decides every undecided uncertain recipient (`confirmed_share` of them were delivered after all)
+/// and tells the platform everything it has not taken yet. Safe to repeat: what was decided stays,
+/// and events keep their ids.
+pub async fn resolve_uncertain(sandbox: &Sandbox, confirmed_share: f64) -> Result<Resolved, Error> {
+    let mut resolved = Resolved::default();
+    let mut draws = sandbox.draws();
+    loop {
+        let pushes = sandbox.store.uncertain(UNCERTAIN_PAGE).await?;
+        if pushes.is_empty() {
+            break;
+        }
+        let at = sandbox.clock.now();
+        let mut resolutions = Vec::new();
+        for push in &pushes {
+            for position in &push.positions {
+                let confirmed = draws.random::<f64>() < confirmed_share;
+                match confirmed {
+                    true => resolved.confirmed += 1,
+                    false => resolved.failed += 1,
+                }
+                resolutions.push(Resolution {
+                    sequence: push.sequence,
+                    position: *position,
+                    confirmed,
+                    at,
+                });
+            }
+        }
+        sandbox.store.resolve(resolutions).await?;
+    }
+    tell(sandbox, &mut resolved).await?;
+    Ok(resolved)
+}
+
+async fn tell(sandbox: &Sandbox, resolved: &mut Resolved) -> Result<(), Error> {
+    loop {
+        let untold = sandbox.store.untold(EVENTS_MAX as u32).await?;
+        if untold.is_empty() {
+            return Ok(());
+        }
+        let Some(sender) = &sandbox.sender else {
+            return Err(Error::Platform("no address is set".to_owned()));
+        };
+        let events: Vec<Event> = untold
+            .iter()
+            .filter_map(|(key, resolution)| {
+                let Resolution {
+                    sequence, position, ..
+                } = resolution;
+                Some(Event {
+                    id: EventId::parse(&format!("delivery-{key}-{sequence}-{position}"))?,
+                    at: resolution.at,
+                    body: EventBody::Delivery {
+                        push_key: *key,
+                        index: *position,
+                        failed: (!resolution.confirmed).then_some(RejectionCode::Unreachable),
+                    },
+                })
+            })
+            .collect();
+        let answer = sender.send(events_body(&events).into()).await?;
+        if answer.status != 202 {
+            return Err(Error::Platform(format!("it answered {}", answer.status)));
+        }
+        resolved.told += untold.len() as u64;
+        let told = untold
+            .iter()
+            .map(|(_, resolution)| (resolution.sequence, resolution.position))
+            .collect();
+        sandbox.store.mark_told(told).await?;
+    }
+}

@@ -1,0 +1,183 @@
+//! The sandbox messenger's own file: pushes, closed keys, and what became of uncertain recipients.
+//!
+//! Every write is on disk before it is answered. One task writes: what queues up while a commit is
+//! being flushed goes into the next one, so the cost of a flush is shared by all who wait.
+
+mod log;
+mod record;
+mod writer;
+
+pub use log::{AcceptLog, LogEntry, Summary};
+pub use record::{Content, ProcessedPush, Resolution, StoredKey, StoredPush, UncertainPush};
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use domain::push::PushKey;
+use domain::time::Timestamp;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Row, SqlSafeStr};
+
+use crate::StoreError;
+use record::{decode_results, impossible};
+use writer::Writer;
+
+/// Connections that look keys up.
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pages of the log before it is copied into the file: 64 MB.
+const CHECKPOINT_PAGES: &str = "16000";
+
+/// The open file. Cheap to clone; the last clone ends the writing task.
+#[derive(Debug, Clone)]
+pub struct SandboxStore {
+    reader: SqlitePool,
+    writer: Writer,
+}
+
+impl SandboxStore {
+    /// Opens the file, making it and its tables where they are missing.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let cannot_open = |why: String| StoreError::CannotOpen {
+            path: path.display().to_string(),
+            why,
+        };
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| cannot_open(error.to_string()))?;
+        }
+        let options = SqliteConnectOptions::from_str("sqlite://")?
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .disable_statement_logging();
+        let mut connection = options
+            .connect()
+            .await
+            .map_err(|error| cannot_open(error.to_string()))?;
+        migrator()
+            .run(&mut connection)
+            .await
+            .map_err(|error| cannot_open(format!("the migrations do not apply: {error}")))?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self {
+            reader,
+            writer: Writer::start(connection),
+        })
+    }
+
+    /// What is known of a key. Where it was processed more than once, the first time counts.
+    pub async fn find(&self, key: PushKey) -> Result<Option<StoredKey>, StoreError> {
+        let sql = "SELECT p.content_hash, p.size, p.accepted, p.at, p.results, c.handle
+                   FROM push p JOIN content c ON c.hash = p.content
+                   WHERE p.key = $1 ORDER BY p.sequence LIMIT 1";
+        let row = sqlx::query(sql)
+            .bind(&key.as_bytes()[..])
+            .fetch_optional(&self.reader)
+            .await?;
+        if let Some(row) = row {
+            let hash: Vec<u8> = row.try_get("content_hash")?;
+            let accepted: u32 = row.try_get("accepted")?;
+            return Ok(Some(StoredKey::Processed(StoredPush {
+                content_hash: hash
+                    .try_into()
+                    .map_err(|_| impossible("push", "content_hash", "not 32 bytes"))?,
+                size: row.try_get("size")?,
+                at: Timestamp::from_millis(row.try_get("at")?),
+                results: decode_results(row.try_get("results")?, accepted)?,
+                handle: row.try_get("handle")?,
+            })));
+        }
+        let closed = sqlx::query("SELECT at FROM closed_key WHERE key = $1")
+            .bind(&key.as_bytes()[..])
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(closed.map(|_| StoredKey::Closed))
+    }
+
+    /// Records a processed push; returns once it is on disk.
+    pub async fn record(&self, push: ProcessedPush) -> Result<(), StoreError> {
+        self.writer.record(push).await
+    }
+
+    /// Records that a key will never be processed; returns once it is on disk.
+    pub async fn close_key(&self, key: PushKey, at: Timestamp) -> Result<(), StoreError> {
+        self.writer.close_key(key, at).await
+    }
+
+    /// Decides the fate of uncertain recipients; what was decided before stays.
+    pub async fn resolve(&self, resolutions: Vec<Resolution>) -> Result<(), StoreError> {
+        self.writer.resolve(resolutions).await
+    }
+
+    /// Notes that the platform took the events of these resolutions.
+    pub async fn mark_told(&self, told: Vec<(i64, u32)>) -> Result<(), StoreError> {
+        self.writer.mark_told(told).await
+    }
+
+    /// Pushes with uncertain recipients of whom nothing was decided, the oldest first.
+    pub async fn uncertain(&self, limit: u32) -> Result<Vec<UncertainPush>, StoreError> {
+        let sql = "SELECT p.sequence, p.results, p.accepted FROM push p WHERE p.uncertain > 0
+                   AND p.uncertain > (SELECT count(*) FROM resolution r
+                                      WHERE r.sequence = p.sequence)
+                   ORDER BY p.sequence LIMIT $1";
+        let rows = sqlx::query(sql).bind(limit).fetch_all(&self.reader).await?;
+        rows.iter()
+            .map(|row| {
+                let results = decode_results(row.try_get("results")?, row.try_get("accepted")?)?;
+                Ok(UncertainPush {
+                    sequence: row.try_get("sequence")?,
+                    positions: results.uncertain,
+                })
+            })
+            .collect()
+    }
+
+    /// Resolutions the platform has not taken yet, with the push's key.
+    pub async fn untold(&self, limit: u32) -> Result<Vec<(PushKey, Resolution)>, StoreError> {
+        let sql = "SELECT r.sequence, r.position, r.confirmed, r.at, p.key
+                   FROM resolution r JOIN push p ON p.sequence = r.sequence
+                   WHERE r.told = 0 ORDER BY r.sequence, r.position LIMIT $1";
+        let rows = sqlx::query(sql).bind(limit).fetch_all(&self.reader).await?;
+        rows.iter()
+            .map(|row| {
+                let resolution = Resolution {
+                    sequence: row.try_get("sequence")?,
+                    position: row.try_get("position")?,
+                    confirmed: row.try_get("confirmed")?,
+                    at: Timestamp::from_millis(row.try_get("at")?),
+                };
+                Ok((record::push_key(row.try_get("key")?)?, resolution))
+            })
+            .collect()
+    }
+
+    pub async fn summary(&self) -> Result<Summary, StoreError> {
+        log::summary(&self.reader).await
+    }
+
+    /// Ends the writing task after what is queued, and closes the file.
+    pub async fn close(&self) {
+        self.writer.stop().await;
+        self.reader.close().await;
+    }
+}
+
+fn migrator() -> Migrator {
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "sandbox".into(),
+        MigrationType::Simple,
+        include_str!("../../../migrations/sandbox/0001_sandbox.sql").into_sql_str(),
+        false,
+    )])
+}
