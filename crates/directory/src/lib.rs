@@ -1,1 +1,17 @@
-//! directory
+//! Who exists and who may be reached: operators, businesses, accounts, members, wordings, friends.
+//!
+//! It owns every write that is neither delivery nor money. It does not own SQL (`store`) nor the
+//! rules of what is valid and which fact stands (`domain`).
+//!
+//! Invariants: whatever changes a friend goes through [`friends::apply`], which notes for the gates
+//! of running campaigns who became less reachable, in the same transaction; what belongs to a
+//! business is found only with the business's id.
+
+pub mod error; // what went wrong, by what the caller does about it
+pub mod organisation; // operators, businesses, accounts, members, wordings
+pub mod fold; // which facts about a friend stand, in whatever order they came
+pub mod friends; // the one way in for everything that changes a friend
+
+pub use error::Error;
+pub use fold::{Fact, FriendFact, Imported, ProfileChange};
+pub use organisation::{AccountRequest, Directory, Role};

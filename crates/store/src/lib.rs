@@ -13,6 +13,10 @@ pub mod database; // opening, pools, migrations, noticing other processes
 pub mod write; // the one kind of write transaction, and the writer's sequence
 pub mod snapshot; // reading as of one moment
 pub mod row; // from rows to domain values
+pub(crate) mod bulk; // many rows in one statement
+pub mod directory; // operators, businesses, accounts, members, wordings
+pub mod user; // user numbers
+pub mod friend; // friends as they stand, and the one way they change
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
@@ -25,4 +29,5 @@ pub mod sandbox; // the sandbox messenger's own file
 pub use database::{Durability, Store, StoreConfig};
 pub use error::StoreError;
 pub use snapshot::Snapshot;
+pub use user::Numbered;
 pub use write::Write;
