@@ -114,7 +114,10 @@ impl Fold {
     pub fn finish(mut self, account_offset_minutes: i16, now: Timestamp) -> Self {
         let standing = &mut self.standing;
         if let Some(friend) = &standing.friend {
-            let offset = friend.time_zone.as_deref().and_then(|name| offset_minutes(name, now));
+            let offset = friend
+                .time_zone
+                .as_deref()
+                .and_then(|name| offset_minutes(name, now));
             let utc_offset_minutes = offset.unwrap_or(account_offset_minutes);
             let flags = standing.flags();
             standing.reach = Some(Reach {
@@ -153,7 +156,10 @@ impl Fold {
 
     fn consent(&mut self, purpose: ConsentPurpose, fact: ConsentFact) {
         let current = self.standing.consent_mut(purpose);
-        if current.as_ref().is_none_or(|current| supersedes(&fact, current)) {
+        if current
+            .as_ref()
+            .is_none_or(|current| supersedes(&fact, current))
+        {
             *current = Some(fact.clone());
         }
         self.consents.push((purpose, fact));
@@ -252,3 +258,6 @@ fn offset_minutes(name: &str, now: Timestamp) -> Option<i16> {
     let zone = zone(name).ok()?;
     i16::try_from(utc_offset_minutes(&zone, now)).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,8 @@ use store::friend::Standing;
 use store::friend::record::FriendChange;
 use store::{Numbered, Write};
 
-use crate::fold::{Fold, FriendFact};
 use crate::Error;
+use crate::fold::{Fold, FriendFact};
 
 /// The account whose friends change: facts without a zone of their own go by the account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,11 @@ pub async fn apply(
 ) -> Result<(), Error> {
     let keys: Vec<&UserKey> = facts.iter().map(|fact| &fact.user).collect();
     let numbers = write.number_users(ids, &keys).await?;
-    let known: Vec<UserNumber> =
-        numbers.values().filter(|user| !user.is_new).map(|user| user.number).collect();
+    let known: Vec<UserNumber> = numbers
+        .values()
+        .filter(|user| !user.is_new)
+        .map(|user| user.number)
+        .collect();
     let mut before = write.standings(friends.account, &known).await?;
     let changes = laid(friends, facts, &numbers, &mut before, now);
     write.record_friends(friends.account, &changes, now).await?;
@@ -75,7 +78,9 @@ fn laid(
     order.sort_unstable_by_key(|key| numbers[key].number);
     let changes = order.into_iter().filter_map(|key| {
         let number = numbers[&key].number;
-        let fold = folds.remove(&number)?.finish(friends.utc_offset_minutes, now);
+        let fold = folds
+            .remove(&number)?
+            .finish(friends.utc_offset_minutes, now);
         Some(FriendChange {
             number,
             key,
@@ -87,3 +92,6 @@ fn laid(
     });
     changes.collect()
 }
+
+#[cfg(test)]
+mod tests;

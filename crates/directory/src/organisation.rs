@@ -225,7 +225,9 @@ fn checked_email(text: &str) -> Result<String, Error> {
 }
 
 fn checked_url(text: &str) -> Result<String, Error> {
-    let address = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let address = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
     let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
     let has_host = address.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
     if has_host && printable && text.len() <= ICON_URL_BYTES_MAX {
@@ -258,7 +260,10 @@ fn checked_version(text: &str) -> Result<String, Error> {
         return Ok(text.to_owned());
     }
     let max = WORDING_VERSION_BYTES_MAX;
-    let why = format!("has 1 to {max} of letters, digits, '-', '_' and '.', not '{}'", excerpt(text));
+    let why = format!(
+        "has 1 to {max} of letters, digits, '-', '_' and '.', not '{}'",
+        excerpt(text)
+    );
     Err(Error::refused("version", why))
 }
 
@@ -268,7 +273,10 @@ fn checked_text(text: &str) -> Result<String, Error> {
         let why = format!("has 1 to {WORDING_TEXT_CHARS_MAX} characters, not {length}");
         return Err(Error::refused("text", why));
     }
-    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+    match text
+        .chars()
+        .find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    {
         Some(_) => Err(Error::refused("text", "holds a control character")),
         None => Ok(text.to_owned()),
     }
@@ -277,3 +285,6 @@ fn checked_text(text: &str) -> Result<String, Error> {
 fn excerpt(text: &str) -> String {
     text.chars().take(40).flat_map(char::escape_debug).collect()
 }
+
+#[cfg(test)]
+mod tests;

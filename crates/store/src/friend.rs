@@ -53,6 +53,17 @@ pub struct Standing {
     pub reach: Option<Reach>,
 }
 
+/// Somebody became less reachable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReachChange {
+    pub number: UserNumber,
+    /// Of the transaction that wrote it.
+    pub sequence: i64,
+    /// What they had and have no more.
+    pub lost: ReachFlags,
+    pub at: Timestamp,
+}
+
 /// How many friends an account has, by what they allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FriendCounts {
@@ -106,10 +117,46 @@ impl Store {
             }
             if flags.is_reachable(domain::campaign::Purpose::Promotion) {
                 counts.promotion += friends;
-                counts.night += if flags.has_night_consent() { friends } else { 0 };
+                counts.night += if flags.has_night_consent() {
+                    friends
+                } else {
+                    0
+                };
             }
         }
         Ok(counts)
+    }
+
+    /// Who became less reachable in this transaction or later, in the order of user numbers.
+    pub async fn reach_changes(
+        &self,
+        account: AccountId,
+        from_sequence: i64,
+    ) -> Result<Vec<ReachChange>, StoreError> {
+        let sql = "SELECT number, sequence, change AS flags, at FROM reach_change
+                   WHERE account = $1 AND sequence >= $2 ORDER BY number, sequence";
+        let values = values![account, from_sequence];
+        let rows = row::all(self.reader(), "reach_change", sql, values).await?;
+        let change = |row: &Row| {
+            Ok(ReachChange {
+                number: number(row)?,
+                sequence: row.get("sequence")?,
+                lost: reach_flags(row)?,
+                at: row.time("at")?,
+            })
+        };
+        rows.iter().map(change).collect()
+    }
+
+    /// The transaction that made this user a friend, the last time one did.
+    pub async fn known_at_sequence(
+        &self,
+        account: AccountId,
+        number: UserNumber,
+    ) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT known_at_sequence FROM reach WHERE account = $1 AND number = $2";
+        let row = row::one(self.reader(), "reach", sql, values![account, number.0]).await?;
+        row.map(|row| row.get("known_at_sequence")).transpose()
     }
 
     pub async fn tags(
@@ -140,8 +187,10 @@ async fn standings(
     account: AccountId,
     numbers: &[UserNumber],
 ) -> Result<HashMap<UserNumber, Standing>, StoreError> {
-    let mut standings: HashMap<UserNumber, Standing> =
-        numbers.iter().map(|number| (*number, Standing::default())).collect();
+    let mut standings: HashMap<UserNumber, Standing> = numbers
+        .iter()
+        .map(|number| (*number, Standing::default()))
+        .collect();
     let items: Vec<Value> = standings.keys().map(|number| number.0.bind()).collect();
     let first = [account.bind()];
     for row in bulk::look_up(connection, "friend", [FRIEND, ""], &first, &items).await? {
@@ -149,8 +198,14 @@ async fn standings(
     }
     for row in bulk::look_up(connection, "consent", [CONSENT, ""], &first, &items).await? {
         let (purpose, fact) = consent(&row)?;
-        let slot = standings.entry(number(&row)?).or_default().consent_mut(purpose);
-        if slot.as_ref().is_none_or(|current| supersedes(&fact, current)) {
+        let slot = standings
+            .entry(number(&row)?)
+            .or_default()
+            .consent_mut(purpose);
+        if slot
+            .as_ref()
+            .is_none_or(|current| supersedes(&fact, current))
+        {
             *slot = Some(fact);
         }
     }
@@ -180,7 +235,10 @@ impl Standing {
 
     pub fn flags(&self) -> ReachFlags {
         let granted = |consent: &Option<ConsentFact>| consent.as_ref().is_some_and(|c| c.granted);
-        let state = self.friend.as_ref().map_or(FriendState::Left, |friend| friend.state.state);
+        let state = self
+            .friend
+            .as_ref()
+            .map_or(FriendState::Left, |friend| friend.state.state);
         ReachFlags::of(state, granted(&self.promotion), granted(&self.night))
     }
 }
@@ -223,7 +281,9 @@ fn consent(row: &Row) -> Result<(ConsentPurpose, ConsentFact), StoreError> {
     let code: u8 = row.int("purpose")?;
     let purpose = ConsentPurpose::from_code(code).ok_or_else(|| row.corrupt("purpose", code))?;
     let name: String = row.get("source")?;
-    let source = ConsentSource::ALL.into_iter().find(|source| source.name() == name);
+    let source = ConsentSource::ALL
+        .into_iter()
+        .find(|source| source.name() == name);
     let fact = ConsentFact {
         granted: row.get::<i64>("granted")? != 0,
         at: row.time("at")?,

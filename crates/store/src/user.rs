@@ -23,7 +23,10 @@ impl Write {
         keys: &[&UserKey],
     ) -> Result<HashMap<UserKey, UserNumber>, StoreError> {
         let items: Vec<Value> = keys.iter().map(|key| Value::from(key.as_str())).collect();
-        let sql = [r#"SELECT number, user_key FROM "user" WHERE user_key IN"#, ""];
+        let sql = [
+            r#"SELECT number, user_key FROM "user" WHERE user_key IN"#,
+            "",
+        ];
         let rows = bulk::look_up(self.connection(), "user", sql, &[], &items).await?;
         rows.iter().map(numbered_key).collect()
     }
@@ -35,8 +38,11 @@ impl Write {
         keys: &[&UserKey],
     ) -> Result<HashMap<UserKey, Numbered>, StoreError> {
         let known = self.known_users(keys).await?;
-        let mut fresh: Vec<&UserKey> =
-            keys.iter().copied().filter(|key| !known.contains_key(*key)).collect();
+        let mut fresh: Vec<&UserKey> = keys
+            .iter()
+            .copied()
+            .filter(|key| !known.contains_key(*key))
+            .collect();
         fresh.sort_unstable();
         fresh.dedup();
         let rows = fresh.iter().map(|key| {

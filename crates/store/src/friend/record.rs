@@ -82,7 +82,10 @@ impl Write {
     ) -> Result<(), StoreError> {
         let facts = changes.iter().flat_map(|change| {
             let number = change.number.0;
-            change.consents.iter().map(move |(purpose, fact)| (number, purpose, fact))
+            change
+                .consents
+                .iter()
+                .map(move |(purpose, fact)| (number, purpose, fact))
         });
         let rows = facts.map(|(number, purpose, fact)| {
             values![
