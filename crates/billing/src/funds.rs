@@ -39,8 +39,8 @@ impl ReleaseReason {
     }
 }
 
-/// Books a payment in a transaction of its own. The reference is the payer's or the bank's: the same
-/// one again answers the first transaction, with another amount or business it is refused.
+/// Books a payment in a transaction of its own. The reference is the payer's or the bank's: the
+/// same one again answers the first transaction, with another amount or business it is refused.
 pub async fn top_up(
     store: &Store,
     business: BusinessId,

@@ -8,8 +8,14 @@ pub mod error; // what went wrong, by what the caller does about it
 pub mod quote; // what a launch would cost
 pub mod funds; // top-up, hold, capture, release
 pub mod wallet; // balance, held, movements
+pub mod send; // one send: its last word and what it was captured as
+pub mod bill; // a campaign's bill
+pub mod report; // one line per send
+pub mod reconcile; // the proof that the books close
 
+pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
 pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};
 pub use quote::{price_book, price_book_at_launch, quote};
+pub use reconcile::{Check, Invariant, Reconciliation, reconcile};
 pub use wallet::{Movement, Wallet, movements, wallet};

@@ -189,7 +189,8 @@ pub async fn release_rest(
 }
 
 /// Earns the price of recorded sends out of the holds of one business: one transaction with an
-/// entry pair per campaign, under the id that the capture rows carry. Campaigns with nothing to earn are left out.
+/// entry pair per campaign, under the id that the capture rows carry. Campaigns with nothing to
+/// earn are left out.
 pub async fn capture(
     write: &mut Write,
     business: BusinessId,

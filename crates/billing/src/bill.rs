@@ -1,0 +1,235 @@
+//! A campaign's bill: what was quoted and held, what is captured so far, what went back, and what
+//! became of its recipients. Live at any moment, final once the campaign is closed.
+
+use std::collections::BTreeMap;
+
+use domain::campaign::CampaignState;
+use domain::id::{BusinessId, CampaignId};
+use domain::money::Money;
+use domain::outcome::Outcome;
+use domain::price::Tariff;
+use domain::rule::RuleId;
+use store::report::{ChunkSums, RecordedCampaign};
+use store::{Snapshot, Store, StoreError};
+
+use crate::BillingError;
+use crate::send::chunks_of;
+
+/// Chunk numbers with late outcomes that are read at once.
+const AMENDED_PER_PAGE: u32 = 64;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bill {
+    pub campaign: CampaignId,
+    pub name: String,
+    pub state: CampaignState,
+    /// `None` before the launch.
+    pub price_version: Option<u32>,
+    /// Σ counted × unit price, as the launch counted.
+    pub quoted: Money,
+    pub held: Money,
+    pub captured: Money,
+    pub released: Money,
+    /// Neither captured nor released.
+    pub open: Money,
+    pub lines: Vec<BillLine>,
+    pub outcomes: BillOutcomes,
+}
+
+/// One tariff of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BillLine {
+    pub tariff: Tariff,
+    pub unit_price: Money,
+    pub counted: u64,
+    pub granted: u64,
+    pub frozen: u64,
+    pub outcomes: BillOutcomes,
+}
+
+/// What became of recipients, late outcomes merged. All but those left out by the freeze add up to
+/// the frozen ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BillOutcomes {
+    pub pending: u64,
+    /// Accepted or confirmed: what is billed.
+    pub accepted: u64,
+    pub failed: u64,
+    /// Excluded by the gate, after the freeze.
+    pub excluded: u64,
+    pub uncertain: u64,
+    /// Cancelled or written off.
+    pub cancelled: u64,
+    /// Left out by the freeze: in the audience, never in a chunk. Not known per tariff.
+    pub left_out: u64,
+}
+
+/// Reads the bill as of one commit.
+pub async fn bill(
+    store: &Store,
+    business: BusinessId,
+    campaign: CampaignId,
+) -> Result<Bill, BillingError> {
+    let snapshot = store.snapshot().await?;
+    let record = snapshot.recorded_campaign(business, campaign).await?;
+    let bill = read(&snapshot, record).await?;
+    snapshot.end().await?;
+    Ok(bill)
+}
+
+/// Whom the freeze left out of a campaign, by rule.
+pub async fn left_out(
+    store: &Store,
+    business: BusinessId,
+    campaign: CampaignId,
+) -> Result<Vec<(RuleId, u64)>, BillingError> {
+    let snapshot = store.snapshot().await?;
+    snapshot.recorded_campaign(business, campaign).await?;
+    let sums = snapshot.exclusion_sums(campaign).await?;
+    snapshot.end().await?;
+    let named = |(code, count)| {
+        let rule = RuleId::from_code(code).ok_or_else(|| corrupt("exclusion", "rule", code));
+        Ok((rule?, count))
+    };
+    sums.into_iter().map(named).collect()
+}
+
+async fn read(snapshot: &Snapshot, campaign: RecordedCampaign) -> Result<Bill, BillingError> {
+    let mut sums: BTreeMap<u8, BillOutcomes> = BTreeMap::new();
+    if let Some(month) = campaign.month {
+        for chunk in snapshot.chunk_sums(month, campaign.id).await? {
+            sums.insert(chunk.tariff, BillOutcomes::of(&chunk));
+        }
+        amend(snapshot, &campaign, &mut sums).await?;
+    }
+    let zero = Money::zero(campaign.currency);
+    let mut quoted = zero;
+    let mut lines = Vec::new();
+    let mut outcomes = BillOutcomes::default();
+    for grant in snapshot
+        .tariff_grants(campaign.id, campaign.currency)
+        .await?
+    {
+        let tariff = Tariff::from_code(grant.tariff)
+            .ok_or_else(|| corrupt("campaign_tariff", "tariff", grant.tariff))?;
+        quoted = quoted.checked_add(grant.unit_price.times(grant.counted)?)?;
+        let of_tariff = sums.remove(&grant.tariff).unwrap_or_default();
+        outcomes.add(&of_tariff);
+        lines.push(BillLine {
+            tariff,
+            unit_price: grant.unit_price,
+            counted: grant.counted,
+            granted: grant.granted,
+            frozen: grant.frozen,
+            outcomes: of_tariff,
+        });
+    }
+    let left_out = snapshot.exclusion_sums(campaign.id).await?;
+    outcomes.left_out = left_out.iter().map(|(_, count)| count).sum();
+    let hold = snapshot.hold(campaign.id).await?;
+    Ok(Bill {
+        campaign: campaign.id,
+        name: campaign.name,
+        state: CampaignState::from_codes(campaign.state, campaign.pause_reason)
+            .ok_or_else(|| corrupt("campaign", "state", campaign.state))?,
+        price_version: campaign.price_version,
+        quoted,
+        held: hold.map_or(zero, |hold| hold.amount),
+        captured: hold.map_or(zero, |hold| hold.captured),
+        released: hold.map_or(zero, |hold| hold.released),
+        open: hold.map_or(zero, |hold| hold.open()),
+        lines,
+        outcomes,
+    })
+}
+
+/// Merges late outcomes into the sums, which count as the chunks settled.
+async fn amend(
+    snapshot: &Snapshot,
+    campaign: &RecordedCampaign,
+    sums: &mut BTreeMap<u8, BillOutcomes>,
+) -> Result<(), BillingError> {
+    let Some(month) = campaign.month else {
+        return Ok(());
+    };
+    let mut after = None;
+    loop {
+        let page = snapshot
+            .amended_page(
+                month,
+                campaign.id,
+                campaign.currency,
+                after,
+                AMENDED_PER_PAGE,
+            )
+            .await?;
+        let Some(last) = page.chunks.last() else {
+            return Ok(());
+        };
+        after = Some(last.id.number);
+        for chunk in chunks_of(&page).filter(|chunk| !chunk.amendments.is_empty()) {
+            let unreadable =
+                |error| corrupt("chunk", "outcomes", format!("{}: {error}", chunk.record.id));
+            let settled = chunk
+                .record
+                .outcomes()
+                .map_err(unreadable)?
+                .unwrap_or_default();
+            let sends = chunk.sends().map_err(unreadable)?;
+            let sum = sums.entry(chunk.record.tariff).or_default();
+            for (settled, send) in settled.into_iter().zip(sends) {
+                if settled == Outcome::Uncertain && send.outcome != Some(Outcome::Uncertain) {
+                    sum.decide(send.outcome);
+                }
+            }
+        }
+    }
+}
+
+impl BillOutcomes {
+    fn of(chunk: &ChunkSums) -> Self {
+        Self {
+            pending: chunk.pending,
+            accepted: chunk.accepted,
+            failed: chunk.failed,
+            excluded: chunk.excluded,
+            uncertain: chunk.uncertain,
+            cancelled: chunk.cancelled,
+            left_out: 0,
+        }
+    }
+
+    /// One of the uncertain became known.
+    fn decide(&mut self, outcome: Option<Outcome>) {
+        self.uncertain = self.uncertain.saturating_sub(1);
+        match outcome {
+            Some(Outcome::Accepted | Outcome::Confirmed) => self.accepted += 1,
+            Some(Outcome::Failed(_)) => self.failed += 1,
+            Some(Outcome::Excluded(_)) => self.excluded += 1,
+            _ => self.cancelled += 1,
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.pending += other.pending;
+        self.accepted += other.accepted;
+        self.failed += other.failed;
+        self.excluded += other.excluded;
+        self.uncertain += other.uncertain;
+        self.cancelled += other.cancelled;
+        self.left_out += other.left_out;
+    }
+
+    /// Everybody who was frozen.
+    pub fn frozen(&self) -> u64 {
+        self.pending + self.accepted + self.failed + self.excluded + self.uncertain + self.cancelled
+    }
+}
+
+fn corrupt(table: &'static str, column: &'static str, why: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt {
+        table,
+        column,
+        why: why.to_string(),
+    }
+}

@@ -1,0 +1,152 @@
+//! A business: its ledger replayed from the first transaction, its wallet, its funds.
+
+use std::collections::HashMap;
+
+use domain::id::CampaignId;
+use domain::ledger::{ChainHash, LedgerAccount, TransactionKind, WalletBalance, sum};
+use store::Snapshot;
+use store::ledger::LedgerTransaction;
+use store::reconcile::RecordedBusiness;
+
+use super::{Invariant, Tally};
+use crate::BillingError;
+
+/// Ledger transactions read at once.
+const TRANSACTIONS_PER_PAGE: u32 = 500;
+
+/// Where the replay stands after a transaction.
+struct Replay<'a> {
+    business: &'a RecordedBusiness,
+    sequence: u64,
+    hash: ChainHash,
+    wallet: WalletBalance,
+    /// What each campaign holds and has neither captured nor released, in micro-units.
+    open: HashMap<CampaignId, i64>,
+    tally: &'a mut Tally,
+}
+
+pub(super) async fn check(
+    snapshot: &Snapshot,
+    business: &RecordedBusiness,
+    tally: &mut Tally,
+) -> Result<(), BillingError> {
+    let mut replay = Replay {
+        business,
+        sequence: 0,
+        hash: ChainHash::GENESIS,
+        wallet: WalletBalance::empty(business.currency),
+        open: HashMap::new(),
+        tally,
+    };
+    loop {
+        let page = snapshot
+            .ledger_page(business.id, replay.sequence, TRANSACTIONS_PER_PAGE)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        for transaction in &page {
+            replay.follow(transaction)?;
+        }
+    }
+    replay.end();
+    Ok(())
+}
+
+impl Replay<'_> {
+    fn follow(&mut self, booked: &LedgerTransaction) -> Result<(), BillingError> {
+        let name = format!("transaction {} of {}", booked.sequence, self.business.id);
+        self.chain(booked, &name);
+        let total = sum(&booked.entries, self.business.currency)?;
+        let balances = total.is_zero() && booked.entries.len() >= 2;
+        self.tally
+            .expect(Invariant::TransactionsBalance, balances, || {
+                let entries = booked.entries.len();
+                format!(
+                    "{name} ({}) has {entries} entries that sum to {total}",
+                    booked.key
+                )
+            });
+        self.holds(booked, &name);
+        let change = WalletBalance::rebuild(&booked.entries, self.business.currency)?;
+        self.wallet.available = self.wallet.available.checked_add(change.available)?;
+        self.wallet.held = self.wallet.held.checked_add(change.held)?;
+        let WalletBalance { available, held } = self.wallet;
+        let credit = self.business.credit_limit;
+        let within = !available.checked_add(credit)?.is_negative() && !held.is_negative();
+        self.tally.expect(Invariant::WithinFunds, within, || {
+            format!("after {name} {available} are available and {held} held, credit is {credit}")
+        });
+        Ok(())
+    }
+
+    fn chain(&mut self, booked: &LedgerTransaction, name: &str) {
+        let follows = booked.sequence == self.sequence + 1
+            && booked.previous_hash == self.hash
+            && booked.hash == booked.hash_after(self.hash);
+        self.tally.expect(Invariant::ChainUnbroken, follows, || {
+            format!("{name} ({}) does not follow the one before it", booked.key)
+        });
+        self.sequence = booked.sequence;
+        // From the stored hash on, so that one changed row is named once.
+        self.hash = booked.hash;
+    }
+
+    /// A broadcast holds once; a standing campaign's blocks have keys of their own.
+    fn holds(&mut self, booked: &LedgerTransaction, name: &str) {
+        let held = booked
+            .entries
+            .iter()
+            .filter(|e| e.account == LedgerAccount::Held);
+        for entry in held {
+            let Some(campaign) = entry.campaign else {
+                continue;
+            };
+            let first = !self.open.contains_key(&campaign);
+            if booked.kind == TransactionKind::Hold {
+                let key = booked.key.as_str();
+                let is_block = key.starts_with(&format!("hold:{campaign}:"));
+                let as_it_should = is_block || (first && key == format!("hold:{campaign}"));
+                self.tally.expect(Invariant::HeldOnce, as_it_should, || {
+                    format!("{name} holds for {campaign} under {key}, not for the first time")
+                });
+            }
+            let open = self.open.entry(campaign).or_default();
+            *open -= entry.amount.micro();
+            let open = *open;
+            self.tally.expect(Invariant::HoldsCover, open >= 0, || {
+                format!("after {name} the hold of {campaign} is {open} micro-units")
+            });
+        }
+    }
+
+    fn end(self) {
+        let Self {
+            business,
+            wallet,
+            tally,
+            ..
+        } = self;
+        let RecordedBusiness {
+            id,
+            available,
+            held,
+            open_holds,
+            ..
+        } = business;
+        let same = *available == wallet.available && *held == wallet.held;
+        tally.expect(Invariant::WalletIsLedger, same, || {
+            let WalletBalance {
+                available: free,
+                held: reserved,
+            } = wallet;
+            format!(
+                "the wallet of {id} says {available} available and {held} held, its ledger {free} \
+                 and {reserved}"
+            )
+        });
+        tally.expect(Invariant::HeldIsOpenHolds, held == open_holds, || {
+            format!("the wallet of {id} holds {held}, its open holds are {open_holds}")
+        });
+    }
+}
