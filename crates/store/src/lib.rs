@@ -17,6 +17,8 @@ pub(crate) mod bulk; // many rows in one statement
 pub mod directory; // operators, businesses, accounts, members, wordings
 pub mod user; // user numbers
 pub mod friend; // friends as they stand, and the one way they change
+pub mod user_list; // uploaded lists of users
+pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
