@@ -45,6 +45,7 @@ kinds! {
     UserList UserListId "lst" "uploaded list",
     Installation InstallationId "ins" "installation",
     Worker WorkerId "wrk" "worker",
+    Link LinkId "lnk" "link",
 }
 
 /// The identifier of one thing of kind `K`.

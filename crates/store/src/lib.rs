@@ -24,6 +24,9 @@ pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
 pub mod reconcile; // what reconciliation reads beside the record
+pub mod campaign; // campaign rows and their states
+pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
+pub mod leader; // who leads, with an epoch
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed
 pub mod sandbox; // the sandbox messenger's own file

@@ -1,1 +1,232 @@
-//! hot
+//! The hot paths: freeze, claim, record, roll up. One contract, a file per dialect, one conformance
+//! suite that every dialect runs.
+//!
+//! All of them work inside a [`Write`] of the caller, who commits: so that money, chunks and states
+//! that belong together are one commit.
+
+mod change;
+mod sqlite;
+
+use std::time::Duration;
+
+use domain::chunk::{ChunkId, ChunkState};
+use domain::codec::PackedKeys;
+use domain::freeze::{ChunkGroup, FreezeRange};
+use domain::id::{AccountId, BusinessId, CampaignId, LedgerTransactionId, WorkerId};
+use domain::outcome::OutcomeCounts;
+use domain::rule::RuleId;
+use domain::time::Timestamp;
+use domain::user::UserNumber;
+
+use crate::campaign::{Campaign, Launch};
+use crate::{Store, StoreError, Write};
+
+pub use change::ChangeSource;
+pub(crate) use sqlite::{Sqlite, exclusions_so_far};
+
+/// One friend as the freeze reads it, without its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReachRow {
+    pub number: UserNumber,
+    pub has_consent: bool,
+    pub group: ChunkGroup,
+}
+
+/// The friends of one range who satisfy the expression, by rising number, with their keys.
+#[derive(Debug, Clone)]
+pub struct ReachRead {
+    pub rows: Vec<ReachRow>,
+    pub keys: ReachKeys,
+}
+
+/// The keys of a [`ReachRead`], in its order.
+#[derive(Debug, Clone)]
+pub enum ReachKeys {
+    /// All of the 16-byte form, one after the other.
+    Packed(Vec<u8>),
+    Mixed(Vec<domain::user::UserKey>),
+}
+
+/// Everything one freeze commit writes: a range of user numbers, completely.
+#[derive(Debug, Clone)]
+pub struct FreezeCommit {
+    pub campaign: CampaignId,
+    pub launch: Launch,
+    pub range: FreezeRange,
+    pub chunks: Vec<FrozenChunk>,
+    /// Rule, count and serialized roaring bitmap of user numbers.
+    pub exclusions: Vec<(RuleId, u32, Vec<u8>)>,
+    pub frozen: u32,
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct FrozenChunk {
+    pub number: u64,
+    pub size: u32,
+    pub group: ChunkGroup,
+    pub content_hash: [u8; 32],
+    pub first_number: UserNumber,
+    pub last_number: UserNumber,
+    pub numbers: Vec<u8>,
+    pub keys: PackedKeys,
+}
+
+/// A chunk that a worker holds until its lease is over.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub id: ChunkId,
+    pub epoch: u32,
+    pub tainted: bool,
+    pub size: u32,
+    pub retry_rounds: u8,
+    pub message_hash: [u8; 32],
+    pub content_hash: [u8; 32],
+    pub first_number: UserNumber,
+    pub last_number: UserNumber,
+    /// Positions any attempt with this key excluded so far, with their rules.
+    pub exclusions: Vec<(u32, RuleId)>,
+}
+
+/// What happened to a claimed chunk, to be written under its epoch.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub id: ChunkId,
+    pub epoch: u32,
+    /// For the attempt row: the answer in a word.
+    pub answer: &'static str,
+    pub change: Change,
+}
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Terminal, with every recipient's outcome.
+    End {
+        state: ChunkState,
+        outcomes: Vec<u8>,
+        counts: OutcomeCounts,
+        detour: Option<&'static str>,
+        next_round: Option<Box<NextRoundRows>>,
+        /// Keys of requests with uncertain recipients, and the first position each one holds.
+        uncertain_keys: Vec<([u8; 16], u32)>,
+    },
+    /// Back to READY, undispatched.
+    Return { due_at: Timestamp, detour: &'static str },
+    /// To UNKNOWN, tainted for good, undispatched.
+    Unknown { due_at: Timestamp, detour: &'static str, close_next: bool },
+    Quarantine { detour: &'static str },
+}
+
+/// The next round of a chunk, inserted with the settle of its parent.
+#[derive(Debug, Clone)]
+pub struct NextRoundRows {
+    pub size: u32,
+    pub retry_rounds: u8,
+    pub due_at: Timestamp,
+    pub content_hash: [u8; 32],
+    pub first_number: UserNumber,
+    pub last_number: UserNumber,
+    pub numbers: Vec<u8>,
+    pub keys: PackedKeys,
+}
+
+/// What one roll-up captured for one business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolledUp {
+    pub business: BusinessId,
+    pub transaction: LedgerTransactionId,
+    /// Campaign and amount in micro-units, every one above zero.
+    pub campaigns: Vec<(CampaignId, i64)>,
+}
+
+/// The contract of the hot paths.
+#[async_trait::async_trait]
+pub trait Hot: Send + Sync {
+    /// Counts the friends who satisfy the campaign's audience: all, and those who may be sent to.
+    async fn count_reach(
+        &self,
+        write: &mut Write,
+        query: &ReachQuery,
+    ) -> Result<ReachCount, StoreError>;
+
+    /// Reads one range; outside any write transaction.
+    async fn read_reach(
+        &self,
+        store: &Store,
+        query: &ReachQuery,
+        range: FreezeRange,
+    ) -> Result<ReachRead, StoreError>;
+
+    /// Writes one range completely; a conflict where the campaign may not freeze any more, the
+    /// range is done already, or more would be frozen than was granted.
+    async fn commit_freeze(
+        &self,
+        write: &mut Write,
+        commit: &FreezeCommit,
+    ) -> Result<(), StoreError>;
+
+    /// Claims those of `chunks` that are dispatched, due and allowed: epoch + 1, lease, attempt row.
+    async fn claim(
+        &self,
+        write: &mut Write,
+        chunks: &[ChunkId],
+        worker: WorkerId,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Writes what happened, each under its epoch; for every record whether it was applied.
+    async fn record(
+        &self,
+        write: &mut Write,
+        records: &[Record],
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StoreError>;
+
+    /// Captures every settle and amendment that this transaction sees and that has no capture row.
+    /// The caller books what it returns in the same transaction.
+    async fn roll_up(
+        &self,
+        write: &mut Write,
+        ids: &dyn domain::id::IdSource,
+    ) -> Result<Vec<RolledUp>, StoreError>;
+}
+
+/// Whom a campaign's audience is read from.
+#[derive(Debug, Clone)]
+pub struct ReachQuery {
+    pub account: AccountId,
+    pub expression: domain::audience::Expression,
+    /// `None` at launch: everybody known to this transaction.
+    pub cut_sequence: Option<i64>,
+    pub needs_consent: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReachCount {
+    pub audience: u64,
+    pub reachable: u64,
+    pub highest_number: u32,
+}
+
+impl ReachQuery {
+    pub fn of(
+        campaign: &Campaign,
+        expression: domain::audience::Expression,
+        cut_sequence: Option<i64>,
+    ) -> Self {
+        Self {
+            account: campaign.account,
+            expression,
+            cut_sequence,
+            needs_consent: campaign.purpose == domain::campaign::Purpose::Promotion,
+        }
+    }
+}
+
+impl Store {
+    /// The hot paths in this database's dialect.
+    pub fn hot(&self) -> &dyn Hot {
+        &Sqlite
+    }
+}

@@ -1,0 +1,351 @@
+//! Campaign rows: made, found, moved from state to state by compare-and-set.
+
+use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
+use domain::id::{AccountId, BusinessId, CampaignId};
+use domain::time::{LaunchMonth, Timestamp};
+use domain::user::UserNumber;
+
+use crate::row::{self, Row, values};
+use crate::{Store, StoreError, Write};
+
+/// What a brand writes, before anything is launched.
+#[derive(Debug, Clone)]
+pub struct CampaignDraft {
+    pub id: CampaignId,
+    pub business: BusinessId,
+    pub account: AccountId,
+    pub name: String,
+    pub purpose: Purpose,
+    /// Canonical JSON of the message objects.
+    pub messages: String,
+    /// Canonical JSON of the audience.
+    pub audience: String,
+    /// Canonical JSON of the schedule.
+    pub schedule: String,
+    pub scheduled_for: Option<Timestamp>,
+    pub rate_per_second: Option<u32>,
+    /// How long after its launch pushes may begin.
+    pub lifetime_seconds: u32,
+    pub created_at: Timestamp,
+}
+
+/// A campaign as its row stands.
+#[derive(Debug, Clone)]
+pub struct Campaign {
+    pub id: CampaignId,
+    pub business: BusinessId,
+    pub account: AccountId,
+    pub kind: CampaignKind,
+    pub name: String,
+    pub purpose: Purpose,
+    pub state: CampaignState,
+    pub messages: String,
+    pub message_version: u32,
+    pub audience: String,
+    pub scheduled_for: Option<Timestamp>,
+    pub rate_per_second: Option<u32>,
+    pub lifetime_seconds: u32,
+    pub created_at: Timestamp,
+    pub launch: Option<Launch>,
+    pub freeze_ended_at: Option<Timestamp>,
+    pub closed_at: Option<Timestamp>,
+    pub restored_at: Option<Timestamp>,
+    pub launch_error: Option<String>,
+}
+
+/// What the launch transaction fixed for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Launch {
+    pub month: LaunchMonth,
+    pub launched_at: Timestamp,
+    pub price_version: u32,
+    pub tariff: u8,
+    pub message_hash: [u8; 32],
+    /// Friends that became known in a later commit are not in the audience.
+    pub cut_sequence: i64,
+    /// Changes of reach from this sequence on concern the gate.
+    pub reach_mark: i64,
+    pub highest_number: UserNumber,
+    pub chunk_size: u32,
+    /// No push begins after this.
+    pub not_after: Timestamp,
+}
+
+/// Units of one tariff: what was counted and paid for at launch, and what was frozen so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CampaignTariff {
+    pub tariff: u8,
+    pub unit_price_micro: i64,
+    pub counted: u64,
+    pub granted: u64,
+    pub frozen: u64,
+}
+
+const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_reason, messages, \
+     message_version, audience, scheduled_for, rate_per_second, lifetime_seconds, created_at, \
+     month, launched_at, price_version, tariff, message_hash, cut_sequence, reach_mark, \
+     highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, launch_error";
+
+impl Store {
+    pub async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
+        find(self.reader(), id).await
+    }
+
+    /// The campaigns of one account, newest first.
+    pub async fn campaigns_of_account(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> Result<Vec<Campaign>, StoreError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM campaign WHERE account = $1 ORDER BY id DESC LIMIT $2");
+        let rows = row::all(self.reader(), "campaign", &sql, values![account, limit]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Every campaign that the scheduler still has work with, oldest first.
+    pub async fn campaigns_alive(&self) -> Result<Vec<Campaign>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM campaign WHERE state BETWEEN $1 AND $2 ORDER BY launched_at, id"
+        );
+        let bounds =
+            values![CampaignState::Scheduled.code(), CampaignState::Closing.code()];
+        let rows = row::all(self.reader(), "campaign", &sql, bounds).await?;
+        rows.iter().map(read).collect()
+    }
+
+    pub async fn campaign_tariffs(
+        &self,
+        id: CampaignId,
+    ) -> Result<Vec<CampaignTariff>, StoreError> {
+        tariffs(self.reader(), id).await
+    }
+}
+
+impl Write {
+    pub async fn insert_campaign(&mut self, draft: &CampaignDraft) -> Result<(), StoreError> {
+        let sql = "INSERT INTO campaign (id, business, account, kind, name, purpose, state,
+                     messages, message_version, audience, schedule, scheduled_for,
+                     rate_per_second, lifetime_seconds, created_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14)";
+        let bound = values![
+            draft.id,
+            draft.business,
+            draft.account,
+            CampaignKind::Broadcast.code(),
+            draft.name.as_str(),
+            draft.purpose.code(),
+            CampaignState::Draft.code(),
+            draft.messages.as_str(),
+            draft.audience.as_str(),
+            draft.schedule.as_str(),
+            draft.scheduled_for,
+            draft.rate_per_second,
+            draft.lifetime_seconds,
+            draft.created_at,
+        ];
+        row::execute(self.connection(), sql, bound).await?;
+        Ok(())
+    }
+
+    pub async fn campaign(&mut self, id: CampaignId) -> Result<Campaign, StoreError> {
+        find(self.connection(), id).await
+    }
+
+    pub async fn campaign_tariffs(
+        &mut self,
+        id: CampaignId,
+    ) -> Result<Vec<CampaignTariff>, StoreError> {
+        tariffs(self.connection(), id).await
+    }
+
+    /// Moves a campaign along the diagram: compare-and-set on the state it was read in.
+    pub async fn move_campaign(
+        &mut self,
+        campaign: &Campaign,
+        event: CampaignEvent,
+    ) -> Result<CampaignState, StoreError> {
+        let next = campaign
+            .state
+            .after(event)
+            .map_err(|error| StoreError::Invariant(error.to_string()))?;
+        let sql = "UPDATE campaign SET state = $1, pause_reason = $2
+                   WHERE id = $3 AND state = $4 AND pause_reason IS $5";
+        let bound = values![
+            next.code(),
+            next.pause_reason().map(|reason| reason.code()),
+            campaign.id,
+            campaign.state.code(),
+            campaign.state.pause_reason().map(|reason| reason.code()),
+        ];
+        match row::execute(self.connection(), sql, bound).await? {
+            1 => Ok(next),
+            _ => Err(StoreError::Conflict("the campaign")),
+        }
+    }
+
+    pub async fn set_launch(
+        &mut self,
+        id: CampaignId,
+        launch: &Launch,
+        tariff: &CampaignTariff,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE campaign SET month = $2, launched_at = $3, price_version = $4,
+                     tariff = $5, message_hash = $6, cut_sequence = $7, reach_mark = $8,
+                     highest_number = $9, chunk_size = $10, not_after = $11
+                   WHERE id = $1 AND launched_at IS NULL";
+        let bound = values![
+            id,
+            launch.month.number(),
+            launch.launched_at,
+            launch.price_version,
+            launch.tariff,
+            launch.message_hash,
+            launch.cut_sequence,
+            launch.reach_mark,
+            launch.highest_number.0,
+            launch.chunk_size,
+            launch.not_after,
+        ];
+        if row::execute(self.connection(), sql, bound).await? != 1 {
+            return Err(StoreError::Conflict("the campaign's launch"));
+        }
+        let sql = "INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
+                   VALUES ($1, $2, $3, $4, $5)";
+        let bound = values![
+            id,
+            tariff.tariff,
+            tariff.unit_price_micro,
+            tariff.counted,
+            tariff.granted
+        ];
+        row::execute(self.connection(), sql, bound).await?;
+        Ok(())
+    }
+
+    /// Stores the frozen body parts of a message once.
+    pub async fn insert_message(&mut self, hash: [u8; 32], body: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO message (hash, body) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        row::execute(self.connection(), sql, values![hash, body]).await?;
+        Ok(())
+    }
+
+    pub async fn set_freeze_ended(
+        &mut self,
+        id: CampaignId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE campaign SET freeze_ended_at = $2
+                   WHERE id = $1 AND freeze_ended_at IS NULL";
+        row::execute(self.connection(), sql, values![id, at]).await?;
+        Ok(())
+    }
+
+    /// Lowers what was granted to what was frozen; the units given back, with their price.
+    pub async fn give_back_unfrozen(
+        &mut self,
+        id: CampaignId,
+    ) -> Result<Vec<CampaignTariff>, StoreError> {
+        let before = tariffs(self.connection(), id).await?;
+        let sql = "UPDATE campaign_tariff SET granted = frozen WHERE campaign = $1";
+        row::execute(self.connection(), sql, values![id]).await?;
+        Ok(before)
+    }
+
+    pub async fn set_closed(&mut self, id: CampaignId, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE campaign SET closed_at = $2 WHERE id = $1";
+        row::execute(self.connection(), sql, values![id, at]).await?;
+        Ok(())
+    }
+
+    pub async fn set_closing(&mut self, id: CampaignId, at: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE campaign SET closing_at = $2 WHERE id = $1";
+        row::execute(self.connection(), sql, values![id, at]).await?;
+        Ok(())
+    }
+
+    pub async fn set_launch_error(
+        &mut self,
+        id: CampaignId,
+        error: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE campaign SET launch_error = $2 WHERE id = $1";
+        row::execute(self.connection(), sql, values![id, error]).await?;
+        Ok(())
+    }
+}
+
+async fn find(
+    connection: &impl sea_orm::ConnectionTrait,
+    id: CampaignId,
+) -> Result<Campaign, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM campaign WHERE id = $1");
+    let row = row::one(connection, "campaign", &sql, values![id]).await?;
+    read(&row.ok_or_else(|| StoreError::NotFound(format!("campaign {id}")))?)
+}
+
+async fn tariffs(
+    connection: &impl sea_orm::ConnectionTrait,
+    id: CampaignId,
+) -> Result<Vec<CampaignTariff>, StoreError> {
+    let sql = "SELECT tariff, unit_price, counted, granted, frozen FROM campaign_tariff
+               WHERE campaign = $1 ORDER BY tariff";
+    let rows = row::all(connection, "campaign_tariff", sql, values![id]).await?;
+    let read = |row: &Row| {
+        Ok(CampaignTariff {
+            tariff: row.int("tariff")?,
+            unit_price_micro: row.get("unit_price")?,
+            counted: row.int("counted")?,
+            granted: row.int("granted")?,
+            frozen: row.int("frozen")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Result<Campaign, StoreError> {
+    let pause_reason = row.optional_int("pause_reason")?;
+    let state = CampaignState::from_codes(row.int("state")?, pause_reason)
+        .ok_or_else(|| row.corrupt("state", "no such state"))?;
+    Ok(Campaign {
+        id: row.id("id")?,
+        business: row.id("business")?,
+        account: row.id("account")?,
+        kind: CampaignKind::from_code(row.int("kind")?)
+            .ok_or_else(|| row.corrupt("kind", "no such kind"))?,
+        name: row.get("name")?,
+        purpose: Purpose::from_code(row.int("purpose")?)
+            .ok_or_else(|| row.corrupt("purpose", "no such purpose"))?,
+        state,
+        messages: row.get("messages")?,
+        message_version: row.int("message_version")?,
+        audience: row.get("audience")?,
+        scheduled_for: row.optional_time("scheduled_for")?,
+        rate_per_second: row.optional_int("rate_per_second")?,
+        lifetime_seconds: row.int("lifetime_seconds")?,
+        created_at: row.time("created_at")?,
+        launch: read_launch(row)?,
+        freeze_ended_at: row.optional_time("freeze_ended_at")?,
+        closed_at: row.optional_time("closed_at")?,
+        restored_at: row.optional_time("restored_at")?,
+        launch_error: row.get("launch_error")?,
+    })
+}
+
+fn read_launch(row: &Row) -> Result<Option<Launch>, StoreError> {
+    let Some(launched_at) = row.optional_time("launched_at")? else { return Ok(None) };
+    let month = LaunchMonth::from_number(row.get("month")?)
+        .map_err(|error| row.corrupt("month", error))?;
+    Ok(Some(Launch {
+        month,
+        launched_at,
+        price_version: row.int("price_version")?,
+        tariff: row.int("tariff")?,
+        message_hash: row.bytes("message_hash")?,
+        cut_sequence: row.get("cut_sequence")?,
+        reach_mark: row.get("reach_mark")?,
+        highest_number: UserNumber(row.int("highest_number")?),
+        chunk_size: row.int("chunk_size")?,
+        not_after: row.time("not_after")?,
+    }))
+}

@@ -1,0 +1,151 @@
+//! From the rules' decision to the rows that are written.
+
+use domain::chunk::{ChunkState, Next, NextRound, Settlement};
+use domain::codec::{self, PackedKeys};
+use domain::outcome::{Outcome, OutcomeCounts};
+use domain::push::PushKey;
+use domain::time::Timestamp;
+use domain::user::UserNumber;
+
+use super::{Change, NextRoundRows};
+use crate::StoreError;
+use crate::chunk::Recipients;
+
+/// What of a chunk a change is made from.
+pub struct ChangeSource<'a> {
+    pub size: u32,
+    pub push_key: PushKey,
+    /// Recipients in one request of the connector.
+    pub batch_max: u32,
+    pub recipients: &'a Recipients,
+    pub now: Timestamp,
+}
+
+impl Change {
+    /// The rows of `next`. `content_hash` computes the hash of a next round's body, which has fewer
+    /// recipients than its parent.
+    pub fn of(
+        next: Next,
+        source: &ChangeSource<'_>,
+        content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
+    ) -> Result<Self, StoreError> {
+        match next {
+            Next::Settle(settlement) => settle(settlement, source, content_hash),
+            Next::Return { pause, detour } => {
+                Ok(Self::Return { due_at: source.now + pause, detour: detour.name() })
+            }
+            Next::Unknown { pause, detour, close_next } => Ok(Self::Unknown {
+                due_at: source.now + pause,
+                detour: detour.name(),
+                close_next,
+            }),
+            Next::Quarantine { detour } => Ok(Self::Quarantine { detour: detour.name() }),
+            Next::End { state, outcome, detour } => Ok(Self::all_alike(
+                state,
+                outcome,
+                source.size,
+                detour.name(),
+                uncertain_keys(outcome == Outcome::Uncertain, None, source),
+            )),
+        }
+    }
+
+    fn all_alike(
+        state: ChunkState,
+        outcome: Outcome,
+        size: u32,
+        detour: &'static str,
+        uncertain_keys: Vec<([u8; 16], u32)>,
+    ) -> Self {
+        Self::End {
+            state,
+            outcomes: codec::pack_outcomes(&vec![outcome; size as usize]),
+            counts: OutcomeCounts::all(outcome, size),
+            detour: Some(detour),
+            next_round: None,
+            uncertain_keys,
+        }
+    }
+}
+
+fn settle(
+    settlement: Settlement,
+    source: &ChangeSource<'_>,
+    content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
+) -> Result<Change, StoreError> {
+    // A pair of assertions with the CHECK of the table: what is billed adds up to what was sent.
+    assert_eq!(settlement.counts.total(), source.size, "every recipient has one outcome");
+    assert_eq!(settlement.outcomes.len(), source.size as usize);
+    let next_round = settlement
+        .next_round
+        .as_ref()
+        .map(|next| next_round_rows(next, source, content_hash))
+        .transpose()?;
+    let any_uncertain = settlement.counts.uncertain > 0;
+    Ok(Change::End {
+        state: ChunkState::Settled,
+        outcomes: codec::pack_outcomes(&settlement.outcomes),
+        counts: settlement.counts,
+        detour: None,
+        next_round: next_round.map(Box::new),
+        uncertain_keys: uncertain_keys(any_uncertain, Some(&settlement.outcomes), source),
+    })
+}
+
+fn next_round_rows(
+    next: &NextRound,
+    source: &ChangeSource<'_>,
+    content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
+) -> Result<NextRoundRows, StoreError> {
+    let corrupt = |column, why: String| StoreError::Corrupt { table: "chunk", column, why };
+    let numbers = codec::unpack_numbers(&source.recipients.numbers)
+        .map_err(|error| corrupt("numbers", error.to_string()))?;
+    let chosen: Option<Vec<UserNumber>> =
+        next.positions.iter().map(|position| numbers.get(*position as usize).copied()).collect();
+    let chosen = chosen.ok_or_else(|| corrupt("numbers", "fewer than positions".into()))?;
+    let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
+        return Err(corrupt("numbers", "a next round of nobody".into()));
+    };
+    let keys = source
+        .recipients
+        .keys
+        .select(&next.positions)
+        .map_err(|error| corrupt("keys", error.to_string()))?;
+    let hash = content_hash(&keys)
+        .ok_or_else(|| corrupt("message", "the next round's body cannot be made".into()))?;
+    Ok(NextRoundRows {
+        size: chosen.len() as u32,
+        retry_rounds: next.retry_rounds,
+        due_at: source.now + next.pause,
+        content_hash: hash,
+        first_number: *first,
+        last_number: *last,
+        numbers: codec::pack_numbers(&chosen),
+        keys,
+    })
+}
+
+/// The keys by which an event may later name an uncertain recipient of this chunk.
+fn uncertain_keys(
+    any: bool,
+    outcomes: Option<&[Outcome]>,
+    source: &ChangeSource<'_>,
+) -> Vec<([u8; 16], u32)> {
+    if !any {
+        return Vec::new();
+    }
+    if source.size <= source.batch_max {
+        return vec![(*source.push_key.as_bytes(), 0)];
+    }
+    let holds_uncertain = |first: u32| {
+        let last = (first + source.batch_max).min(source.size);
+        outcomes.is_none_or(|outcomes| {
+            outcomes[first as usize..last as usize].contains(&Outcome::Uncertain)
+        })
+    };
+    (0..source.size)
+        .step_by(source.batch_max as usize)
+        .filter(|first| holds_uncertain(*first))
+        .map(|first| (*source.push_key.part(first).as_bytes(), first))
+        .collect()
+}

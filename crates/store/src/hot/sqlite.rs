@@ -1,0 +1,591 @@
+//! The hot paths on SQLite.
+//!
+//! One writer, `synchronous = FULL`; the callers batch. Reading a million friends row by row costs
+//! more than pushing to them, so the freeze lets SQLite concatenate a block of friends into one row.
+
+use std::time::Duration;
+
+use domain::answer::UnknownReason;
+use domain::campaign::CampaignState;
+use domain::chunk::{ChunkId, ChunkState, Detour};
+use domain::codec;
+use domain::freeze::{ChunkGroup, FreezeRange};
+use domain::friend::ReachFlags;
+use domain::id::{IdSource, WorkerId};
+use domain::time::Timestamp;
+use domain::user::{UserKey, UserNumber};
+use sea_orm::Value;
+
+use super::{
+    Change, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys, ReachQuery, ReachRead,
+    ReachRow, Record, RolledUp,
+};
+use crate::row::{self, values};
+use crate::{Store, StoreError, Write};
+
+pub(crate) struct Sqlite;
+
+/// User numbers whose friends one row of the freeze read holds.
+const BLOCK_NUMBERS: u32 = 5_000;
+/// A friend in one integer: number, offset and flags. Offsets are ±18 hours in minutes.
+const OFFSET_BIAS: i64 = 2_048;
+const PACKED_KEY_BYTES: usize = 16;
+
+#[async_trait::async_trait]
+impl Hot for Sqlite {
+    async fn count_reach(
+        &self,
+        write: &mut Write,
+        query: &ReachQuery,
+    ) -> Result<ReachCount, StoreError> {
+        let (source, bound) = reach_source(query, 2);
+        let needed = needed_flags(query);
+        let sql = format!(
+            "SELECT COUNT(*) AS audience, COALESCE(SUM(r.flags & $1 = $1), 0) AS reachable,
+                    COALESCE(MAX(r.number), 0) AS highest
+             FROM {source}"
+        );
+        let bound = std::iter::once(Value::from(needed)).chain(bound);
+        let row = row::one(write.connection(), "reach", &sql, bound).await?;
+        let row = row.ok_or_else(|| StoreError::NotFound("count of friends".into()))?;
+        Ok(ReachCount {
+            audience: row.int("audience")?,
+            reachable: row.int("reachable")?,
+            highest_number: row.int("highest")?,
+        })
+    }
+
+    async fn read_reach(
+        &self,
+        store: &Store,
+        query: &ReachQuery,
+        range: FreezeRange,
+    ) -> Result<ReachRead, StoreError> {
+        let mut rows = Vec::new();
+        let mut packed = Vec::new();
+        let mut first = range.first.0;
+        loop {
+            let last = first.saturating_add(BLOCK_NUMBERS - 1).min(range.last.0);
+            if !read_block(store, query, first, last, &mut rows, &mut packed).await? {
+                return read_mixed(store, query, range).await;
+            }
+            if last == range.last.0 {
+                return Ok(ReachRead { rows, keys: ReachKeys::Packed(packed) });
+            }
+            first = last + 1;
+        }
+    }
+
+    async fn commit_freeze(
+        &self,
+        write: &mut Write,
+        commit: &FreezeCommit,
+    ) -> Result<(), StoreError> {
+        let campaign = write.campaign(commit.campaign).await?;
+        if !campaign.state.may_freeze() || campaign.restored_at.is_some() {
+            return Err(StoreError::Conflict("the campaign"));
+        }
+        let sql = "INSERT INTO freeze_range (campaign, range, first_number, last_number, frozen,
+                     excluded, chunks, done_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+        let excluded: u32 = commit.exclusions.iter().map(|(_, count, _)| count).sum();
+        let bound = values![
+            commit.campaign,
+            commit.range.index,
+            commit.range.first.0,
+            commit.range.last.0,
+            commit.frozen,
+            excluded,
+            commit.chunks.len() as u64,
+            commit.now,
+        ];
+        if row::execute(write.connection(), sql, bound).await? != 1 {
+            return Err(StoreError::Conflict("the range"));
+        }
+        let sql = "UPDATE campaign_tariff SET frozen = frozen + $3
+                   WHERE campaign = $1 AND tariff = $2 AND frozen + $3 <= granted";
+        let bound = values![commit.campaign, commit.launch.tariff, commit.frozen];
+        if row::execute(write.connection(), sql, bound).await? != 1 {
+            return Err(StoreError::Conflict("what was granted"));
+        }
+        for (rule, count, bitmap) in &commit.exclusions {
+            let sql = "INSERT INTO exclusion (campaign, range, rule, rule_version, count, bitmap)
+                       VALUES ($1, $2, $3, 1, $4, $5)";
+            let bound = values![
+                commit.campaign,
+                commit.range.index,
+                rule.code(),
+                *count,
+                bitmap.clone(),
+            ];
+            row::execute(write.connection(), sql, bound).await?;
+        }
+        insert_frozen_chunks(write, commit).await
+    }
+
+    async fn claim(
+        &self,
+        write: &mut Write,
+        chunks: &[ChunkId],
+        worker: WorkerId,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut claimed = Vec::with_capacity(chunks.len());
+        for id in chunks {
+            if let Some(chunk) = claim_one(write, *id, worker, now, lease).await? {
+                claimed.push(chunk);
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn record(
+        &self,
+        write: &mut Write,
+        records: &[Record],
+        now: Timestamp,
+    ) -> Result<Vec<bool>, StoreError> {
+        let mut applied = Vec::with_capacity(records.len());
+        for record in records {
+            applied.push(record_one(write, record, now).await?);
+        }
+        Ok(applied)
+    }
+
+    async fn roll_up(
+        &self,
+        write: &mut Write,
+        ids: &dyn IdSource,
+    ) -> Result<Vec<RolledUp>, StoreError> {
+        let connection = write.connection();
+        let sql = "SELECT mark FROM roll_up WHERE one = 1";
+        let row = row::one(connection, "roll_up", sql, []).await?;
+        let mark: i64 =
+            row.ok_or_else(|| StoreError::NotFound("roll-up mark".into()))?.get("mark")?;
+        let sql = "SELECT DISTINCT k.business AS business FROM campaign k
+                   WHERE k.id IN (SELECT campaign FROM chunk WHERE sequence >= $1
+                                  UNION SELECT campaign FROM amendment WHERE sequence >= $1)";
+        let businesses = row::all(connection, "campaign", sql, values![mark]).await?;
+        let mut rolled_up = Vec::new();
+        for row in &businesses {
+            let business = row.id("business")?;
+            let transaction = ids.next();
+            let inserted = capture_business(write, business, transaction, mark).await?;
+            if inserted == 0 {
+                continue;
+            }
+            let sql = "SELECT campaign, SUM(amount) AS amount FROM capture
+                       WHERE ledger_transaction = $1 GROUP BY campaign
+                       HAVING SUM(amount) > 0 ORDER BY campaign";
+            let sums = row::all(write.connection(), "capture", sql, values![transaction]).await?;
+            let campaigns = sums
+                .iter()
+                .map(|row| Ok((row.id("campaign")?, row.get("amount")?)))
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            rolled_up.push(RolledUp { business, transaction, campaigns });
+        }
+        if !businesses.is_empty() {
+            // One writer: every commit that this transaction does not see will have a later number.
+            let next = write.sequence().await?;
+            let sql = "UPDATE roll_up SET mark = $1 WHERE one = 1";
+            row::execute(write.connection(), sql, values![next]).await?;
+        }
+        Ok(rolled_up)
+    }
+}
+
+fn needed_flags(query: &ReachQuery) -> i64 {
+    let consent = if query.needs_consent { ReachFlags::PROMOTION } else { 0 };
+    i64::from(ReachFlags::ACTIVE | consent)
+}
+
+/// `FROM …` of the active friends of an account who satisfy the expression and were known before
+/// the cut, with its values; placeholders begin at `first`.
+fn reach_source(query: &ReachQuery, first: usize) -> (String, Vec<Value>) {
+    let mut bound: Vec<Value> = values![query.account, query.cut_sequence.unwrap_or(i64::MAX)].into();
+    let condition = crate::audience::condition(&query.expression, first + bound.len());
+    let join = if condition.needs_friend {
+        "JOIN friend f ON f.account = r.account AND f.number = r.number"
+    } else {
+        ""
+    };
+    bound.extend(condition.values);
+    let sql = format!(
+        "reach r {join} WHERE r.account = ${first} AND r.known_at_sequence < ${} \
+         AND r.flags & {} != 0 AND ({})",
+        first + 1,
+        ReachFlags::ACTIVE,
+        condition.sql,
+    );
+    (sql, bound)
+}
+
+/// Reads the friends of `first..=last`; false where a key is not of the 16-byte form.
+async fn read_block(
+    store: &Store,
+    query: &ReachQuery,
+    first: u32,
+    last: u32,
+    rows: &mut Vec<ReachRow>,
+    packed: &mut Vec<u8>,
+) -> Result<bool, StoreError> {
+    let (source, bound) = reach_source(query, 3);
+    let sql = format!(
+        "SELECT COUNT(*) AS friends,
+                COALESCE(SUM(length(r.user_key) = {PACKED_KEY_BYTES}), 0) AS packed,
+                COALESCE(group_concat(r.number << 20 | (r.utc_offset_minutes + {OFFSET_BIAS}) << 8
+                                      | r.flags), '') AS facts,
+                CAST(COALESCE(group_concat(r.user_key, ''), '') AS BLOB) AS keys
+         FROM {source} AND r.number BETWEEN $1 AND $2"
+    );
+    let bound = values![first, last].into_iter().chain(bound);
+    let row = row::one(store.reader(), "reach", &sql, bound).await?;
+    let row = row.ok_or_else(|| StoreError::NotFound("block of friends".into()))?;
+    let friends: usize = row.int("friends")?;
+    if row.int::<usize>("packed")? != friends {
+        return Ok(false);
+    }
+    let facts: String = row.get("facts")?;
+    let start = rows.len();
+    let needed = needed_flags(query);
+    for fact in facts.split(',').filter(|fact| !fact.is_empty()) {
+        let fact: i64 = fact.parse().map_err(|_| row.corrupt("number", fact))?;
+        rows.push(reach_row(fact >> 20, (fact >> 8 & 0xfff) - OFFSET_BIAS, fact & 0xff, needed));
+    }
+    let keys: Vec<u8> = row.get("keys")?;
+    let block = &rows[start..];
+    let rising = block.windows(2).all(|pair| pair[0].number < pair[1].number);
+    if block.len() != friends || keys.len() != friends * PACKED_KEY_BYTES || !rising {
+        return Err(row.corrupt("user_key", "a block that does not add up"));
+    }
+    packed.extend_from_slice(&keys);
+    Ok(true)
+}
+
+/// Row by row: for messengers whose keys have another form.
+async fn read_mixed(
+    store: &Store,
+    query: &ReachQuery,
+    range: FreezeRange,
+) -> Result<ReachRead, StoreError> {
+    let (source, bound) = reach_source(query, 3);
+    let sql = format!(
+        "SELECT r.number AS number, r.flags AS flags, r.utc_offset_minutes AS utc_offset_minutes,
+                r.user_key AS user_key
+         FROM {source} AND r.number BETWEEN $1 AND $2 ORDER BY r.number"
+    );
+    let bound = values![range.first.0, range.last.0].into_iter().chain(bound);
+    let found = row::all(store.reader(), "reach", &sql, bound).await?;
+    let needed = needed_flags(query);
+    let mut rows = Vec::with_capacity(found.len());
+    let mut keys = Vec::with_capacity(found.len());
+    for row in &found {
+        let offset = row.get("utc_offset_minutes")?;
+        rows.push(reach_row(row.get("number")?, offset, row.get("flags")?, needed));
+        let bytes: Vec<u8> = row.get("user_key")?;
+        let key = UserKey::from_reach_bytes(&bytes);
+        keys.push(key.ok_or_else(|| row.corrupt("user_key", "not a key"))?);
+    }
+    Ok(ReachRead { rows, keys: ReachKeys::Mixed(keys) })
+}
+
+fn reach_row(number: i64, offset: i64, flags: i64, needed: i64) -> ReachRow {
+    ReachRow {
+        number: UserNumber(number as u32),
+        has_consent: flags & needed == needed,
+        group: ChunkGroup {
+            night_consent: flags & i64::from(ReachFlags::NIGHT) != 0,
+            utc_offset_minutes: offset as i16,
+        },
+    }
+}
+
+async fn insert_frozen_chunks(write: &Write, commit: &FreezeCommit) -> Result<(), StoreError> {
+    let insert_chunk = "INSERT INTO chunk (month, campaign, number, round, state, size, tariff,
+            message, content_hash, night_consent, utc_offset_minutes, first_number, last_number,
+            due_at, numbers)
+        VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let insert_recipients = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
+        VALUES ($1, $2, $3, 0, $4)";
+    let month = commit.launch.month.number();
+    for chunk in &commit.chunks {
+        let bound = values![
+            month,
+            commit.campaign,
+            chunk.number,
+            ChunkState::Ready.code(),
+            chunk.size,
+            commit.launch.tariff,
+            commit.launch.message_hash,
+            chunk.content_hash,
+            chunk.group.night_consent,
+            chunk.group.utc_offset_minutes,
+            chunk.first_number.0,
+            chunk.last_number.0,
+            commit.now,
+            chunk.numbers.clone(),
+        ];
+        row::execute(write.connection(), insert_chunk, bound).await?;
+        let keys = chunk.keys.as_blob().to_vec();
+        let bound = values![month, commit.campaign, chunk.number, keys];
+        row::execute(write.connection(), insert_recipients, bound).await?;
+    }
+    Ok(())
+}
+
+async fn claim_one(
+    write: &Write,
+    id: ChunkId,
+    worker: WorkerId,
+    now: Timestamp,
+    lease: Duration,
+) -> Result<Option<Claimed>, StoreError> {
+    let sql = "UPDATE chunk SET state = $6, epoch = epoch + 1, lease_until = $7, worker = $8,
+                 first_attempt_at = COALESCE(first_attempt_at, $5)
+               WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+                 AND state IN ($9, $10) AND dispatched_at IS NOT NULL AND due_at <= $5
+                 AND close_next = 0
+                 AND EXISTS (SELECT 1 FROM campaign k
+                             JOIN account a ON a.id = k.account
+                             JOIN business b ON b.id = k.business
+                             WHERE k.id = $2 AND k.state = $11 AND k.restored_at IS NULL
+                               AND k.not_after > $5
+                               AND a.stopped_at IS NULL AND b.stopped_at IS NULL)
+               RETURNING epoch, tainted, size, retry_rounds, message, content_hash, first_number,
+                 last_number";
+    let bound = values![
+        id.month.number(),
+        id.campaign,
+        id.number,
+        id.round,
+        now,
+        ChunkState::Sending.code(),
+        now + lease,
+        worker,
+        ChunkState::Ready.code(),
+        ChunkState::Unknown.code(),
+        CampaignState::Running.code(),
+    ];
+    let Some(row) = row::one(write.connection(), "chunk", sql, bound).await? else {
+        return Ok(None);
+    };
+    let mut claimed = Claimed {
+        id,
+        epoch: row.int("epoch")?,
+        tainted: row.int::<u8>("tainted")? != 0,
+        size: row.int("size")?,
+        retry_rounds: row.int("retry_rounds")?,
+        message_hash: row.bytes("message")?,
+        content_hash: row.bytes("content_hash")?,
+        first_number: UserNumber(row.int("first_number")?),
+        last_number: UserNumber(row.int("last_number")?),
+        exclusions: Vec::new(),
+    };
+    if claimed.epoch > 1 {
+        claimed.exclusions = exclusions_so_far(write.connection(), id).await?;
+    }
+    let sql = "INSERT INTO attempt (month, campaign, number, round, epoch, worker, began_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let bound = values![
+        id.month.number(),
+        id.campaign,
+        id.number,
+        id.round,
+        claimed.epoch,
+        worker,
+        now
+    ];
+    row::execute(write.connection(), sql, bound).await?;
+    Ok(Some(claimed))
+}
+
+/// What any attempt with this chunk's key excluded: a replayed result may go by an early one.
+pub(crate) async fn exclusions_so_far(
+    connection: &impl sea_orm::ConnectionTrait,
+    id: ChunkId,
+) -> Result<Vec<(u32, domain::rule::RuleId)>, StoreError> {
+    let sql = "SELECT exclusions FROM attempt
+               WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+                 AND exclusions IS NOT NULL ORDER BY epoch";
+    let bound = values![id.month.number(), id.campaign, id.number, id.round];
+    let mut all = Vec::new();
+    for row in row::all(connection, "attempt", sql, bound).await? {
+        let blob: Vec<u8> = row.get("exclusions")?;
+        let one = codec::unpack_exclusions(&blob).map_err(|e| row.corrupt("exclusions", e))?;
+        all.extend(one);
+    }
+    Ok(all)
+}
+
+async fn record_one(
+    write: &mut Write,
+    record: &Record,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let applied = match &record.change {
+        Change::End { .. } => record_end(write, record, now).await?,
+        Change::Return { due_at, detour } => {
+            let sql = "UPDATE chunk SET state = $6, due_at = $7, detour = $8, dispatched_at = NULL,
+                         lease_until = NULL, worker = NULL, first_attempt_at = NULL
+                       WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+                         AND epoch = $5 AND state = 2 AND tainted = 0";
+            let rest = values![ChunkState::Ready.code(), *due_at, *detour];
+            row::execute(write.connection(), sql, address(record, rest)).await?
+        }
+        Change::Unknown { due_at, detour, close_next } => {
+            // A worker that died of something else than the messenger is counted by the rescue.
+            let died = *detour == Detour::Unknown(UnknownReason::LeaseOver).name();
+            let sql = "UPDATE chunk SET state = $6, due_at = $7, detour = $8, tainted = 1,
+                         close_next = MAX(close_next, $9), dispatched_at = NULL,
+                         lease_until = NULL, worker = NULL,
+                         deaths = CASE WHEN $10 THEN deaths + 1 ELSE 0 END
+                       WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+                         AND epoch = $5 AND state IN (2, 3)";
+            let state = ChunkState::Unknown.code();
+            let rest = values![state, *due_at, *detour, *close_next, died];
+            row::execute(write.connection(), sql, address(record, rest)).await?
+        }
+        Change::Quarantine { detour } => {
+            let sql = "UPDATE chunk SET state = $6, detour = $7, tainted = 1, dispatched_at = NULL,
+                         lease_until = NULL, worker = NULL
+                       WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+                         AND epoch = $5 AND state IN (2, 3)";
+            let rest = values![ChunkState::Quarantined.code(), *detour];
+            row::execute(write.connection(), sql, address(record, rest)).await?
+        }
+    };
+    let sql = "UPDATE attempt SET ended_at = $6, answer = $7
+               WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4 AND epoch = $5
+                 AND ended_at IS NULL";
+    let bound = address(record, values![now, record.answer]);
+    row::execute(write.connection(), sql, bound).await?;
+    Ok(applied == 1)
+}
+
+async fn record_end(
+    write: &mut Write,
+    record: &Record,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let Change::End { state, outcomes, counts, detour, next_round, uncertain_keys } =
+        &record.change
+    else {
+        return Ok(0);
+    };
+    let sequence = write.sequence().await?;
+    let sql = "UPDATE chunk SET state = $6, outcomes = $7, accepted = $8, failed = $9,
+                 excluded = $10, uncertain = $11, cancelled = $12, moved = $13, settled_at = $14,
+                 sequence = $15, detour = COALESCE($16, detour), lease_until = NULL
+               WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+                 AND epoch = $5 AND state IN (2, 3)";
+    let rest = values![
+        state.code(),
+        outcomes.clone(),
+        counts.accepted,
+        counts.failed,
+        counts.excluded,
+        counts.uncertain,
+        counts.cancelled,
+        counts.moved,
+        now,
+        sequence,
+        *detour,
+    ];
+    let applied = row::execute(write.connection(), sql, address(record, rest)).await?;
+    if applied != 1 {
+        return Ok(0);
+    }
+    for (key, first_position) in uncertain_keys {
+        let sql = "INSERT INTO push_key (push_key, month, campaign, number, round, first_position)
+                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+        let id = record.id;
+        let month = id.month.number();
+        let bound = values![*key, month, id.campaign, id.number, id.round, *first_position];
+        row::execute(write.connection(), sql, bound).await?;
+    }
+    if let Some(next) = next_round {
+        insert_next_round(write, record.id, next).await?;
+    }
+    Ok(1)
+}
+
+async fn insert_next_round(
+    write: &Write,
+    parent: ChunkId,
+    next: &NextRoundRows,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO chunk (month, campaign, number, round, state, retry_rounds, size, tariff,
+                 message, content_hash, night_consent, utc_offset_minutes, first_number,
+                 last_number, due_at, block, request, numbers)
+               SELECT month, campaign, number, round + 1, $5, $6, $7, tariff, message, $8,
+                 night_consent, utc_offset_minutes, $9, $10, $11, block, request, $12
+               FROM chunk WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4";
+    let month = parent.month.number();
+    let bound = values![
+        month,
+        parent.campaign,
+        parent.number,
+        parent.round,
+        ChunkState::Ready.code(),
+        next.retry_rounds,
+        next.size,
+        next.content_hash,
+        next.first_number.0,
+        next.last_number.0,
+        next.due_at,
+        next.numbers.clone(),
+    ];
+    row::execute(write.connection(), sql, bound).await?;
+    let sql = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
+               VALUES ($1, $2, $3, $4, $5)";
+    let keys = next.keys.as_blob().to_vec();
+    let bound = values![month, parent.campaign, parent.number, parent.round + 1, keys];
+    row::execute(write.connection(), sql, bound).await?;
+    Ok(())
+}
+
+fn address(record: &Record, rest: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let id = record.id;
+    let address = values![id.month.number(), id.campaign, id.number, id.round, record.epoch];
+    address.into_iter().chain(rest).collect()
+}
+
+/// Inserts the capture rows of one business: settles, and amendments that proved an acceptance.
+async fn capture_business(
+    write: &Write,
+    business: domain::id::BusinessId,
+    transaction: domain::id::LedgerTransactionId,
+    mark: i64,
+) -> Result<u64, StoreError> {
+    let settles = "INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
+            units, unit_price, amount)
+        SELECT c.month, c.campaign, c.number, c.round, 0, $1, c.accepted, t.unit_price,
+            c.accepted * t.unit_price
+        FROM chunk c
+        JOIN campaign k ON k.id = c.campaign
+        JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
+        WHERE c.sequence >= $2 AND c.state = 10 AND k.business = $3
+          AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
+              AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
+              AND p.part = 0)";
+    let bound = values![transaction, mark, business];
+    let mut inserted = row::execute(write.connection(), settles, bound).await?;
+    // Outcome 2 is `confirmed`; a recipient's part is its position + 1.
+    let amendments = "INSERT INTO capture (month, campaign, number, round, part,
+            ledger_transaction, units, unit_price, amount)
+        SELECT c.month, c.campaign, c.number, c.round, a.position + 1, $1, 1, t.unit_price,
+            t.unit_price
+        FROM amendment a
+        JOIN chunk c ON c.month = a.month AND c.campaign = a.campaign AND c.number = a.number
+          AND c.round = a.round
+        JOIN campaign k ON k.id = c.campaign
+        JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
+        WHERE a.sequence >= $2 AND a.outcome = 2 AND c.state IN (10, 12) AND k.business = $3
+          AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
+              AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
+              AND p.part = a.position + 1)";
+    let bound = values![transaction, mark, business];
+    inserted += row::execute(write.connection(), amendments, bound).await?;
+    Ok(inserted)
+}
