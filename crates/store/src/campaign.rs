@@ -1,6 +1,7 @@
 //! Campaign rows: made, found, moved from state to state by compare-and-set.
 
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
+use domain::chunk::Situation;
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
@@ -51,6 +52,19 @@ pub struct Campaign {
     pub closed_at: Option<Timestamp>,
     pub restored_at: Option<Timestamp>,
     pub launch_error: Option<String>,
+}
+
+impl Campaign {
+    /// Whether a push of this campaign may deliver at `now`.
+    pub fn situation(&self, now: Timestamp) -> Situation {
+        let past_its_time = self.launch.is_some_and(|launch| launch.not_after <= now);
+        match self.state {
+            CampaignState::Cancelling => Situation::Cancelling,
+            _ if past_its_time => Situation::PastItsTime,
+            CampaignState::Running if self.restored_at.is_none() => Situation::MaySend,
+            _ => Situation::MayNotSendNow,
+        }
+    }
 }
 
 /// What the launch transaction fixed for good.

@@ -3,6 +3,7 @@
 //! One writer, `synchronous = FULL`; the callers batch. Reading a million friends row by row costs
 //! more than pushing to them, so the freeze lets SQLite concatenate a block of friends into one row.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::answer::UnknownReason;
@@ -11,7 +12,7 @@ use domain::chunk::{ChunkId, ChunkState, Detour};
 use domain::codec;
 use domain::freeze::{ChunkGroup, FreezeRange};
 use domain::friend::ReachFlags;
-use domain::id::{IdSource, WorkerId};
+use domain::id::{BusinessId, CampaignId, IdSource, LedgerTransactionId, WorkerId};
 use domain::time::Timestamp;
 use domain::user::{UserKey, UserNumber};
 use sea_orm::Value;
@@ -171,18 +172,7 @@ impl Hot for Sqlite {
         for row in &businesses {
             let business = row.id("business")?;
             let transaction = ids.next();
-            let inserted = capture_business(write, business, transaction, mark).await?;
-            if inserted == 0 {
-                continue;
-            }
-            let sql = "SELECT campaign, SUM(amount) AS amount FROM capture
-                       WHERE ledger_transaction = $1 GROUP BY campaign
-                       HAVING SUM(amount) > 0 ORDER BY campaign";
-            let sums = row::all(write.connection(), "capture", sql, values![transaction]).await?;
-            let campaigns = sums
-                .iter()
-                .map(|row| Ok((row.id("campaign")?, row.get("amount")?)))
-                .collect::<Result<Vec<_>, StoreError>>()?;
+            let campaigns = capture_business(write, business, transaction, mark).await?;
             rolled_up.push(RolledUp { business, transaction, campaigns });
         }
         if !businesses.is_empty() {
@@ -552,25 +542,27 @@ fn address(record: &Record, rest: impl IntoIterator<Item = Value>) -> Vec<Value>
 }
 
 /// Inserts the capture rows of one business: settles, and amendments that proved an acceptance.
+/// What each campaign earned, above zero.
 async fn capture_business(
     write: &Write,
-    business: domain::id::BusinessId,
-    transaction: domain::id::LedgerTransactionId,
+    business: BusinessId,
+    transaction: LedgerTransactionId,
     mark: i64,
-) -> Result<u64, StoreError> {
+) -> Result<Vec<(CampaignId, i64)>, StoreError> {
+    let mut earned: BTreeMap<CampaignId, i64> = BTreeMap::new();
     let settles = "INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
             units, unit_price, amount)
-        SELECT c.month, c.campaign, c.number, c.round, 0, $1, c.accepted, t.unit_price,
-            c.accepted * t.unit_price
+        SELECT c.month, c.campaign, c.number, c.round, 0,
+            CASE WHEN c.accepted * t.unit_price > 0 THEN $1 END,
+            c.accepted, t.unit_price, c.accepted * t.unit_price
         FROM chunk c
         JOIN campaign k ON k.id = c.campaign
         JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
         WHERE c.sequence >= $2 AND c.state = 10 AND k.business = $3
           AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
               AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
-              AND p.part = 0)";
-    let bound = values![transaction, mark, business];
-    let mut inserted = row::execute(write.connection(), settles, bound).await?;
+              AND p.part = 0)
+        RETURNING campaign, amount";
     // Outcome 2 is `confirmed`; a recipient's part is its position + 1.
     let amendments = "INSERT INTO capture (month, campaign, number, round, part,
             ledger_transaction, units, unit_price, amount)
@@ -584,8 +576,13 @@ async fn capture_business(
         WHERE a.sequence >= $2 AND a.outcome = 2 AND c.state IN (10, 12) AND k.business = $3
           AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
               AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
-              AND p.part = a.position + 1)";
-    let bound = values![transaction, mark, business];
-    inserted += row::execute(write.connection(), amendments, bound).await?;
-    Ok(inserted)
+              AND p.part = a.position + 1)
+        RETURNING campaign, amount";
+    for sql in [settles, amendments] {
+        let bound = values![transaction, mark, business];
+        for row in row::all(write.connection(), "capture", sql, bound).await? {
+            *earned.entry(row.id("campaign")?).or_default() += row.get::<i64>("amount")?;
+        }
+    }
+    Ok(earned.into_iter().filter(|(_, amount)| *amount > 0).collect())
 }

@@ -1,0 +1,58 @@
+//! Claiming: a lease and an attempt row, committed before anything else happens.
+
+use std::time::Duration;
+
+use broker::Delivery;
+use domain::chunk::ChunkId;
+use store::hot::Claimed;
+use store::pause;
+
+use crate::{Worker, WorkerError};
+
+/// A claimed chunk with the message that led to it.
+#[derive(Debug)]
+pub struct Claim {
+    pub claimed: Claimed,
+    pub delivery: Delivery,
+    /// By [`domain::time::Clock::monotonic`]: when the lease is over.
+    pub lease_ends: Duration,
+}
+
+impl Worker {
+    /// Claims what `deliveries` name. A message whose chunk is not to be claimed has done its work
+    /// and is acknowledged; on an error all are given back.
+    pub async fn claim(&self, deliveries: Vec<Delivery>) -> Result<Vec<Claim>, WorkerError> {
+        let chunks: Vec<ChunkId> = deliveries.iter().map(|delivery| delivery.chunk).collect();
+        // Read before the commit, so that the lease never seems longer than it is.
+        let lease_ends = self.clock.monotonic() + self.settings.lease;
+        let claimed = match self.claim_chunks(&chunks).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                for delivery in deliveries {
+                    self.broker.give_back(delivery).await?;
+                }
+                return Err(error);
+            }
+        };
+        pause::point("claim:after_commit").await;
+        metrics::counter!("chingu_chunks_claimed_total").increment(claimed.len() as u64);
+        let mut claimed = claimed.into_iter().peekable();
+        let mut claims = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match claimed.next_if(|chunk| chunk.id == delivery.chunk) {
+                Some(claimed) => claims.push(Claim { claimed, delivery, lease_ends }),
+                None => self.broker.acknowledge(delivery).await?,
+            }
+        }
+        Ok(claims)
+    }
+
+    async fn claim_chunks(&self, chunks: &[ChunkId]) -> Result<Vec<Claimed>, WorkerError> {
+        let now = self.clock.now();
+        let mut write = self.store.write().await?;
+        let hot = self.store.hot();
+        let claimed = hot.claim(&mut write, chunks, self.id, now, self.settings.lease).await?;
+        write.commit().await?;
+        Ok(claimed)
+    }
+}

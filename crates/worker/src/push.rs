@@ -1,0 +1,193 @@
+//! Pushing: the gate's last word, then the request, then what follows from the answer.
+
+use domain::answer::{NotProcessed, PushAnswer};
+use domain::chunk::{self, ChunkFacts, Detour, Next, Situation};
+use domain::codec;
+use domain::gate::{self, Decision, GateFacts, RecipientFacts};
+use domain::push::PushKey;
+use domain::rule::RuleId;
+use domain::time::Timestamp;
+use connector::Push;
+use store::chunk::Recipients;
+use store::hot::{Change, ChangeSource, Claimed, Record};
+use store::{StoreError, pause};
+
+use crate::campaign_facts::CampaignFacts;
+use crate::claim::Claim;
+use crate::settings::COMMIT_TIME_MAX;
+use crate::{Worker, WorkerError};
+
+/// What the gate leaves of a chunk.
+enum Gated {
+    /// Push, without these positions.
+    Push(Vec<(u32, RuleId)>),
+    /// Not now.
+    Hold { at: Timestamp, rule: RuleId },
+    /// Somebody else has the chunk meanwhile.
+    ClaimLost,
+}
+
+impl Worker {
+    /// Pushes one claimed chunk. `None` where the claim was lost before the first byte: there is
+    /// nothing to record then.
+    pub async fn push(&self, claim: &Claim) -> Result<Option<Record>, WorkerError> {
+        let claimed = &claim.claimed;
+        let facts = self.facts.of(&self.store, claimed.id.campaign).await?;
+        let recipients = self.store.recipients(claimed.id).await?;
+        let (answer, exclusions) = match self.gate(claimed, &facts, &recipients).await? {
+            Gated::ClaimLost => return Ok(None),
+            Gated::Hold { at, rule } => {
+                return Ok(Some(self.hold(claimed, at, rule)));
+            }
+            Gated::Push(exclusions) => {
+                let answer = self.request(claim, &facts, &recipients, &exclusions).await;
+                (answer, exclusions)
+            }
+        };
+        pause::point("push:after_answer").await;
+        let word = answer_word(&answer);
+        metrics::counter!("chingu_pushes_total", "answer" => word).increment(1);
+        let situation = match &answer {
+            PushAnswer::Closed => self.situation(claimed).await?,
+            _ => Situation::MaySend,
+        };
+        let known: Vec<(u32, RuleId)> =
+            claimed.exclusions.iter().chain(&exclusions).copied().collect();
+        let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
+        let change = self.change(next, claimed, &facts, &recipients)?;
+        Ok(Some(Record { id: claimed.id, epoch: claimed.epoch, answer: word, change }))
+    }
+
+    async fn gate(
+        &self,
+        claimed: &Claimed,
+        facts: &CampaignFacts,
+        recipients: &Recipients,
+    ) -> Result<Gated, WorkerError> {
+        let (first, last) = (claimed.first_number, claimed.last_number);
+        let changed =
+            self.store.gate_facts(facts.account, first, last, facts.reach_mark).await?;
+        metrics::counter!("chingu_gate_changes_total").increment(changed.len() as u64);
+        let changed: Vec<(u32, RecipientFacts)> = if changed.is_empty() {
+            Vec::new()
+        } else {
+            let numbers = codec::unpack_numbers(&recipients.numbers).map_err(|error| {
+                let why = error.to_string();
+                StoreError::Corrupt { table: "chunk", column: "numbers", why }
+            })?;
+            changed
+                .into_iter()
+                .filter_map(|(number, friend)| {
+                    let position = numbers.binary_search(&number).ok()?;
+                    Some((position as u32, friend))
+                })
+                .collect()
+        };
+        let gate_facts = GateFacts {
+            purpose: facts.purpose,
+            not_before: facts.launched_at,
+            changed: &changed,
+        };
+        match gate::decide(&gate_facts, self.clock.now()) {
+            Decision::Allow => Ok(Gated::Push(Vec::new())),
+            Decision::HoldUntil { at, rule } => Ok(Gated::Hold { at, rule: rule.id }),
+            Decision::Exclude(excluded) => {
+                let exclusions: Vec<(u32, RuleId)> =
+                    excluded.into_iter().map(|(position, rule)| (position, rule.id)).collect();
+                let mut write = self.store.write().await?;
+                let held = write.set_exclusions(claimed, &exclusions).await?;
+                write.commit().await?;
+                Ok(if held { Gated::Push(exclusions) } else { Gated::ClaimLost })
+            }
+        }
+    }
+
+    async fn request(
+        &self,
+        claim: &Claim,
+        facts: &CampaignFacts,
+        recipients: &Recipients,
+        exclusions: &[(u32, RuleId)],
+    ) -> PushAnswer {
+        // The first byte leaves early enough for the answer to be recorded under the lease.
+        let reserve = self.settings.request_timeout + COMMIT_TIME_MAX;
+        let deadline = claim.lease_ends.saturating_sub(reserve);
+        if self.clock.monotonic() > deadline {
+            return PushAnswer::NotProcessed {
+                reason: NotProcessed::DeadlinePassed,
+                retry_after: None,
+            };
+        }
+        let claimed = &claim.claimed;
+        let exclude: Vec<u32> = exclusions.iter().map(|(position, _)| *position).collect();
+        let push = Push {
+            key: PushKey::of(&claimed.id),
+            content_hash: claimed.content_hash,
+            size: claimed.size,
+            frozen: &facts.frozen,
+            keys: &recipients.keys,
+            variables: recipients.variables.as_deref(),
+            not_after: Some(facts.not_after),
+            exclude: &exclude,
+            deadline,
+        };
+        pause::point("push:before_first_byte").await;
+        self.connector.push(&push).await
+    }
+
+    fn hold(&self, claimed: &Claimed, at: Timestamp, rule: RuleId) -> Record {
+        let detour = Detour::Held(rule).name();
+        let change = if claimed.tainted {
+            Change::Unknown { due_at: at, detour, close_next: false }
+        } else {
+            Change::Return { due_at: at, detour }
+        };
+        Record { id: claimed.id, epoch: claimed.epoch, answer: "not_sent", change }
+    }
+
+    /// Where the campaign stands now that its key turned out to be closed.
+    async fn situation(&self, claimed: &Claimed) -> Result<Situation, WorkerError> {
+        let campaign = self.store.campaign(claimed.id.campaign).await?;
+        Ok(campaign.situation(self.clock.now()))
+    }
+
+    fn change(
+        &self,
+        next: Next,
+        claimed: &Claimed,
+        facts: &CampaignFacts,
+        recipients: &Recipients,
+    ) -> Result<Change, StoreError> {
+        let source = ChangeSource {
+            size: claimed.size,
+            push_key: PushKey::of(&claimed.id),
+            batch_max: self.connector.capability().batch_max,
+            recipients,
+            now: self.clock.now(),
+        };
+        Change::of(next, &source, |keys| gateway::content_hash(&facts.frozen, keys, None).ok())
+    }
+}
+
+fn chunk_facts(claimed: &Claimed) -> ChunkFacts {
+    ChunkFacts {
+        size: claimed.size,
+        epoch: claimed.epoch,
+        tainted: claimed.tainted,
+        retry_rounds: claimed.retry_rounds,
+    }
+}
+
+/// For the attempt row and the metric.
+fn answer_word(answer: &PushAnswer) -> &'static str {
+    match answer {
+        PushAnswer::Processed(results) if results.replayed => "replayed",
+        PushAnswer::Processed(_) => "processed",
+        PushAnswer::NotProcessed { reason, .. } => Detour::NotProcessed(*reason).name(),
+        PushAnswer::Rejected { .. } => "rejected",
+        PushAnswer::InProgress { .. } => "in_progress",
+        PushAnswer::ContentMismatch => "content_mismatch",
+        PushAnswer::Closed => "closed",
+        PushAnswer::Unknown(reason) => Detour::Unknown(*reason).name(),
+    }
+}

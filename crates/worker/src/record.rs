@@ -1,0 +1,124 @@
+//! Recording: outcomes under the claim's epoch in one commit, then the acknowledgements.
+
+use std::sync::atomic::Ordering;
+
+use broker::Delivery;
+use domain::campaign::{CampaignEvent, CampaignState, PauseReason};
+use domain::chunk::ChunkState;
+use domain::id::CampaignId;
+use store::hot::{Change, Record};
+use store::{Write, pause};
+
+use crate::{Worker, WorkerError};
+
+/// Chunks in a row refused as malformed after which the campaign is paused.
+const REFUSALS_MAX: u32 = 3;
+
+/// What a push ended with: a record, where there is something to write, and its message.
+#[derive(Debug)]
+pub struct Pushed {
+    pub record: Option<Record>,
+    pub delivery: Delivery,
+}
+
+impl Worker {
+    /// Commits records and acknowledges their messages. Safe to repeat after an error: a record that
+    /// was applied already finds another state and changes nothing.
+    pub async fn record(&self, pushed: &[Pushed]) -> Result<(), WorkerError> {
+        let records: Vec<Record> =
+            pushed.iter().filter_map(|pushed| pushed.record.clone()).collect();
+        if !records.is_empty() {
+            self.commit_records(&records).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the messages of what is recorded.
+    pub async fn acknowledge(&self, pushed: Vec<Pushed>) -> Result<(), WorkerError> {
+        for pushed in pushed {
+            self.broker.acknowledge(pushed.delivery).await?;
+        }
+        self.recorded.notify_one();
+        Ok(())
+    }
+
+    async fn commit_records(&self, records: &[Record]) -> Result<(), WorkerError> {
+        let now = self.clock.now();
+        let mut write = self.store.write().await?;
+        let applied = self.store.hot().record(&mut write, records, now).await?;
+        for (record, applied) in records.iter().zip(&applied) {
+            if *applied {
+                self.watch_refusals(&mut write, record).await?;
+            }
+        }
+        pause::point("settle:before_commit").await;
+        write.commit().await?;
+        pause::point("settle:after_commit").await;
+        for (record, applied) in records.iter().zip(applied) {
+            tell(record, applied);
+        }
+        Ok(())
+    }
+
+    /// Three chunks in a row refused as malformed pause their campaign.
+    async fn watch_refusals(
+        &self,
+        write: &mut Write,
+        record: &Record,
+    ) -> Result<(), WorkerError> {
+        let Change::End { state, .. } = &record.change else { return Ok(()) };
+        let facts = self.facts.of(&self.store, record.id.campaign).await?;
+        match state {
+            ChunkState::Rejected => {
+                let refusals = facts.refusals.fetch_add(1, Ordering::Relaxed) + 1;
+                if refusals >= REFUSALS_MAX {
+                    pause_campaign(write, record.id.campaign).await?;
+                }
+            }
+            ChunkState::Settled => facts.refusals.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn pause_campaign(write: &mut Write, id: CampaignId) -> Result<(), WorkerError> {
+    let campaign = write.campaign(id).await?;
+    if campaign.state == CampaignState::Running {
+        let reason = PauseReason::MessengerRefuses;
+        write.move_campaign(&campaign, CampaignEvent::Pause(reason)).await?;
+        write.clear_dispatched(Some(id)).await?;
+        tracing::error!(campaign = %id, "paused: the messenger refuses its pushes as malformed");
+    }
+    Ok(())
+}
+
+fn tell(record: &Record, applied: bool) {
+    if !applied {
+        tracing::info!(chunk = %record.id, epoch = record.epoch, "a late record changed nothing");
+        metrics::counter!("chingu_records_late_total").increment(1);
+        return;
+    }
+    match &record.change {
+        Change::End { counts, .. } => {
+            let count = |outcome: &'static str, number: u32| {
+                if number > 0 {
+                    metrics::counter!("chingu_recipients_total", "outcome" => outcome)
+                        .increment(u64::from(number));
+                }
+            };
+            count("accepted", counts.accepted);
+            count("failed", counts.failed);
+            count("excluded", counts.excluded);
+            count("uncertain", counts.uncertain);
+            count("cancelled", counts.cancelled);
+            count("moved", counts.moved);
+        }
+        Change::Return { detour, .. }
+        | Change::Unknown { detour, .. }
+        | Change::Quarantine { detour } => {
+            tracing::info!(chunk = %record.id, epoch = record.epoch, detour, "a detour");
+            metrics::counter!("chingu_detours_total", "reason" => *detour).increment(1);
+        }
+    }
+}

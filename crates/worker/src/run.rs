@@ -1,0 +1,125 @@
+//! The loops around the steps: claim while there is room, push side by side, record in batches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::claim::Claim;
+use crate::record::Pushed;
+use crate::settings::{CLAIM_BATCH_MAX, PAUSE_AFTER_ERROR, RECORD_BATCH_MAX, RECORD_WAIT_MAX};
+use crate::{Worker, WorkerError};
+
+/// A pushed chunk that still holds its place among those in flight.
+type InFlight = (Pushed, OwnedSemaphorePermit);
+
+impl Worker {
+    /// Works until `shutdown`; then finishes what is in flight and returns.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let (pushed, to_record) = mpsc::channel(self.settings.in_flight_max);
+        let recording_fails = Arc::new(AtomicBool::new(false));
+        let recorder = tokio::spawn(record_all(self.clone(), to_record, recording_fails.clone()));
+        let places = Arc::new(Semaphore::new(self.settings.in_flight_max));
+        let pushes = TaskTracker::new();
+        while !shutdown.is_cancelled() {
+            // A database that cannot record must not be given more to record.
+            if recording_fails.load(Ordering::Relaxed) {
+                tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                continue;
+            }
+            let claims = tokio::select! {
+                () = shutdown.cancelled() => break,
+                claims = self.next_claims(&places) => claims,
+            };
+            match claims {
+                Ok(claims) => {
+                    for (claim, place) in claims {
+                        pushes.spawn(push_one(self.clone(), claim, place, pushed.clone()));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "nothing claimed");
+                    tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
+        }
+        pushes.close();
+        pushes.wait().await;
+        drop(pushed);
+        if let Err(error) = recorder.await {
+            tracing::error!(%error, "the recorder ended early");
+        }
+    }
+
+    /// Waits for room and messages, then claims. A cancelled wait loses no message: those received
+    /// and not acknowledged come again, and the chunks stay dispatched.
+    async fn next_claims(
+        &self,
+        places: &Arc<Semaphore>,
+    ) -> Result<Vec<(Claim, OwnedSemaphorePermit)>, WorkerError> {
+        let Ok(first) = places.clone().acquire_owned().await else { return Ok(Vec::new()) };
+        let mut free = vec![first];
+        while free.len() < CLAIM_BATCH_MAX
+            && let Ok(place) = places.clone().try_acquire_owned()
+        {
+            free.push(place);
+        }
+        let deliveries = self.broker.receive(free.len()).await?;
+        let claims = self.claim(deliveries).await?;
+        Ok(claims.into_iter().zip(free).collect())
+    }
+}
+
+async fn push_one(
+    worker: Arc<Worker>,
+    claim: Claim,
+    place: OwnedSemaphorePermit,
+    pushed: mpsc::Sender<InFlight>,
+) {
+    let record = match worker.push(&claim).await {
+        Ok(record) => record,
+        Err(error) => {
+            // Not recorded, not acknowledged as done: the lease runs out and rescue looks at it.
+            tracing::error!(chunk = %claim.claimed.id, %error, "a push could not be made");
+            None
+        }
+    };
+    let done = Pushed { record, delivery: claim.delivery };
+    // The recorder outlives every push; a send can only fail while the process ends.
+    let _ = pushed.send((done, place)).await;
+}
+
+async fn record_all(
+    worker: Arc<Worker>,
+    mut to_record: mpsc::Receiver<InFlight>,
+    recording_fails: Arc<AtomicBool>,
+) {
+    while let Some(first) = to_record.recv().await {
+        let mut batch = vec![first];
+        let wait = tokio::time::sleep(RECORD_WAIT_MAX);
+        tokio::pin!(wait);
+        while batch.len() < RECORD_BATCH_MAX {
+            tokio::select! {
+                biased;
+                next = to_record.recv() => match next {
+                    Some(next) => batch.push(next),
+                    None => break,
+                },
+                () = &mut wait => break,
+            }
+        }
+        let (pushed, places): (Vec<Pushed>, Vec<OwnedSemaphorePermit>) = batch.into_iter().unzip();
+        while let Err(error) = worker.record(&pushed).await {
+            recording_fails.store(true, Ordering::Relaxed);
+            tracing::error!(%error, "outcomes could not be recorded; trying again");
+            tokio::time::sleep(PAUSE_AFTER_ERROR).await;
+        }
+        recording_fails.store(false, Ordering::Relaxed);
+        if let Err(error) = worker.acknowledge(pushed).await {
+            tracing::warn!(%error, "recorded, but not acknowledged: the messages come again");
+        }
+        drop(places);
+    }
+}

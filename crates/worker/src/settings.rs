@@ -1,0 +1,54 @@
+//! Limits and times of a worker.
+
+use std::time::Duration;
+
+/// Chunks claimed in one commit.
+pub const CLAIM_BATCH_MAX: usize = 16;
+/// Chunks recorded in one commit, or as many as came within [`RECORD_WAIT_MAX`].
+pub const RECORD_BATCH_MAX: usize = 20;
+pub const RECORD_WAIT_MAX: Duration = Duration::from_millis(5);
+/// Between the end of a request and the end of the lease: time to record.
+pub const COMMIT_TIME_MAX: Duration = Duration::from_secs(1);
+/// While the database or the broker is away.
+pub const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// How long a claim holds. Longer than a request and its commit.
+    pub lease: Duration,
+    pub request_timeout: Duration,
+    /// Chunks between claim and record, at most.
+    pub in_flight_max: usize,
+}
+
+/// A lease that a request could outlive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a lease of {lease:?} is too short for a request of {request_timeout:?}: it must be at least \
+     {:?}", *request_timeout + COMMIT_TIME_MAX
+)]
+pub struct LeaseTooShort {
+    lease: Duration,
+    request_timeout: Duration,
+}
+
+impl WorkerSettings {
+    pub fn check(&self) -> Result<(), LeaseTooShort> {
+        match self.lease >= self.request_timeout + COMMIT_TIME_MAX {
+            true => Ok(()),
+            false => {
+                Err(LeaseTooShort { lease: self.lease, request_timeout: self.request_timeout })
+            }
+        }
+    }
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(15),
+            request_timeout: Duration::from_secs(10),
+            in_flight_max: 32,
+        }
+    }
+}
