@@ -1,1 +1,64 @@
-//! scheduler
+//! The way of a campaign: launch and hold, freeze, dispatch, rescue, roll up, close.
+//!
+//! It owns when things happen to a campaign and in which commit. It does not own what an answer
+//! means or what a send costs (`domain`, `billing`), nor the push itself (`worker`). One leader at a
+//! time; its epoch stands in every leader transaction. Every stage is a step that is safe to repeat,
+//! to interrupt and to run twice.
+//!
+//! Read in this order.
+
+pub mod settings; // limits and times
+pub mod error; // what went wrong, by what the caller does about it
+pub mod launch; // count, hold the money, fix what is sent: one transaction
+pub mod freeze; // cut the audience into chunks, range by range, resumable
+pub mod dispatch; // due chunks at the metered pace, fair between accounts
+pub mod rescue; // leases over, unknown outcomes, chunks past their time
+pub mod roll_up; // captures into the ledger, once a second
+pub mod close; // release the rest, keep what happened as bitmaps
+pub mod control; // pause, resume, cancel
+pub mod standing; // campaigns of API sending: one per account, operation and day
+pub mod lead; // who leads
+pub mod run; // the loops around the steps
+
+pub use error::SchedulerError;
+pub use launch::{Launched, launch};
+pub use settings::SchedulerSettings;
+
+use std::sync::{Arc, Mutex};
+
+use broker::Broker;
+use connector::Connector;
+use domain::id::{IdSource, WorkerId};
+use domain::time::Clock;
+use store::Store;
+use tokio::sync::Notify;
+
+/// One scheduler; several may run, one leads.
+pub struct Scheduler {
+    pub id: WorkerId,
+    pub store: Store,
+    pub broker: Arc<dyn Broker>,
+    pub connector: Arc<dyn Connector>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
+    pub settings: SchedulerSettings,
+    /// Somebody wrote something: look at once.
+    pub wake: Arc<Notify>,
+    pub dispatcher: Mutex<dispatch::Dispatcher>,
+}
+
+/// Whether a step found something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Worked,
+    Idle,
+}
+
+impl Progress {
+    pub fn and(self, other: Progress) -> Progress {
+        match (self, other) {
+            (Self::Idle, Self::Idle) => Self::Idle,
+            _ => Self::Worked,
+        }
+    }
+}

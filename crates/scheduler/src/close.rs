@@ -1,0 +1,183 @@
+//! Closing: once every chunk is terminal and captured, the rest of the hold goes back and what
+//! happened is kept as one bitmap per outcome.
+
+use std::collections::BTreeMap;
+
+use billing::{BillingError, ReleaseReason};
+use domain::campaign::{CampaignEvent, CampaignState};
+use domain::chunk::UNCERTAIN_DEADLINE;
+use domain::id::CampaignId;
+use domain::money::Money;
+use domain::outcome::Outcome;
+use roaring::RoaringBitmap;
+use store::campaign::Campaign;
+use store::chunk::ChunkRecord;
+use store::leader::LeaderEpoch;
+use store::{StoreError, Write, pause};
+
+use crate::{Progress, Scheduler, SchedulerError};
+
+/// Chunks read at once for the bitmaps.
+const RECORDS_READ_MAX: u32 = 500;
+
+impl Scheduler {
+    /// Moves campaigns towards CLOSED as far as each may go.
+    pub async fn close_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
+        let mut progress = Progress::Idle;
+        for campaign in self.store.campaigns_alive().await? {
+            let step = match campaign.state {
+                CampaignState::Running | CampaignState::Paused(_) | CampaignState::Cancelling => {
+                    self.begin_closing(epoch, &campaign).await
+                }
+                CampaignState::Closing => self.finish_closing(epoch, &campaign).await,
+                _ => Ok(Progress::Idle),
+            };
+            match step {
+                Ok(step) => progress = progress.and(step),
+                Err(SchedulerError::Store(StoreError::Conflict(_))) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(progress)
+    }
+
+    async fn begin_closing(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+    ) -> Result<Progress, SchedulerError> {
+        let may_close = campaign.freeze_ended_at.is_some() && campaign.restored_at.is_none();
+        if !may_close || self.store.has_open_chunks(campaign.id).await? {
+            return Ok(Progress::Idle);
+        }
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        write.move_campaign(campaign, CampaignEvent::AllTerminal).await?;
+        write.set_closing(campaign.id, self.clock.now()).await?;
+        write.commit().await?;
+        Ok(Progress::Worked)
+    }
+
+    async fn finish_closing(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+    ) -> Result<Progress, SchedulerError> {
+        self.write_off_overdue(campaign.id).await?;
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        if write.has_uncaptured(campaign.id).await? {
+            return Ok(Progress::Idle);
+        }
+        let uncertain = write.uncertain_left(campaign.id).await?;
+        if uncertain > 0 {
+            return self.release_all_but(write, campaign, uncertain).await;
+        }
+        write.roll_back().await?;
+        let bitmaps = self.outcome_bitmaps(campaign.id).await?;
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        if write.has_uncaptured(campaign.id).await? {
+            return Ok(Progress::Idle);
+        }
+        for (outcome, bitmap) in bitmaps {
+            let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+            // Writing to memory cannot fail.
+            let _ = bitmap.serialize_into(&mut bytes);
+            write.insert_outcome_bitmap(campaign.id, outcome, bitmap.len(), bytes).await?;
+        }
+        let now = self.clock.now();
+        let ids = self.ids.as_ref();
+        let reason = ReleaseReason::Closed;
+        let rest = billing::release_rest(&mut write, campaign.id, reason, now, ids).await?;
+        write.move_campaign(campaign, CampaignEvent::Close).await?;
+        write.set_closed(campaign.id, now).await?;
+        pause::point("close:before_commit").await;
+        write.commit().await?;
+        pause::point("close:after_commit").await;
+        tracing::info!(campaign = %campaign.id, released = %rest, "closed");
+        Ok(Progress::Worked)
+    }
+
+    /// Only what uncertain recipients may still cost stays held.
+    async fn release_all_but(
+        &self,
+        mut write: Write,
+        campaign: &Campaign,
+        uncertain: u64,
+    ) -> Result<Progress, SchedulerError> {
+        let tariffs = write.campaign_tariffs(campaign.id).await?;
+        let currency = write.currency_of(campaign.business).await?;
+        let dearest = tariffs.iter().map(|tariff| tariff.unit_price_micro).max().unwrap_or(0);
+        let kept = Money::from_micro(dearest, currency)
+            .times(uncertain)
+            .map_err(BillingError::from)?;
+        let open = write.open_hold(campaign.id).await?;
+        let surplus = open.checked_sub(kept).map_err(BillingError::from)?;
+        if surplus.is_negative() || surplus.is_zero() {
+            return Ok(Progress::Idle);
+        }
+        let (now, ids) = (self.clock.now(), self.ids.as_ref());
+        let reason = ReleaseReason::Closed;
+        billing::release(&mut write, campaign.id, surplus, reason, now, ids).await?;
+        write.commit().await?;
+        Ok(Progress::Worked)
+    }
+
+    /// Whoever is uncertain past the deadline is written off, unbilled.
+    async fn write_off_overdue(&self, campaign: CampaignId) -> Result<(), SchedulerError> {
+        let now = self.clock.now();
+        let mut write = self.store.write().await?;
+        let overdue = write.uncertain_overdue(campaign, now - UNCERTAIN_DEADLINE).await?;
+        if overdue.is_empty() {
+            return Ok(write.roll_back().await?);
+        }
+        for record in &overdue {
+            for (position, outcome) in record.outcomes.iter().enumerate() {
+                if *outcome != Outcome::Uncertain {
+                    continue;
+                }
+                let event = format!("deadline:{}:{position}", record.id);
+                let (position, why) = (position as u32, "deadline");
+                write
+                    .insert_amendment(&event, record.id, position, Outcome::WrittenOff, why, now)
+                    .await?;
+            }
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// One bitmap of user numbers per outcome code: what retargeting reads later.
+    async fn outcome_bitmaps(
+        &self,
+        campaign: CampaignId,
+    ) -> Result<BTreeMap<u8, RoaringBitmap>, SchedulerError> {
+        let mut bitmaps: BTreeMap<u8, RoaringBitmap> = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let records =
+                self.store.chunk_records(campaign, after, RECORDS_READ_MAX).await?;
+            let Some(last) = records.last() else { return Ok(bitmaps) };
+            after = Some((last.id.number, last.id.round));
+            let amendments = self.store.amendments(campaign, &records).await?;
+            for record in &records {
+                add_outcomes(&mut bitmaps, record, &amendments);
+            }
+        }
+    }
+}
+
+fn add_outcomes(
+    bitmaps: &mut BTreeMap<u8, RoaringBitmap>,
+    record: &ChunkRecord,
+    amendments: &BTreeMap<(u64, u8, u32), Outcome>,
+) {
+    for (position, (number, outcome)) in record.numbers.iter().zip(&record.outcomes).enumerate() {
+        let place = (record.id.number, record.id.round, position as u32);
+        let outcome = amendments.get(&place).unwrap_or(outcome);
+        // Who moved to the next round is told there.
+        if *outcome != Outcome::Moved {
+            bitmaps.entry(outcome.code()).or_default().insert(number.0);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Freezing: the audience of one launch becomes chunks, range by range of user numbers.
+//!
+//! Resumable at the ranges not done; dispatch of the first chunks overlaps the freeze of the rest.
+//! Reading and packing happen outside the write transaction: whoever withdraws meanwhile is caught by
+//! the gate, because the launch noted its mark before it counted.
+
+use std::collections::BTreeMap;
+
+use billing::ReleaseReason;
+use domain::audience::Audience;
+use domain::campaign::{CampaignEvent, CampaignState};
+use domain::codec::{self, PackedKeys};
+use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
+use domain::money::Money;
+use domain::rule::RuleId;
+use domain::user::{UserKey, UserNumber};
+use gateway::FrozenBody;
+use roaring::RoaringBitmap;
+use store::campaign::{Campaign, Launch};
+use store::hot::{FreezeCommit, FrozenChunk, ReachKeys, ReachQuery, ReachRead};
+use store::leader::LeaderEpoch;
+use store::{StoreError, pause};
+
+use crate::launch::{plan, read_audience};
+use crate::{Progress, Scheduler, SchedulerError};
+
+/// What one range becomes.
+struct Cut {
+    chunks: Vec<FrozenChunk>,
+    exclusions: Vec<(RuleId, u32, Vec<u8>)>,
+    frozen: u32,
+}
+
+impl Scheduler {
+    /// Freezes the next range of every campaign that is not frozen to its end.
+    pub async fn freeze_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
+        let mut progress = Progress::Idle;
+        for campaign in self.store.campaigns_alive().await? {
+            let is_freezing = campaign.state.may_freeze()
+                && campaign.freeze_ended_at.is_none()
+                && campaign.restored_at.is_none();
+            if !is_freezing {
+                continue;
+            }
+            progress = Progress::Worked;
+            match self.freeze_range(epoch, &campaign).await {
+                Ok(()) => {}
+                // Cancelled, paused or led by another meanwhile: the next step sees how it stands.
+                Err(SchedulerError::Store(StoreError::Conflict(what))) => {
+                    tracing::info!(campaign = %campaign.id, what, "a freeze gave way");
+                }
+                Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => return Err(error),
+                Err(error) if campaign.state == CampaignState::Launching => {
+                    tracing::error!(campaign = %campaign.id, %error, "the launch failed");
+                    self.fail_launch(&campaign, &error).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(progress)
+    }
+
+    async fn freeze_range(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+    ) -> Result<(), SchedulerError> {
+        let launch = campaign.launch.ok_or_else(|| {
+            StoreError::Invariant(format!("{} is {} unlaunched", campaign.id, campaign.state))
+        })?;
+        let done = self.store.frozen_ranges(campaign.id).await?;
+        let next = plan(&launch).ranges().find(|range| !done.contains(&range.index));
+        let Some(range) = next else { return self.end_freeze(epoch, campaign).await };
+        let audience = read_audience(campaign)?;
+        let expression = audience.expression.clone();
+        let query = ReachQuery::of(campaign, expression, Some(launch.cut_sequence));
+        let read = self.store.hot().read_reach(&self.store, &query, range).await?;
+        let body = FrozenBody::from_stored(&self.store.message(launch.message_hash).await?)
+            .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
+        let room = self.room(campaign, &launch).await?;
+        let chosen = self.chosen(campaign, &audience, &launch).await?;
+        let cut = tokio::task::spawn_blocking(move || {
+            cut(&read, range, &launch, room, chosen.as_ref(), &body)
+        })
+        .await
+        .map_err(|error| SchedulerError::NotPossible(format!("the cut failed: {error}")))??;
+        self.commit_range(epoch, campaign, launch, range, cut).await
+    }
+
+    /// Units that may still be frozen under what was granted.
+    async fn room(&self, campaign: &Campaign, launch: &Launch) -> Result<u64, SchedulerError> {
+        let tariffs = self.store.campaign_tariffs(campaign.id).await?;
+        let tariff = tariffs.iter().find(|tariff| tariff.tariff == launch.tariff);
+        Ok(tariff.map_or(0, |tariff| tariff.granted - tariff.frozen))
+    }
+
+    /// Who is within the audience's limit; `None` where there is none.
+    async fn chosen(
+        &self,
+        campaign: &Campaign,
+        audience: &Audience,
+        launch: &Launch,
+    ) -> Result<Option<RoaringBitmap>, SchedulerError> {
+        let Some(limit) = &audience.limit else { return Ok(None) };
+        let expression = audience.expression.clone();
+        let query = ReachQuery::of(campaign, expression, Some(launch.cut_sequence));
+        Ok(Some(store::audience::choose(&self.store, &query, limit).await?))
+    }
+
+    async fn commit_range(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+        launch: Launch,
+        range: FreezeRange,
+        cut: Cut,
+    ) -> Result<(), SchedulerError> {
+        let commit = FreezeCommit {
+            campaign: campaign.id,
+            launch,
+            range,
+            chunks: cut.chunks,
+            exclusions: cut.exclusions,
+            frozen: cut.frozen,
+            now: self.clock.now(),
+        };
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        self.store.hot().commit_freeze(&mut write, &commit).await?;
+        let current = write.campaign(campaign.id).await?;
+        if current.state == CampaignState::Launching {
+            write.move_campaign(&current, CampaignEvent::FirstFreeze).await?;
+        }
+        pause::point("freeze:before_commit").await;
+        write.commit().await?;
+        pause::point("freeze:after_commit").await;
+        metrics::counter!("chingu_frozen_recipients_total").increment(u64::from(commit.frozen));
+        self.wake.notify_waiters();
+        Ok(())
+    }
+
+    /// Every range is done: what was granted and not frozen goes back to the wallet.
+    async fn end_freeze(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+    ) -> Result<(), SchedulerError> {
+        let now = self.clock.now();
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        let current = write.campaign(campaign.id).await?;
+        if !current.state.may_freeze() {
+            return Err(StoreError::Conflict("the campaign").into());
+        }
+        if current.state == CampaignState::Launching {
+            // Nobody at all: there was no range to freeze.
+            write.move_campaign(&current, CampaignEvent::FirstFreeze).await?;
+        }
+        let currency = write.currency_of(campaign.business).await?;
+        for tariff in write.give_back_unfrozen(campaign.id).await? {
+            let unit_price = Money::from_micro(tariff.unit_price_micro, currency);
+            let amount = unit_price
+                .times(tariff.granted - tariff.frozen)
+                .map_err(billing::BillingError::from)?;
+            let ids = self.ids.as_ref();
+            let reason = ReleaseReason::FreezeShort;
+            if !amount.is_zero() {
+                billing::release(&mut write, campaign.id, amount, reason, now, ids).await?;
+            }
+        }
+        write.set_freeze_ended(campaign.id, now).await?;
+        write.commit().await?;
+        tracing::info!(campaign = %campaign.id, "frozen to the end");
+        self.wake.notify_waiters();
+        Ok(())
+    }
+}
+
+/// Cuts one range: groups, chunks, and whom the rules leave out.
+fn cut(
+    read: &ReachRead,
+    range: FreezeRange,
+    launch: &Launch,
+    room: u64,
+    chosen: Option<&RoaringBitmap>,
+    body: &FrozenBody,
+) -> Result<Cut, SchedulerError> {
+    let mut groups: BTreeMap<ChunkGroup, Vec<usize>> = BTreeMap::new();
+    let mut excluded: BTreeMap<RuleId, RoaringBitmap> = BTreeMap::new();
+    let mut frozen: u32 = 0;
+    for (index, friend) in read.rows.iter().enumerate() {
+        let rule = if !friend.has_consent {
+            Some(RuleId::NoConsent)
+        } else if chosen.is_some_and(|chosen| !chosen.contains(friend.number.0)) {
+            Some(RuleId::Limit)
+        } else if u64::from(frozen) >= room {
+            Some(RuleId::Surplus)
+        } else {
+            None
+        };
+        match rule {
+            Some(rule) => {
+                excluded.entry(rule).or_default().insert(friend.number.0);
+            }
+            None => {
+                frozen += 1;
+                groups.entry(friend.group).or_default().push(index);
+            }
+        }
+    }
+    let mut chunks = Vec::new();
+    for (group, members) in &groups {
+        for part in members.chunks(launch.chunk_size as usize) {
+            let number = chunk_number(range.index, chunks.len() as u32);
+            chunks.push(chunk(read, number, *group, part, body)?);
+        }
+    }
+    let exclusions = excluded
+        .into_iter()
+        .map(|(rule, bitmap)| {
+            let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+            // Writing to memory cannot fail.
+            let _ = bitmap.serialize_into(&mut bytes);
+            (rule, bitmap.len() as u32, bytes)
+        })
+        .collect();
+    Ok(Cut { chunks, exclusions, frozen })
+}
+
+fn chunk(
+    read: &ReachRead,
+    number: u64,
+    group: ChunkGroup,
+    members: &[usize],
+    body: &FrozenBody,
+) -> Result<FrozenChunk, SchedulerError> {
+    let numbers: Vec<UserNumber> = members.iter().map(|index| read.rows[*index].number).collect();
+    let keys = match &read.keys {
+        ReachKeys::Packed(bytes) => {
+            let (all, _) = bytes.as_chunks::<16>();
+            let chosen: Vec<[u8; 16]> = members.iter().map(|index| all[*index]).collect();
+            PackedKeys::of_packed(chosen.as_flattened())
+        }
+        ReachKeys::Mixed(all) => {
+            let chosen: Vec<UserKey> = members.iter().map(|index| all[*index].clone()).collect();
+            PackedKeys::of(&chosen)
+        }
+    };
+    let content_hash = gateway::content_hash(body, &keys, None)
+        .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
+    Ok(FrozenChunk {
+        number,
+        size: members.len() as u32,
+        group,
+        content_hash,
+        // A chunk has at least one member: `chunks` yields no empty part.
+        first_number: numbers[0],
+        last_number: numbers[numbers.len() - 1],
+        numbers: codec::pack_numbers(&numbers),
+        keys,
+    })
+}

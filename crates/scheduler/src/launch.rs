@@ -1,0 +1,275 @@
+//! Launching: one transaction counts the audience, holds the money and fixes what is sent.
+//!
+//! Whoever asks first launches: the others find another state. Nothing is sent before this commit,
+//! and whatever is sent afterwards is paid for.
+
+use std::time::Duration;
+
+use billing::{BillingError, ReleaseReason};
+use domain::audience::Audience;
+use domain::campaign::{CampaignEvent, CampaignState};
+use domain::freeze::FreezePlan;
+use domain::id::{CampaignId, IdSource, LinkId};
+use domain::message::Messages;
+use domain::money::Money;
+use domain::pace::{self, Rate};
+use domain::price::Tariff;
+use domain::time::{Clock, LaunchMonth, Timestamp};
+use domain::user::UserNumber;
+use gateway::{AccountCard, FrozenBody, FrozenParts, Link};
+use store::campaign::{Campaign, CampaignTariff, Launch};
+use store::directory::Account;
+use store::hot::{ReachCount, ReachQuery};
+use store::{Store, StoreError, Write, pause};
+
+use crate::{Progress, Scheduler, SchedulerError};
+
+/// What a launch did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Launched {
+    Launched { audience: u64, reachable: u64, held: Money },
+    /// Nothing was held; the campaign waits for funds.
+    WaitsForFunds { needed: Money, available: Money },
+}
+
+/// What a launch needs from its caller.
+pub struct LaunchContext<'a> {
+    pub store: &'a Store,
+    pub clock: &'a dyn Clock,
+    pub ids: &'a dyn IdSource,
+    /// Recipients per second of the connector, where it is limited.
+    pub connector_rate: Option<u32>,
+}
+
+/// Launches a campaign now. `highest_amount` is what the person saw: dearer is refused.
+pub async fn launch(
+    context: &LaunchContext<'_>,
+    id: CampaignId,
+    highest_amount: Option<Money>,
+) -> Result<Launched, SchedulerError> {
+    let mut write = context.store.write().await?;
+    let campaign = write.campaign(id).await?;
+    // Refused before the audience is counted: fifty who ask at once cost one count.
+    campaign.state.after(CampaignEvent::Launch)?;
+    let now = context.clock.now();
+    match launch_in(context, &mut write, &campaign, highest_amount, now).await {
+        Ok(launched) => {
+            write.commit().await?;
+            pause::point("launch:after_hold").await;
+            Ok(launched)
+        }
+        Err(SchedulerError::Billing(BillingError::FundsShort { available, needed })) => {
+            write.roll_back().await?;
+            wait_for_funds(context.store, id).await?;
+            Ok(Launched::WaitsForFunds { needed, available })
+        }
+        Err(error) => {
+            write.roll_back().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn launch_in(
+    context: &LaunchContext<'_>,
+    write: &mut Write,
+    campaign: &Campaign,
+    highest_amount: Option<Money>,
+    now: Timestamp,
+) -> Result<Launched, SchedulerError> {
+    let account = write.account_of_business(campaign.business, campaign.account).await?;
+    let account =
+        account.ok_or_else(|| StoreError::NotFound(format!("account {}", campaign.account)))?;
+    let audience = read_audience(campaign)?;
+    let count = count(write, context.store, campaign, &audience).await?;
+    let tariff =
+        if audience.is_untargeted() { Tariff::Untargeted } else { Tariff::Targeted };
+    let currency = write.currency_of(campaign.business).await?;
+    let book = billing::price_book_at_launch(write, currency, now).await?;
+    let quote = domain::price::quote([(tariff, count.reachable)], &book)
+        .map_err(BillingError::from)?;
+    if let Some(seen) = highest_amount
+        && quote.net.micro() > seen.micro()
+    {
+        return Err(SchedulerError::Dearer { seen, now: quote.net });
+    }
+    let frozen = frozen_body(campaign, &account, context.ids)?;
+    write.insert_message(frozen.hash(), &frozen.to_stored()).await?;
+    let launch = Launch {
+        month: LaunchMonth::of(now),
+        launched_at: now,
+        price_version: book.version(),
+        tariff: tariff.code(),
+        message_hash: frozen.hash(),
+        cut_sequence: write.sequence().await?,
+        // Whatever commits after this transaction has a higher number.
+        reach_mark: write.sequence().await?,
+        highest_number: UserNumber(count.highest_number),
+        chunk_size: pace::chunk_size_max(slowest_rate(context, campaign, &account)),
+        not_after: now + Duration::from_secs(u64::from(campaign.lifetime_seconds)),
+    };
+    let granted = CampaignTariff {
+        tariff: tariff.code(),
+        unit_price_micro: book.unit_price(tariff).micro(),
+        counted: count.reachable,
+        granted: count.reachable,
+        frozen: 0,
+    };
+    write.set_launch(campaign.id, &launch, &granted).await?;
+    billing::hold(write, campaign.business, campaign.id, quote.net, now, context.ids).await?;
+    write.move_campaign(campaign, CampaignEvent::Launch).await?;
+    let reachable = count.reachable;
+    tracing::info!(campaign = %campaign.id, audience = count.audience, reachable, held = %quote.net,
+                   "launched");
+    Ok(Launched::Launched { audience: count.audience, reachable, held: quote.net })
+}
+
+async fn count(
+    write: &mut Write,
+    store: &Store,
+    campaign: &Campaign,
+    audience: &Audience,
+) -> Result<ReachCount, SchedulerError> {
+    let query = ReachQuery::of(campaign, audience.expression.clone(), None);
+    let mut count = store.hot().count_reach(write, &query).await?;
+    if let Some(limit) = &audience.limit {
+        count.reachable = count.reachable.min(u64::from(limit.count));
+    }
+    Ok(count)
+}
+
+async fn wait_for_funds(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
+    let mut write = store.write().await?;
+    let campaign = write.campaign(id).await?;
+    if campaign.state != CampaignState::WaitingForFunds {
+        write.move_campaign(&campaign, CampaignEvent::FundsShort).await?;
+    }
+    Ok(write.commit().await?)
+}
+
+/// The audience as the row holds it; it was checked when it was written.
+pub(crate) fn read_audience(campaign: &Campaign) -> Result<Audience, StoreError> {
+    Audience::parse(&campaign.audience).map_err(|errors| StoreError::Corrupt {
+        table: "campaign",
+        column: "audience",
+        why: format!("{errors:?}"),
+    })
+}
+
+fn read_messages(campaign: &Campaign) -> Result<Messages, StoreError> {
+    // The address that media may come from was checked when the message was written.
+    domain::message::parse(&campaign.messages, &domain::message::Rules::stored()).map_err(|errors| {
+        StoreError::Corrupt { table: "campaign", column: "messages", why: format!("{errors:?}") }
+    })
+}
+
+fn frozen_body(
+    campaign: &Campaign,
+    account: &Account,
+    ids: &dyn IdSource,
+) -> Result<FrozenBody, SchedulerError> {
+    let messages = read_messages(campaign)?;
+    let links: Vec<Link> = messages
+        .links()
+        .into_iter()
+        .map(|link| {
+            let id: LinkId = ids.next();
+            Link { id: id.to_string(), message: link.message as u32, path: link.path }
+        })
+        .collect();
+    let card = AccountCard {
+        id: account.id,
+        handle: account.handle.to_string(),
+        display_name: account.display_name.clone(),
+        icon_url: account.icon_url.clone(),
+    };
+    let json = messages.to_json();
+    let parts = FrozenParts {
+        campaign: campaign.id,
+        purpose: campaign.purpose,
+        account: &card,
+        notification_disabled: false,
+        messages: &json,
+        links: &links,
+    };
+    FrozenBody::new(&parts)
+        .map_err(|error| SchedulerError::NotPossible(format!("the message cannot be sent: {error}")))
+}
+
+/// The slowest speed on the campaign's way decides how small its chunks are.
+fn slowest_rate(
+    context: &LaunchContext<'_>,
+    campaign: &Campaign,
+    account: &Account,
+) -> Option<Rate> {
+    [campaign.rate_per_second, account.rate_per_second, context.connector_rate]
+        .into_iter()
+        .flatten()
+        .min()
+        .and_then(|rate| Rate::per_second(u64::from(rate)).ok())
+}
+
+impl Scheduler {
+    /// Launches what is scheduled for now or earlier.
+    pub async fn launch_step(&self) -> Result<Progress, SchedulerError> {
+        let now = self.clock.now();
+        let mut progress = Progress::Idle;
+        for campaign in self.store.campaigns_alive().await? {
+            let is_due = campaign.state == CampaignState::Scheduled
+                && campaign.restored_at.is_none()
+                && campaign.scheduled_for.is_some_and(|at| at <= now);
+            if !is_due {
+                continue;
+            }
+            progress = Progress::Worked;
+            let context = LaunchContext {
+                store: &self.store,
+                clock: self.clock.as_ref(),
+                ids: self.ids.as_ref(),
+                connector_rate: self.settings.connector_rate,
+            };
+            match launch(&context, campaign.id, None).await {
+                Ok(launched) => tracing::info!(campaign = %campaign.id, ?launched, "its time came"),
+                // Somebody else launched, edited or discarded it just now.
+                Err(SchedulerError::Refused(_)) => {}
+                Err(error) => {
+                    tracing::error!(campaign = %campaign.id, %error, "could not be launched");
+                    self.note_launch_error(campaign.id, &error).await?;
+                }
+            }
+        }
+        Ok(progress)
+    }
+
+    async fn note_launch_error(
+        &self,
+        id: CampaignId,
+        error: &SchedulerError,
+    ) -> Result<(), SchedulerError> {
+        let mut write = self.store.write().await?;
+        write.set_launch_error(id, &error.to_string()).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Ends a launch that cannot freeze: nothing was frozen, so the whole hold is released.
+    pub(crate) async fn fail_launch(
+        &self,
+        campaign: &Campaign,
+        error: &SchedulerError,
+    ) -> Result<(), SchedulerError> {
+        let now = self.clock.now();
+        let mut write = self.store.write().await?;
+        let current = write.campaign(campaign.id).await?;
+        write.move_campaign(&current, CampaignEvent::LaunchError).await?;
+        write.set_launch_error(campaign.id, &error.to_string()).await?;
+        let ids = self.ids.as_ref();
+        let reason = ReleaseReason::LaunchFailed;
+        billing::release_rest(&mut write, campaign.id, reason, now, ids).await?;
+        Ok(write.commit().await?)
+    }
+}
+
+/// The ranges of a launched campaign.
+pub(crate) fn plan(launch: &Launch) -> FreezePlan {
+    FreezePlan::of(launch.highest_number, launch.chunk_size)
+}

@@ -1,0 +1,37 @@
+//! Limits and times of the scheduler.
+
+use std::time::Duration;
+
+/// The lead is renewed three times within its lease.
+pub const LEAD_LEASE: Duration = Duration::from_secs(3);
+pub const LEAD_RENEWAL: Duration = Duration::from_secs(1);
+/// Between two looks at the pace of paced campaigns.
+pub const PACE_STEP: Duration = Duration::from_millis(10);
+/// Between two looks where nothing wakes a stage.
+pub const IDLE_STEP: Duration = Duration::from_millis(200);
+/// How soon another process's write is noticed: well within 250 ms.
+pub const WATCH_STEP: Duration = Duration::from_millis(100);
+pub const ROLL_UP_STEP: Duration = Duration::from_secs(1);
+pub const RESCUE_STEP: Duration = Duration::from_millis(250);
+/// Chunks one dispatch pass hands out at most.
+pub const DISPATCH_PASS_MAX: usize = 256;
+/// Due chunks of one campaign that are read ahead.
+pub const BACKLOG_READ_MAX: u32 = 256;
+/// UNKNOWN chunks of one campaign that one rescue step looks at.
+pub const RESCUE_STEP_MAX: u32 = 64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchedulerSettings {
+    /// Chunks dispatched and not yet recorded, at least: what keeps the workers busy.
+    pub window_chunks_min: usize,
+    /// The same, at most, however fast they are.
+    pub window_chunks_max: usize,
+    /// Recipients per second of the whole installation's connector.
+    pub connector_rate: Option<u32>,
+}
+
+impl Default for SchedulerSettings {
+    fn default() -> Self {
+        Self { window_chunks_min: 64, window_chunks_max: 1_024, connector_rate: None }
+    }
+}
