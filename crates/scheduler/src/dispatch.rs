@@ -1,0 +1,310 @@
+//! Dispatch: due chunks go to the broker at the metered pace, fair between accounts.
+//!
+//! That a chunk is dispatched is a fact in the database, set under the leader's epoch before the
+//! message is published; the message is only a hint. Only a window's worth of work is handed out, so
+//! that a pause or cancel acts at once and a small campaign never stands behind a large one.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use broker::BrokerError;
+use domain::campaign::CampaignState;
+use domain::capability::{Guarantee, KEY_TTL_MARGIN};
+use domain::fair::{FairQueue, Head};
+use domain::id::{AccountId, CampaignId};
+use domain::pace::{self, Meter, Rate};
+use domain::time::Timestamp;
+use store::campaign::Campaign;
+use store::chunk::DueChunk;
+use store::leader::LeaderEpoch;
+
+use crate::settings::{BACKLOG_READ_MAX, DISPATCH_PASS_MAX};
+use crate::{Progress, Scheduler, SchedulerError};
+
+/// What the dispatcher remembers between passes; a new leader begins with nothing.
+#[derive(Debug, Default)]
+pub struct Dispatcher {
+    fair: FairQueue,
+    /// Due chunks read ahead, per campaign.
+    backlog: BTreeMap<CampaignId, VecDeque<DueChunk>>,
+    connector_meter: Option<Meter>,
+    account_meters: BTreeMap<AccountId, Meter>,
+    campaign_meters: BTreeMap<CampaignId, Meter>,
+    /// Recipients handed out in the last seconds, for the window's size.
+    throughput: Throughput,
+    epoch: Option<LeaderEpoch>,
+    /// When the queue was first seen empty beside dispatched chunks.
+    empty_since: Option<Duration>,
+}
+
+/// Chunks per second, smoothed over about a second.
+#[derive(Debug, Default)]
+struct Throughput {
+    since: Duration,
+    chunks: usize,
+    chunks_per_second: usize,
+}
+
+/// A queue that stays empty this long beside chunks that are dispatched and unclaimed has lost
+/// their messages.
+const LOST_MESSAGES_AFTER: Duration = Duration::from_secs(2);
+
+impl Throughput {
+    fn count(&mut self, chunks: usize, now: Duration) {
+        self.chunks += chunks;
+        let elapsed = now.saturating_sub(self.since);
+        if elapsed >= Duration::from_millis(250) {
+            let per_second = self.chunks as u128 * 1_000 / elapsed.as_millis().max(1);
+            self.chunks_per_second = usize::try_from(per_second).unwrap_or(usize::MAX);
+            self.chunks = 0;
+            self.since = now;
+        }
+    }
+}
+
+impl Scheduler {
+    /// One pass: reads what is due, picks fairly as far as the meters and the window allow, marks it
+    /// dispatched and publishes it.
+    pub async fn dispatch_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
+        let now = self.clock.now();
+        let monotonic = self.clock.monotonic();
+        let running: Vec<Campaign> = self
+            .store
+            .campaigns_alive()
+            .await?
+            .into_iter()
+            .filter(|c| c.state == CampaignState::Running && c.restored_at.is_none())
+            .collect();
+        let rates = self.rates(&running).await?;
+        let room = self.room_in_window();
+        let wanted = self.with_dispatcher(|dispatcher| {
+            dispatcher.begin_pass(epoch, &running, &rates, monotonic);
+            dispatcher.campaigns_to_read(&running)
+        });
+        if room == 0 {
+            return Ok(Progress::Idle);
+        }
+        for campaign in wanted {
+            let retry_since = self.retry_unknown_since(now);
+            let due =
+                self.store.due_chunks(campaign, now, retry_since, BACKLOG_READ_MAX).await?;
+            self.with_dispatcher(|dispatcher| dispatcher.backlog.insert(campaign, due.into()));
+        }
+        let picked = self.with_dispatcher(|dispatcher| {
+            dispatcher.pick(&running, room.min(DISPATCH_PASS_MAX), monotonic)
+        });
+        if picked.is_empty() {
+            return self.look_for_lost_messages(monotonic).await;
+        }
+        self.hand_out(epoch, picked, now).await
+    }
+
+    async fn hand_out(
+        &self,
+        epoch: LeaderEpoch,
+        picked: BTreeMap<CampaignId, Vec<DueChunk>>,
+        now: Timestamp,
+    ) -> Result<Progress, SchedulerError> {
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        let mut marked = Vec::new();
+        for (campaign, chunks) in &picked {
+            marked.extend(write.mark_dispatched(*campaign, chunks, now).await?);
+        }
+        write.commit().await?;
+        store::pause::point("dispatch:after_commit").await;
+        for due in &marked {
+            match self.broker.publish(due.id).await {
+                Ok(()) => {}
+                // Dispatched all the same: it is published again once the queue is seen empty.
+                Err(BrokerError::Full | BrokerError::Unavailable) => {
+                    metrics::counter!("chingu_publish_refused_total").increment(1);
+                }
+            }
+        }
+        metrics::counter!("chingu_chunks_dispatched_total").increment(marked.len() as u64);
+        let monotonic = self.clock.monotonic();
+        self.with_dispatcher(|dispatcher| dispatcher.throughput.count(marked.len(), monotonic));
+        Ok(Progress::Worked)
+    }
+
+    /// Messages can be lost, chunks cannot: what stays dispatched beside an empty queue is handed
+    /// out anew.
+    async fn look_for_lost_messages(&self, now: Duration) -> Result<Progress, SchedulerError> {
+        let depth = self.broker.depth();
+        let is_empty = depth.queued == 0 && depth.unacknowledged == 0;
+        let is_over = self.with_dispatcher(|dispatcher| {
+            let since = match is_empty {
+                true => *dispatcher.empty_since.get_or_insert(now),
+                false => {
+                    dispatcher.empty_since = None;
+                    return false;
+                }
+            };
+            let is_over = now.saturating_sub(since) >= LOST_MESSAGES_AFTER;
+            if is_over {
+                dispatcher.empty_since = Some(now);
+            }
+            is_over
+        });
+        if !is_over || !self.store.has_dispatched_unclaimed().await? {
+            return Ok(Progress::Idle);
+        }
+        let mut write = self.store.write().await?;
+        let taken_back = write.clear_dispatched(None).await?;
+        write.commit().await?;
+        tracing::warn!(taken_back, "the queue is empty beside dispatched chunks: again");
+        Ok(Progress::Worked)
+    }
+
+    /// Chunks that may still be handed out: a second's work, within bounds.
+    fn room_in_window(&self) -> usize {
+        let depth = self.broker.depth();
+        let outstanding = depth.queued + depth.unacknowledged;
+        let per_second = self.with_dispatcher(|dispatcher| dispatcher.throughput.chunks_per_second);
+        let (min, max) = (self.settings.window_chunks_min, self.settings.window_chunks_max);
+        per_second.clamp(min, max).saturating_sub(outstanding)
+    }
+
+    /// From which first attempt on an UNKNOWN chunk may be sent again with its key.
+    fn retry_unknown_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let capability = self.connector.capability();
+        let is_keyed = capability.guarantee() == Guarantee::Keyed;
+        is_keyed.then(|| now - capability.key_ttl.saturating_sub(KEY_TTL_MARGIN))
+    }
+
+    async fn rates(
+        &self,
+        running: &[Campaign],
+    ) -> Result<BTreeMap<AccountId, Option<Rate>>, SchedulerError> {
+        let mut rates = BTreeMap::new();
+        for campaign in running {
+            if rates.contains_key(&campaign.account) {
+                continue;
+            }
+            let account =
+                self.store.account_of_business(campaign.business, campaign.account).await?;
+            let rate = account.and_then(|account| rate(account.rate_per_second));
+            rates.insert(campaign.account, rate);
+        }
+        Ok(rates)
+    }
+
+    fn with_dispatcher<T>(&self, work: impl FnOnce(&mut Dispatcher) -> T) -> T {
+        // A panic inside leaves at worst a backlog that is read again.
+        let mut dispatcher =
+            self.dispatcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        dispatcher.connector_rate_is(rate(self.settings.connector_rate), self.clock.monotonic());
+        work(&mut dispatcher)
+    }
+}
+
+impl Dispatcher {
+    fn begin_pass(
+        &mut self,
+        epoch: LeaderEpoch,
+        running: &[Campaign],
+        account_rates: &BTreeMap<AccountId, Option<Rate>>,
+        now: Duration,
+    ) {
+        if self.epoch != Some(epoch) {
+            *self = Self { epoch: Some(epoch), ..Self::default() };
+        }
+        let is_running = |id: &CampaignId| running.iter().any(|campaign| campaign.id == *id);
+        self.backlog.retain(|id, _| is_running(id));
+        self.campaign_meters.retain(|id, _| is_running(id));
+        self.account_meters.retain(|account, _| account_rates.contains_key(account));
+        for (account, rate) in account_rates {
+            keep_meter(&mut self.account_meters, *account, *rate, now);
+        }
+        for campaign in running {
+            let rate = rate(campaign.rate_per_second);
+            keep_meter(&mut self.campaign_meters, campaign.id, rate, now);
+        }
+    }
+
+    fn connector_rate_is(&mut self, rate: Option<Rate>, now: Duration) {
+        if self.connector_meter.as_ref().map(Meter::rate) != rate {
+            self.connector_meter = rate.map(|rate| Meter::starting(rate, now));
+        }
+    }
+
+    /// Campaigns whose read-ahead is used up.
+    fn campaigns_to_read(&self, running: &[Campaign]) -> Vec<CampaignId> {
+        let is_used_up =
+            |id: &CampaignId| self.backlog.get(id).is_none_or(|backlog| backlog.is_empty());
+        running.iter().map(|campaign| campaign.id).filter(is_used_up).collect()
+    }
+
+    fn pick(
+        &mut self,
+        running: &[Campaign],
+        room: usize,
+        now: Duration,
+    ) -> BTreeMap<CampaignId, Vec<DueChunk>> {
+        let account_of: BTreeMap<CampaignId, AccountId> =
+            running.iter().map(|campaign| (campaign.id, campaign.account)).collect();
+        for (campaign, account) in &account_of {
+            if self.backlog.get(campaign).is_some_and(|backlog| !backlog.is_empty()) {
+                self.fair.enter(*account, *campaign);
+            }
+        }
+        let mut picked: BTreeMap<CampaignId, Vec<DueChunk>> = BTreeMap::new();
+        for _ in 0..room {
+            let Self { fair, backlog, connector_meter, account_meters, campaign_meters, .. } = self;
+            let pick = fair.pick(|campaign| {
+                let Some(account) = account_of.get(&campaign) else { return Head::Empty };
+                let first = backlog.get(&campaign).and_then(|backlog| backlog.front());
+                let Some(due) = first else { return Head::Empty };
+                let free = connector_meter
+                    .iter()
+                    .chain(account_meters.get(account))
+                    .chain(campaign_meters.get(&campaign))
+                    .all(|meter| meter.free_at() <= now);
+                if free { Head::Ready(due.size) } else { Head::Held }
+            });
+            let Some(pick) = pick else { break };
+            let Some(due) = self.backlog.get_mut(&pick.campaign).and_then(VecDeque::pop_front)
+            else {
+                break;
+            };
+            self.charge(&pick, now);
+            picked.entry(pick.campaign).or_default().push(due);
+        }
+        picked
+    }
+
+    fn charge(&mut self, pick: &domain::fair::Pick, now: Duration) {
+        let mut meters: Vec<&mut Meter> = self
+            .connector_meter
+            .iter_mut()
+            .chain(self.account_meters.get_mut(&pick.account))
+            .chain(self.campaign_meters.get_mut(&pick.campaign))
+            .collect();
+        // They were all free a moment ago, and nobody else holds them.
+        let granted = pace::grant(&mut meters, now, pick.size);
+        debug_assert!(granted.is_ok(), "a free meter grants");
+    }
+}
+
+fn keep_meter<K: Ord>(
+    meters: &mut BTreeMap<K, Meter>,
+    key: K,
+    rate: Option<Rate>,
+    now: Duration,
+) {
+    match (rate, meters.get_mut(&key)) {
+        (None, _) => {
+            meters.remove(&key);
+        }
+        (Some(rate), Some(meter)) if meter.rate() == rate => {}
+        (Some(rate), Some(meter)) => meter.set_rate(rate),
+        (Some(rate), None) => {
+            meters.insert(key, Meter::starting(rate, now));
+        }
+    }
+}
+
+fn rate(per_second: Option<u32>) -> Option<Rate> {
+    per_second.and_then(|rate| Rate::per_second(u64::from(rate)).ok())
+}

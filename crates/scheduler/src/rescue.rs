@@ -1,0 +1,209 @@
+//! Rescue: chunks whose worker is gone, outcomes nobody knows, chunks past their time.
+//!
+//! Everything here is written under the chunk's epoch and state: a worker that claims meanwhile wins.
+
+use domain::answer::{AskAnswer, CloseAnswer};
+use domain::campaign::CampaignState;
+use domain::chunk::{
+    self, ChunkFacts, ChunkState, Detour, Next, Resolution, Situation, WORKER_DEATHS_MAX,
+};
+use domain::answer::UnknownReason;
+use domain::outcome::Outcome;
+use domain::push::PushKey;
+use domain::time::Timestamp;
+use gateway::FrozenBody;
+use store::campaign::Campaign;
+use store::chunk::{Recipients, UnknownChunk};
+use store::hot::{Change, ChangeSource, Record};
+use store::leader::LeaderEpoch;
+use store::{StoreError, pause};
+
+use crate::settings::RESCUE_STEP_MAX;
+use crate::{Progress, Scheduler, SchedulerError};
+
+impl Scheduler {
+    pub async fn rescue_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
+        let mut progress = self.end_leases(epoch).await?;
+        for campaign in self.store.campaigns_alive().await? {
+            if campaign.launch.is_none() || campaign.restored_at.is_some() {
+                continue;
+            }
+            progress = progress.and(self.expire(epoch, &campaign).await?);
+            progress = progress.and(self.resolve_unknown(epoch, &campaign).await?);
+        }
+        Ok(progress)
+    }
+
+    /// SENDING with its lease over is UNKNOWN, never READY.
+    async fn end_leases(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
+        let now = self.clock.now();
+        let over = self.store.leases_over(now).await?;
+        if over.is_empty() {
+            return Ok(Progress::Idle);
+        }
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        for (chunk, chunk_epoch, deaths) in &over {
+            let (state, detour) = match deaths + 1 >= WORKER_DEATHS_MAX {
+                true => (ChunkState::Quarantined, Detour::WorkerDeaths),
+                false => (ChunkState::Unknown, Detour::Unknown(UnknownReason::LeaseOver)),
+            };
+            write.lease_over(*chunk, *chunk_epoch, now, state, detour.name()).await?;
+            tracing::warn!(%chunk, epoch = chunk_epoch, state = state.name(), "a lease is over");
+        }
+        write.commit().await?;
+        self.wake.notify_waiters();
+        Ok(Progress::Worked)
+    }
+
+    /// READY chunks past their time end unsent.
+    async fn expire(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+    ) -> Result<Progress, SchedulerError> {
+        let now = self.clock.now();
+        let is_past = campaign.launch.is_some_and(|launch| launch.not_after <= now);
+        let may_expire =
+            matches!(campaign.state, CampaignState::Running | CampaignState::Paused(_));
+        if !is_past || !may_expire {
+            return Ok(Progress::Idle);
+        }
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        let units = write.end_ready(campaign.id, ChunkState::Expired, now).await?;
+        if units == 0 {
+            write.roll_back().await?;
+            return Ok(Progress::Idle);
+        }
+        write.commit().await?;
+        tracing::warn!(campaign = %campaign.id, units, "expired unsent");
+        Ok(Progress::Worked)
+    }
+
+    async fn resolve_unknown(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: &Campaign,
+    ) -> Result<Progress, SchedulerError> {
+        let now = self.clock.now();
+        let mut progress = Progress::Idle;
+        let unknown = self.store.unknown_due(campaign.id, now, RESCUE_STEP_MAX).await?;
+        for chunk in &unknown {
+            // Read anew: a cancel may have come since the last chunk.
+            let current = self.store.campaign(campaign.id).await?;
+            let situation = current.situation(now);
+            let age = now.since(chunk.first_attempt_at);
+            let capability = self.connector.capability();
+            let next = match chunk::resolve_unknown(capability, situation, chunk.close_next, age) {
+                // Dispatch hands it out; claiming it is the worker's.
+                Resolution::Retry => continue,
+                Resolution::Wait => continue,
+                Resolution::CloseKey => self.close_key(chunk, situation).await,
+                Resolution::Ask => self.ask(chunk, situation).await,
+                Resolution::GiveUp => Next::End {
+                    state: ChunkState::Unresolved,
+                    outcome: Outcome::Uncertain,
+                    detour: Detour::CannotTell,
+                },
+            };
+            self.write_resolution(epoch, chunk, next, now).await?;
+            progress = Progress::Worked;
+        }
+        Ok(progress)
+    }
+
+    async fn close_key(&self, unknown: &UnknownChunk, situation: Situation) -> Next {
+        let facts = facts(unknown);
+        let wait = |retry_after| Next::Unknown {
+            pause: chunk::retry_pause(unknown.epoch, retry_after),
+            detour: Detour::CloseUnanswered,
+            close_next: unknown.close_next,
+        };
+        let key = PushKey::of(&unknown.id);
+        match self.connector.close(key, unknown.size).await {
+            CloseAnswer::Processed(results) => {
+                chunk::settlement(&facts, &results, &unknown.exclusions)
+                    .map_or_else(|| wait(None), Next::Settle)
+            }
+            CloseAnswer::Closed => chunk::after_closed_key(&facts, situation),
+            CloseAnswer::InProgress { retry_after } => wait(retry_after),
+            CloseAnswer::Unknown => wait(None),
+        }
+    }
+
+    async fn ask(&self, unknown: &UnknownChunk, situation: Situation) -> Next {
+        let facts = facts(unknown);
+        let wait = Next::Unknown {
+            pause: chunk::retry_pause(unknown.epoch, None),
+            detour: Detour::AskUnanswered,
+            close_next: false,
+        };
+        match self.connector.ask(PushKey::of(&unknown.id), unknown.size).await {
+            AskAnswer::Processed(results) => {
+                chunk::settlement(&facts, &results, &unknown.exclusions)
+                    .map_or(wait, Next::Settle)
+            }
+            // A queryable messenger that does not know the key by now never processed it.
+            AskAnswer::Closed | AskAnswer::NotFound => chunk::after_closed_key(&facts, situation),
+            AskAnswer::Unknown => wait,
+        }
+    }
+
+    async fn write_resolution(
+        &self,
+        epoch: LeaderEpoch,
+        unknown: &UnknownChunk,
+        next: Next,
+        now: Timestamp,
+    ) -> Result<(), SchedulerError> {
+        let recipients = self.store.recipients(unknown.id).await?;
+        let change = self.change(unknown, &recipients, next, now).await?;
+        let answer = match &change {
+            Change::End { detour, .. } => detour.unwrap_or("processed"),
+            _ => "unanswered",
+        };
+        let record = Record { id: unknown.id, epoch: unknown.epoch, answer, change };
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        let applied = write.resolve(self.store.hot(), &record, now).await?;
+        pause::point("rescue:before_commit").await;
+        write.commit().await?;
+        tracing::info!(chunk = %unknown.id, epoch = unknown.epoch, answer, applied, "resolved");
+        self.wake.notify_waiters();
+        Ok(())
+    }
+
+    async fn change(
+        &self,
+        unknown: &UnknownChunk,
+        recipients: &Recipients,
+        next: Next,
+        now: Timestamp,
+    ) -> Result<Change, SchedulerError> {
+        let body = self.store.message(unknown.message_hash).await?;
+        let frozen = FrozenBody::from_stored(&body).map_err(|error| StoreError::Corrupt {
+            table: "message",
+            column: "body",
+            why: error.to_string(),
+        })?;
+        let source = ChangeSource {
+            size: unknown.size,
+            push_key: PushKey::of(&unknown.id),
+            batch_max: self.connector.capability().batch_max,
+            recipients,
+            now,
+        };
+        let hash = |keys: &_| gateway::content_hash(&frozen, keys, None).ok();
+        Ok(Change::of(next, &source, hash)?)
+    }
+}
+
+fn facts(unknown: &UnknownChunk) -> ChunkFacts {
+    ChunkFacts {
+        size: unknown.size,
+        epoch: unknown.epoch,
+        tainted: true,
+        retry_rounds: unknown.retry_rounds,
+    }
+}

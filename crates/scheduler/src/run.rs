@@ -1,0 +1,125 @@
+//! The loops around the steps: each stage runs when it is woken, when its time comes, and never
+//! twice at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::leader::LeaderEpoch;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::settings::{
+    IDLE_STEP, LEAD_RENEWAL, PACE_STEP, RESCUE_STEP, ROLL_UP_STEP, WATCH_STEP,
+};
+use crate::{Progress, Scheduler, SchedulerError};
+
+type Step = Result<Progress, SchedulerError>;
+
+impl Scheduler {
+    /// Runs every stage until `shutdown`, then gives up the lead.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let (lead, leads) = watch::channel(None);
+        let stages = TaskTracker::new();
+        stages.spawn(watch_database(self.clone(), shutdown.clone()));
+        let each = |name, idle, step| {
+            stages.spawn(run_stage(self.clone(), name, idle, leads.clone(), shutdown.clone(), step));
+        };
+        each("dispatch", PACE_STEP, |s, epoch| Box::pin(async move { s.dispatch_step(epoch).await }));
+        each("freeze", IDLE_STEP, |s, epoch| {
+            Box::pin(async move {
+                let launched = s.launch_step().await?;
+                Ok(launched.and(s.freeze_step(epoch).await?))
+            })
+        });
+        each("rescue", RESCUE_STEP, |s, epoch| Box::pin(async move { s.rescue_step(epoch).await }));
+        each("roll up", ROLL_UP_STEP, |s, epoch| {
+            Box::pin(async move { s.roll_up_step(epoch).await })
+        });
+        each("close", IDLE_STEP, |s, epoch| Box::pin(async move { s.close_step(epoch).await }));
+        stages.close();
+        self.keep_leading(lead, &shutdown).await;
+        stages.wait().await;
+        if let Err(error) = self.resign().await {
+            tracing::warn!(%error, "the lead could not be given up; it runs out by itself");
+        }
+    }
+
+    async fn keep_leading(
+        &self,
+        lead: watch::Sender<Option<LeaderEpoch>>,
+        shutdown: &CancellationToken,
+    ) {
+        while !shutdown.is_cancelled() {
+            let current = *lead.borrow();
+            let next = match self.lead(current).await {
+                Ok(next) => next,
+                Err(error) => {
+                    tracing::error!(%error, "the lead could not be renewed");
+                    None
+                }
+            };
+            lead.send_if_modified(|lead| std::mem::replace(lead, next) != next);
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(LEAD_RENEWAL) => {}
+            }
+        }
+        lead.send_replace(None);
+    }
+}
+
+/// A stage's step as a value.
+type StepOf = for<'a> fn(
+    &'a Scheduler,
+    LeaderEpoch,
+) -> std::pin::Pin<Box<dyn Future<Output = Step> + Send + 'a>>;
+
+async fn run_stage(
+    scheduler: Arc<Scheduler>,
+    name: &'static str,
+    idle: Duration,
+    mut leads: watch::Receiver<Option<LeaderEpoch>>,
+    shutdown: CancellationToken,
+    step: StepOf,
+) {
+    while !shutdown.is_cancelled() {
+        let epoch = *leads.borrow_and_update();
+        let woken = scheduler.wake.notified();
+        let progress = match epoch {
+            Some(epoch) => step(&scheduler, epoch).await.unwrap_or_else(|error| {
+                tracing::warn!(stage = name, %error, "a step failed; it is tried again");
+                Progress::Idle
+            }),
+            None => Progress::Idle,
+        };
+        if progress == Progress::Worked {
+            continue;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = woken => {}
+            () = tokio::time::sleep(idle) => {}
+            _ = leads.changed() => {}
+        }
+    }
+}
+
+/// Wakes the stages when any process has written: `import`, `admin`, another role.
+async fn watch_database(scheduler: Arc<Scheduler>, shutdown: CancellationToken) {
+    let mut seen = None;
+    while !shutdown.is_cancelled() {
+        match scheduler.store.data_version().await {
+            Ok(version) if seen != Some(version) => {
+                seen = Some(version);
+                scheduler.wake.notify_waiters();
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the database does not answer"),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(WATCH_STEP) => {}
+        }
+    }
+}
