@@ -44,7 +44,11 @@ impl InProcessBroker {
     /// Delivers everything again that was received and not acknowledged: its receiver is gone.
     pub fn receiver_is_gone(&self) {
         let mut state = self.state();
-        let lost: Vec<ChunkId> = state.unacknowledged.drain().map(|(_, chunk)| chunk).collect();
+        let lost: Vec<ChunkId> = state
+            .unacknowledged
+            .drain()
+            .map(|(_, chunk)| chunk)
+            .collect();
         state.queue.extend(lost);
         self.arrived.notify_one();
     }
@@ -97,7 +101,10 @@ impl Broker for InProcessBroker {
 
     fn depth(&self) -> Depth {
         let state = self.state();
-        Depth { queued: state.queue.len(), unacknowledged: state.unacknowledged.len() }
+        Depth {
+            queued: state.queue.len(),
+            unacknowledged: state.unacknowledged.len(),
+        }
     }
 }
 
@@ -109,7 +116,12 @@ mod tests {
 
     fn chunk(number: u64) -> ChunkId {
         let campaign = CampaignId::from_bytes([1; 16]);
-        ChunkId { month: LaunchMonth::default(), campaign, number, round: 0 }
+        ChunkId {
+            month: LaunchMonth::default(),
+            campaign,
+            number,
+            round: 0,
+        }
     }
 
     #[tokio::test]
@@ -118,7 +130,13 @@ mod tests {
         broker.publish(chunk(1)).await.unwrap();
         let first = broker.receive(5).await.unwrap();
         assert_eq!(first.len(), 1);
-        assert_eq!(broker.depth(), Depth { queued: 0, unacknowledged: 1 });
+        assert_eq!(
+            broker.depth(),
+            Depth {
+                queued: 0,
+                unacknowledged: 1
+            }
+        );
         broker.receiver_is_gone();
         let again = broker.receive(5).await.unwrap().remove(0);
         assert_eq!(again.chunk, chunk(1));

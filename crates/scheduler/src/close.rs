@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use billing::{BillingError, ReleaseReason};
 use domain::campaign::{CampaignEvent, CampaignState};
-use domain::chunk::UNCERTAIN_DEADLINE;
+use domain::chunk::{ChunkId, UNCERTAIN_DEADLINE};
+use domain::codec::CorruptBlob;
 use domain::id::CampaignId;
 use domain::money::Money;
 use domain::outcome::Outcome;
 use roaring::RoaringBitmap;
 use store::campaign::Campaign;
-use store::chunk::ChunkRecord;
 use store::leader::LeaderEpoch;
+use store::report::RecordPage;
 use store::{StoreError, Write, pause};
 
 use crate::{Progress, Scheduler, SchedulerError};
@@ -52,7 +53,9 @@ impl Scheduler {
         }
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        write.move_campaign(campaign, CampaignEvent::AllTerminal).await?;
+        write
+            .move_campaign(campaign, CampaignEvent::AllTerminal)
+            .await?;
         write.set_closing(campaign.id, self.clock.now()).await?;
         write.commit().await?;
         Ok(Progress::Worked)
@@ -67,14 +70,16 @@ impl Scheduler {
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
         if write.has_uncaptured(campaign.id).await? {
-            return Ok(Progress::Idle);
+            // The last chunk is in: the books need not wait for the next second.
+            write.roll_back().await?;
+            return self.roll_up_step(epoch).await;
         }
         let uncertain = write.uncertain_left(campaign.id).await?;
         if uncertain > 0 {
             return self.release_all_but(write, campaign, uncertain).await;
         }
         write.roll_back().await?;
-        let bitmaps = self.outcome_bitmaps(campaign.id).await?;
+        let bitmaps = self.outcome_bitmaps(campaign).await?;
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
         if write.has_uncaptured(campaign.id).await? {
@@ -84,7 +89,9 @@ impl Scheduler {
             let mut bytes = Vec::with_capacity(bitmap.serialized_size());
             // Writing to memory cannot fail.
             let _ = bitmap.serialize_into(&mut bytes);
-            write.insert_outcome_bitmap(campaign.id, outcome, bitmap.len(), bytes).await?;
+            write
+                .insert_outcome_bitmap(campaign.id, outcome, bitmap.len(), bytes)
+                .await?;
         }
         let now = self.clock.now();
         let ids = self.ids.as_ref();
@@ -108,7 +115,11 @@ impl Scheduler {
     ) -> Result<Progress, SchedulerError> {
         let tariffs = write.campaign_tariffs(campaign.id).await?;
         let currency = write.currency_of(campaign.business).await?;
-        let dearest = tariffs.iter().map(|tariff| tariff.unit_price_micro).max().unwrap_or(0);
+        let dearest = tariffs
+            .iter()
+            .map(|tariff| tariff.unit_price_micro)
+            .max()
+            .unwrap_or(0);
         let kept = Money::from_micro(dearest, currency)
             .times(uncertain)
             .map_err(BillingError::from)?;
@@ -128,21 +139,18 @@ impl Scheduler {
     async fn write_off_overdue(&self, campaign: CampaignId) -> Result<(), SchedulerError> {
         let now = self.clock.now();
         let mut write = self.store.write().await?;
-        let overdue = write.uncertain_overdue(campaign, now - UNCERTAIN_DEADLINE).await?;
+        let overdue = write
+            .uncertain_overdue(campaign, now - UNCERTAIN_DEADLINE)
+            .await?;
         if overdue.is_empty() {
             return Ok(write.roll_back().await?);
         }
-        for record in &overdue {
-            for (position, outcome) in record.outcomes.iter().enumerate() {
-                if *outcome != Outcome::Uncertain {
-                    continue;
-                }
-                let event = format!("deadline:{}:{position}", record.id);
-                let (position, why) = (position as u32, "deadline");
-                write
-                    .insert_amendment(&event, record.id, position, Outcome::WrittenOff, why, now)
-                    .await?;
-            }
+        for (chunk, position) in overdue {
+            let event = format!("deadline:{chunk}:{position}");
+            let outcome = Outcome::WrittenOff;
+            write
+                .insert_amendment(&event, chunk, position, outcome, "deadline", now)
+                .await?;
         }
         Ok(write.commit().await?)
     }
@@ -150,34 +158,62 @@ impl Scheduler {
     /// One bitmap of user numbers per outcome code: what retargeting reads later.
     async fn outcome_bitmaps(
         &self,
-        campaign: CampaignId,
+        campaign: &Campaign,
     ) -> Result<BTreeMap<u8, RoaringBitmap>, SchedulerError> {
         let mut bitmaps: BTreeMap<u8, RoaringBitmap> = BTreeMap::new();
+        let Some(launch) = campaign.launch else {
+            return Ok(bitmaps);
+        };
+        // Every chunk is terminal, so a snapshot per page sees the same record.
         let mut after = None;
         loop {
-            let records =
-                self.store.chunk_records(campaign, after, RECORDS_READ_MAX).await?;
-            let Some(last) = records.last() else { return Ok(bitmaps) };
-            after = Some((last.id.number, last.id.round));
-            let amendments = self.store.amendments(campaign, &records).await?;
-            for record in &records {
-                add_outcomes(&mut bitmaps, record, &amendments);
-            }
+            let snapshot = self.store.snapshot().await?;
+            let (month, id) = (launch.month, campaign.id);
+            let currency = snapshot
+                .wallet(campaign.business)
+                .await?
+                .available
+                .currency();
+            let page = snapshot
+                .record_page(month, id, currency, after, RECORDS_READ_MAX)
+                .await?;
+            snapshot.end().await?;
+            let Some(last) = page.chunks.last() else {
+                return Ok(bitmaps);
+            };
+            after = Some(last.id.number);
+            add_outcomes(&mut bitmaps, &page)?;
         }
     }
 }
 
 fn add_outcomes(
     bitmaps: &mut BTreeMap<u8, RoaringBitmap>,
-    record: &ChunkRecord,
-    amendments: &BTreeMap<(u64, u8, u32), Outcome>,
-) {
-    for (position, (number, outcome)) in record.numbers.iter().zip(&record.outcomes).enumerate() {
-        let place = (record.id.number, record.id.round, position as u32);
-        let outcome = amendments.get(&place).unwrap_or(outcome);
-        // Who moved to the next round is told there.
-        if *outcome != Outcome::Moved {
-            bitmaps.entry(outcome.code()).or_default().insert(number.0);
+    page: &RecordPage,
+) -> Result<(), StoreError> {
+    let corrupt = |error: CorruptBlob| StoreError::Corrupt {
+        table: "chunk",
+        column: "outcomes",
+        why: error.to_string(),
+    };
+    let amended: BTreeMap<(ChunkId, u32), u8> = page
+        .amendments
+        .iter()
+        .map(|amendment| ((amendment.chunk, amendment.position), amendment.outcome))
+        .collect();
+    for chunk in &page.chunks {
+        let outcomes = chunk.outcomes().map_err(corrupt)?.unwrap_or_default();
+        let numbers = chunk.numbers().map_err(corrupt)?;
+        for (position, (number, outcome)) in numbers.iter().zip(outcomes).enumerate() {
+            let code = amended.get(&(chunk.id, position as u32)).copied();
+            // Who moved to the next round is told there.
+            if outcome != Outcome::Moved {
+                bitmaps
+                    .entry(code.unwrap_or(outcome.code()))
+                    .or_default()
+                    .insert(number.0);
+            }
         }
     }
+    Ok(())
 }

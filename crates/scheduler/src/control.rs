@@ -24,8 +24,12 @@ pub struct Cancelled {
 pub async fn pause(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
     let campaign = write.campaign(id).await?;
-    campaign.state.after(CampaignEvent::Pause(PauseReason::Requested))?;
-    write.move_campaign(&campaign, CampaignEvent::Pause(PauseReason::Requested)).await?;
+    campaign
+        .state
+        .after(CampaignEvent::Pause(PauseReason::Requested))?;
+    write
+        .move_campaign(&campaign, CampaignEvent::Pause(PauseReason::Requested))
+        .await?;
     // What was handed out and not claimed goes back: after a resume it is a new message.
     write.clear_dispatched(Some(id)).await?;
     Ok(write.commit().await?)
@@ -35,7 +39,9 @@ pub async fn resume(store: &Store, id: CampaignId) -> Result<(), SchedulerError>
     let mut write = store.write().await?;
     let campaign = write.campaign(id).await?;
     campaign.state.after(CampaignEvent::Resume)?;
-    write.move_campaign(&campaign, CampaignEvent::Resume).await?;
+    write
+        .move_campaign(&campaign, CampaignEvent::Resume)
+        .await?;
     Ok(write.commit().await?)
 }
 
@@ -51,7 +57,9 @@ pub async fn cancel(
     let mut write = store.write().await?;
     let campaign = write.campaign(id).await?;
     campaign.state.after(CampaignEvent::Cancel)?;
-    write.move_campaign(&campaign, CampaignEvent::Cancel).await?;
+    write
+        .move_campaign(&campaign, CampaignEvent::Cancel)
+        .await?;
     let currency = write.currency_of(campaign.business).await?;
     let units = write.end_ready(id, ChunkState::Cancelled, now).await?;
     let mut released = Money::zero(currency);
@@ -60,7 +68,9 @@ pub async fn cancel(
         // A broadcast has one tariff, so the units just ended are its own.
         let given_back = tariff.granted - tariff.frozen;
         let unit_price = Money::from_micro(tariff.unit_price_micro, currency);
-        let amount = unit_price.times(given_back + units).map_err(BillingError::from)?;
+        let amount = unit_price
+            .times(given_back + units)
+            .map_err(BillingError::from)?;
         released = released.checked_add(amount).map_err(BillingError::from)?;
         unfrozen += given_back;
     }
@@ -70,5 +80,9 @@ pub async fn cancel(
     }
     write.commit().await?;
     tracing::info!(campaign = %id, units, unfrozen, %released, "cancelled");
-    Ok(Cancelled { units, unfrozen, released })
+    Ok(Cancelled {
+        units,
+        unfrozen,
+        released,
+    })
 }

@@ -86,8 +86,10 @@ impl Scheduler {
         }
         for campaign in wanted {
             let retry_since = self.retry_unknown_since(now);
-            let due =
-                self.store.due_chunks(campaign, now, retry_since, BACKLOG_READ_MAX).await?;
+            let due = self
+                .store
+                .due_chunks(campaign, now, retry_since, BACKLOG_READ_MAX)
+                .await?;
             self.with_dispatcher(|dispatcher| dispatcher.backlog.insert(campaign, due.into()));
         }
         let picked = self.with_dispatcher(|dispatcher| {
@@ -153,7 +155,10 @@ impl Scheduler {
         let mut write = self.store.write().await?;
         let taken_back = write.clear_dispatched(None).await?;
         write.commit().await?;
-        tracing::warn!(taken_back, "the queue is empty beside dispatched chunks: again");
+        tracing::warn!(
+            taken_back,
+            "the queue is empty beside dispatched chunks: again"
+        );
         Ok(Progress::Worked)
     }
 
@@ -162,7 +167,10 @@ impl Scheduler {
         let depth = self.broker.depth();
         let outstanding = depth.queued + depth.unacknowledged;
         let per_second = self.with_dispatcher(|dispatcher| dispatcher.throughput.chunks_per_second);
-        let (min, max) = (self.settings.window_chunks_min, self.settings.window_chunks_max);
+        let (min, max) = (
+            self.settings.window_chunks_min,
+            self.settings.window_chunks_max,
+        );
         per_second.clamp(min, max).saturating_sub(outstanding)
     }
 
@@ -182,8 +190,10 @@ impl Scheduler {
             if rates.contains_key(&campaign.account) {
                 continue;
             }
-            let account =
-                self.store.account_of_business(campaign.business, campaign.account).await?;
+            let account = self
+                .store
+                .account_of_business(campaign.business, campaign.account)
+                .await?;
             let rate = account.and_then(|account| rate(account.rate_per_second));
             rates.insert(campaign.account, rate);
         }
@@ -192,8 +202,10 @@ impl Scheduler {
 
     fn with_dispatcher<T>(&self, work: impl FnOnce(&mut Dispatcher) -> T) -> T {
         // A panic inside leaves at worst a backlog that is read again.
-        let mut dispatcher =
-            self.dispatcher.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut dispatcher = self
+            .dispatcher
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         dispatcher.connector_rate_is(rate(self.settings.connector_rate), self.clock.monotonic());
         work(&mut dispatcher)
     }
@@ -208,12 +220,16 @@ impl Dispatcher {
         now: Duration,
     ) {
         if self.epoch != Some(epoch) {
-            *self = Self { epoch: Some(epoch), ..Self::default() };
+            *self = Self {
+                epoch: Some(epoch),
+                ..Self::default()
+            };
         }
         let is_running = |id: &CampaignId| running.iter().any(|campaign| campaign.id == *id);
         self.backlog.retain(|id, _| is_running(id));
         self.campaign_meters.retain(|id, _| is_running(id));
-        self.account_meters.retain(|account, _| account_rates.contains_key(account));
+        self.account_meters
+            .retain(|account, _| account_rates.contains_key(account));
         for (account, rate) in account_rates {
             keep_meter(&mut self.account_meters, *account, *rate, now);
         }
@@ -231,9 +247,16 @@ impl Dispatcher {
 
     /// Campaigns whose read-ahead is used up.
     fn campaigns_to_read(&self, running: &[Campaign]) -> Vec<CampaignId> {
-        let is_used_up =
-            |id: &CampaignId| self.backlog.get(id).is_none_or(|backlog| backlog.is_empty());
-        running.iter().map(|campaign| campaign.id).filter(is_used_up).collect()
+        let is_used_up = |id: &CampaignId| {
+            self.backlog
+                .get(id)
+                .is_none_or(|backlog| backlog.is_empty())
+        };
+        running
+            .iter()
+            .map(|campaign| campaign.id)
+            .filter(is_used_up)
+            .collect()
     }
 
     fn pick(
@@ -242,18 +265,33 @@ impl Dispatcher {
         room: usize,
         now: Duration,
     ) -> BTreeMap<CampaignId, Vec<DueChunk>> {
-        let account_of: BTreeMap<CampaignId, AccountId> =
-            running.iter().map(|campaign| (campaign.id, campaign.account)).collect();
+        let account_of: BTreeMap<CampaignId, AccountId> = running
+            .iter()
+            .map(|campaign| (campaign.id, campaign.account))
+            .collect();
         for (campaign, account) in &account_of {
-            if self.backlog.get(campaign).is_some_and(|backlog| !backlog.is_empty()) {
+            if self
+                .backlog
+                .get(campaign)
+                .is_some_and(|backlog| !backlog.is_empty())
+            {
                 self.fair.enter(*account, *campaign);
             }
         }
         let mut picked: BTreeMap<CampaignId, Vec<DueChunk>> = BTreeMap::new();
         for _ in 0..room {
-            let Self { fair, backlog, connector_meter, account_meters, campaign_meters, .. } = self;
+            let Self {
+                fair,
+                backlog,
+                connector_meter,
+                account_meters,
+                campaign_meters,
+                ..
+            } = self;
             let pick = fair.pick(|campaign| {
-                let Some(account) = account_of.get(&campaign) else { return Head::Empty };
+                let Some(account) = account_of.get(&campaign) else {
+                    return Head::Empty;
+                };
                 let first = backlog.get(&campaign).and_then(|backlog| backlog.front());
                 let Some(due) = first else { return Head::Empty };
                 let free = connector_meter
@@ -261,10 +299,17 @@ impl Dispatcher {
                     .chain(account_meters.get(account))
                     .chain(campaign_meters.get(&campaign))
                     .all(|meter| meter.free_at() <= now);
-                if free { Head::Ready(due.size) } else { Head::Held }
+                if free {
+                    Head::Ready(due.size)
+                } else {
+                    Head::Held
+                }
             });
             let Some(pick) = pick else { break };
-            let Some(due) = self.backlog.get_mut(&pick.campaign).and_then(VecDeque::pop_front)
+            let Some(due) = self
+                .backlog
+                .get_mut(&pick.campaign)
+                .and_then(VecDeque::pop_front)
             else {
                 break;
             };
@@ -287,12 +332,7 @@ impl Dispatcher {
     }
 }
 
-fn keep_meter<K: Ord>(
-    meters: &mut BTreeMap<K, Meter>,
-    key: K,
-    rate: Option<Rate>,
-    now: Duration,
-) {
+fn keep_meter<K: Ord>(meters: &mut BTreeMap<K, Meter>, key: K, rate: Option<Rate>, now: Duration) {
     match (rate, meters.get_mut(&key)) {
         (None, _) => {
             meters.remove(&key);

@@ -49,7 +49,9 @@ impl Scheduler {
                 Err(SchedulerError::Store(StoreError::Conflict(what))) => {
                     tracing::info!(campaign = %campaign.id, what, "a freeze gave way");
                 }
-                Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => return Err(error),
+                Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => {
+                    return Err(error);
+                }
                 Err(error) if campaign.state == CampaignState::Launching => {
                     tracing::error!(campaign = %campaign.id, %error, "the launch failed");
                     self.fail_launch(&campaign, &error).await?;
@@ -69,12 +71,20 @@ impl Scheduler {
             StoreError::Invariant(format!("{} is {} unlaunched", campaign.id, campaign.state))
         })?;
         let done = self.store.frozen_ranges(campaign.id).await?;
-        let next = plan(&launch).ranges().find(|range| !done.contains(&range.index));
-        let Some(range) = next else { return self.end_freeze(epoch, campaign).await };
+        let next = plan(&launch)
+            .ranges()
+            .find(|range| !done.contains(&range.index));
+        let Some(range) = next else {
+            return self.end_freeze(epoch, campaign).await;
+        };
         let audience = read_audience(campaign)?;
         let expression = audience.expression.clone();
         let query = ReachQuery::of(campaign, expression, Some(launch.cut_sequence));
-        let read = self.store.hot().read_reach(&self.store, &query, range).await?;
+        let read = self
+            .store
+            .hot()
+            .read_reach(&self.store, &query, range)
+            .await?;
         let body = FrozenBody::from_stored(&self.store.message(launch.message_hash).await?)
             .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
         let room = self.room(campaign, &launch).await?;
@@ -101,10 +111,14 @@ impl Scheduler {
         audience: &Audience,
         launch: &Launch,
     ) -> Result<Option<RoaringBitmap>, SchedulerError> {
-        let Some(limit) = &audience.limit else { return Ok(None) };
+        let Some(limit) = &audience.limit else {
+            return Ok(None);
+        };
         let expression = audience.expression.clone();
         let query = ReachQuery::of(campaign, expression, Some(launch.cut_sequence));
-        Ok(Some(store::audience::choose(&self.store, &query, limit).await?))
+        Ok(Some(
+            store::audience::choose(&self.store, &query, limit).await?,
+        ))
     }
 
     async fn commit_range(
@@ -129,7 +143,9 @@ impl Scheduler {
         self.store.hot().commit_freeze(&mut write, &commit).await?;
         let current = write.campaign(campaign.id).await?;
         if current.state == CampaignState::Launching {
-            write.move_campaign(&current, CampaignEvent::FirstFreeze).await?;
+            write
+                .move_campaign(&current, CampaignEvent::FirstFreeze)
+                .await?;
         }
         pause::point("freeze:before_commit").await;
         write.commit().await?;
@@ -154,7 +170,9 @@ impl Scheduler {
         }
         if current.state == CampaignState::Launching {
             // Nobody at all: there was no range to freeze.
-            write.move_campaign(&current, CampaignEvent::FirstFreeze).await?;
+            write
+                .move_campaign(&current, CampaignEvent::FirstFreeze)
+                .await?;
         }
         let currency = write.currency_of(campaign.business).await?;
         for tariff in write.give_back_unfrozen(campaign.id).await? {
@@ -224,7 +242,11 @@ fn cut(
             (rule, bitmap.len() as u32, bytes)
         })
         .collect();
-    Ok(Cut { chunks, exclusions, frozen })
+    Ok(Cut {
+        chunks,
+        exclusions,
+        frozen,
+    })
 }
 
 fn chunk(
@@ -234,7 +256,10 @@ fn chunk(
     members: &[usize],
     body: &FrozenBody,
 ) -> Result<FrozenChunk, SchedulerError> {
-    let numbers: Vec<UserNumber> = members.iter().map(|index| read.rows[*index].number).collect();
+    let numbers: Vec<UserNumber> = members
+        .iter()
+        .map(|index| read.rows[*index].number)
+        .collect();
     let keys = match &read.keys {
         ReachKeys::Packed(bytes) => {
             let (all, _) = bytes.as_chunks::<16>();

@@ -10,10 +10,9 @@ use domain::audience::Audience;
 use domain::campaign::{CampaignEvent, CampaignState};
 use domain::freeze::FreezePlan;
 use domain::id::{CampaignId, IdSource, LinkId};
-use domain::message::Messages;
+use domain::message::{Messages, Rules};
 use domain::money::Money;
 use domain::pace::{self, Rate};
-use domain::price::Tariff;
 use domain::time::{Clock, LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use gateway::{AccountCard, FrozenBody, FrozenParts, Link};
@@ -27,7 +26,11 @@ use crate::{Progress, Scheduler, SchedulerError};
 /// What a launch did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Launched {
-    Launched { audience: u64, reachable: u64, held: Money },
+    Launched {
+        audience: u64,
+        reachable: u64,
+        held: Money,
+    },
     /// Nothing was held; the campaign waits for funds.
     WaitsForFunds { needed: Money, available: Money },
 }
@@ -37,6 +40,8 @@ pub struct LaunchContext<'a> {
     pub store: &'a Store,
     pub clock: &'a dyn Clock,
     pub ids: &'a dyn IdSource,
+    /// What a message may refer to in this installation.
+    pub rules: &'a Rules,
     /// Recipients per second of the connector, where it is limited.
     pub connector_rate: Option<u32>,
 }
@@ -77,24 +82,30 @@ async fn launch_in(
     highest_amount: Option<Money>,
     now: Timestamp,
 ) -> Result<Launched, SchedulerError> {
-    let account = write.account_of_business(campaign.business, campaign.account).await?;
+    let account = write
+        .account_of_business(campaign.business, campaign.account)
+        .await?;
     let account =
         account.ok_or_else(|| StoreError::NotFound(format!("account {}", campaign.account)))?;
     let audience = read_audience(campaign)?;
     let count = count(write, context.store, campaign, &audience).await?;
-    let tariff =
-        if audience.is_untargeted() { Tariff::Untargeted } else { Tariff::Targeted };
+    let tariff = audience.tariff(campaign.purpose);
     let currency = write.currency_of(campaign.business).await?;
     let book = billing::price_book_at_launch(write, currency, now).await?;
-    let quote = domain::price::quote([(tariff, count.reachable)], &book)
-        .map_err(BillingError::from)?;
+    let quote =
+        domain::price::quote([(tariff, count.reachable)], &book).map_err(BillingError::from)?;
     if let Some(seen) = highest_amount
         && quote.net.micro() > seen.micro()
     {
-        return Err(SchedulerError::Dearer { seen, now: quote.net });
+        return Err(SchedulerError::Dearer {
+            seen,
+            now: quote.net,
+        });
     }
-    let frozen = frozen_body(campaign, &account, context.ids)?;
-    write.insert_message(frozen.hash(), &frozen.to_stored()).await?;
+    let frozen = frozen_body(campaign, &account, context)?;
+    write
+        .insert_message(frozen.hash(), &frozen.to_stored())
+        .await?;
     let launch = Launch {
         month: LaunchMonth::of(now),
         launched_at: now,
@@ -116,12 +127,24 @@ async fn launch_in(
         frozen: 0,
     };
     write.set_launch(campaign.id, &launch, &granted).await?;
-    billing::hold(write, campaign.business, campaign.id, quote.net, now, context.ids).await?;
+    billing::hold(
+        write,
+        campaign.business,
+        campaign.id,
+        quote.net,
+        now,
+        context.ids,
+    )
+    .await?;
     write.move_campaign(campaign, CampaignEvent::Launch).await?;
     let reachable = count.reachable;
     tracing::info!(campaign = %campaign.id, audience = count.audience, reachable, held = %quote.net,
                    "launched");
-    Ok(Launched::Launched { audience: count.audience, reachable, held: quote.net })
+    Ok(Launched::Launched {
+        audience: count.audience,
+        reachable,
+        held: quote.net,
+    })
 }
 
 async fn count(
@@ -142,7 +165,9 @@ async fn wait_for_funds(store: &Store, id: CampaignId) -> Result<(), SchedulerEr
     let mut write = store.write().await?;
     let campaign = write.campaign(id).await?;
     if campaign.state != CampaignState::WaitingForFunds {
-        write.move_campaign(&campaign, CampaignEvent::FundsShort).await?;
+        write
+            .move_campaign(&campaign, CampaignEvent::FundsShort)
+            .await?;
     }
     Ok(write.commit().await?)
 }
@@ -156,25 +181,30 @@ pub(crate) fn read_audience(campaign: &Campaign) -> Result<Audience, StoreError>
     })
 }
 
-fn read_messages(campaign: &Campaign) -> Result<Messages, StoreError> {
-    // The address that media may come from was checked when the message was written.
-    domain::message::parse(&campaign.messages, &domain::message::Rules::stored()).map_err(|errors| {
-        StoreError::Corrupt { table: "campaign", column: "messages", why: format!("{errors:?}") }
+/// The rules in force may have changed since the message was written.
+fn read_messages(campaign: &Campaign, rules: &Rules) -> Result<Messages, SchedulerError> {
+    domain::message::parse(&campaign.messages, rules).map_err(|errors| {
+        let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        SchedulerError::NotPossible(format!("the message cannot be sent: {}", words.join("; ")))
     })
 }
 
 fn frozen_body(
     campaign: &Campaign,
     account: &Account,
-    ids: &dyn IdSource,
+    context: &LaunchContext<'_>,
 ) -> Result<FrozenBody, SchedulerError> {
-    let messages = read_messages(campaign)?;
+    let messages = read_messages(campaign, context.rules)?;
     let links: Vec<Link> = messages
         .links()
         .into_iter()
         .map(|link| {
-            let id: LinkId = ids.next();
-            Link { id: id.to_string(), message: link.message as u32, path: link.path }
+            let id: LinkId = context.ids.next();
+            Link {
+                id: id.to_string(),
+                message: link.message as u32,
+                path: link.path,
+            }
         })
         .collect();
     let card = AccountCard {
@@ -192,8 +222,9 @@ fn frozen_body(
         messages: &json,
         links: &links,
     };
-    FrozenBody::new(&parts)
-        .map_err(|error| SchedulerError::NotPossible(format!("the message cannot be sent: {error}")))
+    FrozenBody::new(&parts).map_err(|error| {
+        SchedulerError::NotPossible(format!("the message cannot be sent: {error}"))
+    })
 }
 
 /// The slowest speed on the campaign's way decides how small its chunks are.
@@ -202,11 +233,15 @@ fn slowest_rate(
     campaign: &Campaign,
     account: &Account,
 ) -> Option<Rate> {
-    [campaign.rate_per_second, account.rate_per_second, context.connector_rate]
-        .into_iter()
-        .flatten()
-        .min()
-        .and_then(|rate| Rate::per_second(u64::from(rate)).ok())
+    [
+        campaign.rate_per_second,
+        account.rate_per_second,
+        context.connector_rate,
+    ]
+    .into_iter()
+    .flatten()
+    .min()
+    .and_then(|rate| Rate::per_second(u64::from(rate)).ok())
 }
 
 impl Scheduler {
@@ -226,6 +261,7 @@ impl Scheduler {
                 store: &self.store,
                 clock: self.clock.as_ref(),
                 ids: self.ids.as_ref(),
+                rules: &self.rules,
                 connector_rate: self.settings.connector_rate,
             };
             match launch(&context, campaign.id, None).await {
@@ -260,8 +296,12 @@ impl Scheduler {
         let now = self.clock.now();
         let mut write = self.store.write().await?;
         let current = write.campaign(campaign.id).await?;
-        write.move_campaign(&current, CampaignEvent::LaunchError).await?;
-        write.set_launch_error(campaign.id, &error.to_string()).await?;
+        write
+            .move_campaign(&current, CampaignEvent::LaunchError)
+            .await?;
+        write
+            .set_launch_error(campaign.id, &error.to_string())
+            .await?;
         let ids = self.ids.as_ref();
         let reason = ReleaseReason::LaunchFailed;
         billing::release_rest(&mut write, campaign.id, reason, now, ids).await?;

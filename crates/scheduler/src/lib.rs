@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex};
 use broker::Broker;
 use connector::Connector;
 use domain::id::{IdSource, WorkerId};
+use domain::message::Rules;
 use domain::time::Clock;
 use store::Store;
 use tokio::sync::Notify;
@@ -42,6 +43,8 @@ pub struct Scheduler {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     pub settings: SchedulerSettings,
+    /// What a message may refer to in this installation.
+    pub rules: Rules,
     /// Somebody wrote something: look at once.
     pub wake: Arc<Notify>,
     pub dispatcher: Mutex<dispatch::Dispatcher>,

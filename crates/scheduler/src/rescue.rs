@@ -2,12 +2,11 @@
 //!
 //! Everything here is written under the chunk's epoch and state: a worker that claims meanwhile wins.
 
-use domain::answer::{AskAnswer, CloseAnswer};
+use domain::answer::{AskAnswer, CloseAnswer, UnknownReason};
 use domain::campaign::CampaignState;
 use domain::chunk::{
     self, ChunkFacts, ChunkState, Detour, Next, Resolution, Situation, WORKER_DEATHS_MAX,
 };
-use domain::answer::UnknownReason;
 use domain::outcome::Outcome;
 use domain::push::PushKey;
 use domain::time::Timestamp;
@@ -46,9 +45,14 @@ impl Scheduler {
         for (chunk, chunk_epoch, deaths) in &over {
             let (state, detour) = match deaths + 1 >= WORKER_DEATHS_MAX {
                 true => (ChunkState::Quarantined, Detour::WorkerDeaths),
-                false => (ChunkState::Unknown, Detour::Unknown(UnknownReason::LeaseOver)),
+                false => (
+                    ChunkState::Unknown,
+                    Detour::Unknown(UnknownReason::LeaseOver),
+                ),
             };
-            write.lease_over(*chunk, *chunk_epoch, now, state, detour.name()).await?;
+            write
+                .lease_over(*chunk, *chunk_epoch, now, state, detour.name())
+                .await?;
             tracing::warn!(%chunk, epoch = chunk_epoch, state = state.name(), "a lease is over");
         }
         write.commit().await?;
@@ -63,15 +67,21 @@ impl Scheduler {
         campaign: &Campaign,
     ) -> Result<Progress, SchedulerError> {
         let now = self.clock.now();
-        let is_past = campaign.launch.is_some_and(|launch| launch.not_after <= now);
-        let may_expire =
-            matches!(campaign.state, CampaignState::Running | CampaignState::Paused(_));
+        let is_past = campaign
+            .launch
+            .is_some_and(|launch| launch.not_after <= now);
+        let may_expire = matches!(
+            campaign.state,
+            CampaignState::Running | CampaignState::Paused(_)
+        );
         if !is_past || !may_expire {
             return Ok(Progress::Idle);
         }
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let units = write.end_ready(campaign.id, ChunkState::Expired, now).await?;
+        let units = write
+            .end_ready(campaign.id, ChunkState::Expired, now)
+            .await?;
         if units == 0 {
             write.roll_back().await?;
             return Ok(Progress::Idle);
@@ -88,7 +98,10 @@ impl Scheduler {
     ) -> Result<Progress, SchedulerError> {
         let now = self.clock.now();
         let mut progress = Progress::Idle;
-        let unknown = self.store.unknown_due(campaign.id, now, RESCUE_STEP_MAX).await?;
+        let unknown = self
+            .store
+            .unknown_due(campaign.id, now, RESCUE_STEP_MAX)
+            .await?;
         for chunk in &unknown {
             // Read anew: a cancel may have come since the last chunk.
             let current = self.store.campaign(campaign.id).await?;
@@ -139,10 +152,13 @@ impl Scheduler {
             detour: Detour::AskUnanswered,
             close_next: false,
         };
-        match self.connector.ask(PushKey::of(&unknown.id), unknown.size).await {
+        match self
+            .connector
+            .ask(PushKey::of(&unknown.id), unknown.size)
+            .await
+        {
             AskAnswer::Processed(results) => {
-                chunk::settlement(&facts, &results, &unknown.exclusions)
-                    .map_or(wait, Next::Settle)
+                chunk::settlement(&facts, &results, &unknown.exclusions).map_or(wait, Next::Settle)
             }
             // A queryable messenger that does not know the key by now never processed it.
             AskAnswer::Closed | AskAnswer::NotFound => chunk::after_closed_key(&facts, situation),
@@ -163,10 +179,16 @@ impl Scheduler {
             Change::End { detour, .. } => detour.unwrap_or("processed"),
             _ => "unanswered",
         };
-        let record = Record { id: unknown.id, epoch: unknown.epoch, answer, change };
+        let record = Record {
+            id: unknown.id,
+            epoch: unknown.epoch,
+            answer,
+            change,
+        };
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let applied = write.resolve(self.store.hot(), &record, now).await?;
+        let applied = self.store.hot().record(&mut write, &[record], now).await?;
+        let applied = applied.contains(&true);
         pause::point("rescue:before_commit").await;
         write.commit().await?;
         tracing::info!(chunk = %unknown.id, epoch = unknown.epoch, answer, applied, "resolved");

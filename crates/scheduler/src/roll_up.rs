@@ -1,27 +1,22 @@
 //! Rolling up: what was recorded becomes captures and one ledger transaction per business.
 
-use domain::id::{CampaignId, IdSource, LedgerTransactionId};
+use domain::id::CampaignId;
 use domain::money::Money;
 use store::leader::LeaderEpoch;
 use store::pause;
 
 use crate::{Progress, Scheduler, SchedulerError};
 
-/// The id that the capture rows of a roll-up already carry.
-struct GivenId(LedgerTransactionId);
-
-impl IdSource for GivenId {
-    fn next_bytes(&self) -> [u8; 16] {
-        *self.0.as_bytes()
-    }
-}
-
 impl Scheduler {
     pub async fn roll_up_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
         let now = self.clock.now();
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let rolled_up = self.store.hot().roll_up(&mut write, self.ids.as_ref()).await?;
+        let rolled_up = self
+            .store
+            .hot()
+            .roll_up(&mut write, self.ids.as_ref())
+            .await?;
         let sequence = u64::try_from(write.sequence().await?).unwrap_or_default();
         for business in &rolled_up {
             let currency = write.currency_of(business.business).await?;
@@ -30,8 +25,8 @@ impl Scheduler {
                 .iter()
                 .map(|(campaign, micro)| (*campaign, Money::from_micro(*micro, currency)))
                 .collect();
-            let id = GivenId(business.transaction);
-            billing::capture(&mut write, business.business, sequence, &amounts, now, &id).await?;
+            let (payer, transaction) = (business.business, business.transaction);
+            billing::capture(&mut write, payer, transaction, sequence, &amounts, now).await?;
         }
         if rolled_up.is_empty() {
             write.roll_back().await?;

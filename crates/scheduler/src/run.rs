@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::settings::{
-    IDLE_STEP, LEAD_RENEWAL, PACE_STEP, RESCUE_STEP, ROLL_UP_STEP, WATCH_STEP,
+    IDLE_STEP, LEAD_RENEWAL, PACE_STEP, RESCUE_STEP, ROLL_UP_STEP, STEP_GAP_MIN, WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -22,21 +22,61 @@ impl Scheduler {
         let (lead, leads) = watch::channel(None);
         let stages = TaskTracker::new();
         stages.spawn(watch_database(self.clone(), shutdown.clone()));
-        let each = |name, idle, step| {
-            stages.spawn(run_stage(self.clone(), name, idle, leads.clone(), shutdown.clone(), step));
+        let each = |name, wake, step| {
+            stages.spawn(run_stage(
+                self.clone(),
+                name,
+                wake,
+                leads.clone(),
+                shutdown.clone(),
+                step,
+            ));
         };
-        each("dispatch", PACE_STEP, |s, epoch| Box::pin(async move { s.dispatch_step(epoch).await }));
-        each("freeze", IDLE_STEP, |s, epoch| {
-            Box::pin(async move {
-                let launched = s.launch_step().await?;
-                Ok(launched.and(s.freeze_step(epoch).await?))
-            })
-        });
-        each("rescue", RESCUE_STEP, |s, epoch| Box::pin(async move { s.rescue_step(epoch).await }));
-        each("roll up", ROLL_UP_STEP, |s, epoch| {
-            Box::pin(async move { s.roll_up_step(epoch).await })
-        });
-        each("close", IDLE_STEP, |s, epoch| Box::pin(async move { s.close_step(epoch).await }));
+        each(
+            "dispatch",
+            Wake {
+                on_write: true,
+                idle: PACE_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.dispatch_step(epoch).await }),
+        );
+        each(
+            "freeze",
+            Wake {
+                on_write: true,
+                idle: IDLE_STEP,
+            },
+            |s, epoch| {
+                Box::pin(async move {
+                    let launched = s.launch_step().await?;
+                    Ok(launched.and(s.freeze_step(epoch).await?))
+                })
+            },
+        );
+        each(
+            "rescue",
+            Wake {
+                on_write: false,
+                idle: RESCUE_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.rescue_step(epoch).await }),
+        );
+        each(
+            "roll up",
+            Wake {
+                on_write: false,
+                idle: ROLL_UP_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.roll_up_step(epoch).await }),
+        );
+        each(
+            "close",
+            Wake {
+                on_write: true,
+                idle: IDLE_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.close_step(epoch).await }),
+        );
         stages.close();
         self.keep_leading(lead, &shutdown).await;
         stages.wait().await;
@@ -75,10 +115,18 @@ type StepOf = for<'a> fn(
     LeaderEpoch,
 ) -> std::pin::Pin<Box<dyn Future<Output = Step> + Send + 'a>>;
 
+/// When a stage looks again.
+#[derive(Debug, Clone, Copy)]
+struct Wake {
+    /// As soon as somebody wrote, or only when its time comes.
+    on_write: bool,
+    idle: Duration,
+}
+
 async fn run_stage(
     scheduler: Arc<Scheduler>,
     name: &'static str,
-    idle: Duration,
+    wake: Wake,
     mut leads: watch::Receiver<Option<LeaderEpoch>>,
     shutdown: CancellationToken,
     step: StepOf,
@@ -93,13 +141,19 @@ async fn run_stage(
             }),
             None => Progress::Idle,
         };
-        if progress == Progress::Worked {
+        if progress == Progress::Worked && wake.on_write {
             continue;
+        }
+        // Many writes in a row are one reason to look.
+        let gap = STEP_GAP_MIN.min(wake.idle);
+        tokio::select! {
+            () = shutdown.cancelled() => continue,
+            () = tokio::time::sleep(gap) => {}
         }
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = woken => {}
-            () = tokio::time::sleep(idle) => {}
+            () = woken, if wake.on_write => {}
+            () = tokio::time::sleep(wake.idle - gap) => {}
             _ = leads.changed() => {}
         }
     }

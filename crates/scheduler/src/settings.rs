@@ -7,6 +7,8 @@ pub const LEAD_LEASE: Duration = Duration::from_secs(3);
 pub const LEAD_RENEWAL: Duration = Duration::from_secs(1);
 /// Between two looks at the pace of paced campaigns.
 pub const PACE_STEP: Duration = Duration::from_millis(10);
+/// Between two looks, however much is written.
+pub const STEP_GAP_MIN: Duration = Duration::from_millis(3);
 /// Between two looks where nothing wakes a stage.
 pub const IDLE_STEP: Duration = Duration::from_millis(200);
 /// How soon another process's write is noticed: well within 250 ms.
@@ -32,6 +34,10 @@ pub struct SchedulerSettings {
 
 impl Default for SchedulerSettings {
     fn default() -> Self {
-        Self { window_chunks_min: 64, window_chunks_max: 1_024, connector_rate: None }
+        Self {
+            window_chunks_min: 64,
+            window_chunks_max: 1_024,
+            connector_rate: None,
+        }
     }
 }

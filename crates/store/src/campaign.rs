@@ -122,8 +122,10 @@ impl Store {
         let sql = format!(
             "SELECT {COLUMNS} FROM campaign WHERE state BETWEEN $1 AND $2 ORDER BY launched_at, id"
         );
-        let bounds =
-            values![CampaignState::Scheduled.code(), CampaignState::Closing.code()];
+        let bounds = values![
+            CampaignState::Scheduled.code(),
+            CampaignState::Closing.code()
+        ];
         let rows = row::all(self.reader(), "campaign", &sql, bounds).await?;
         rows.iter().map(read).collect()
     }
@@ -347,9 +349,11 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
 }
 
 fn read_launch(row: &Row) -> Result<Option<Launch>, StoreError> {
-    let Some(launched_at) = row.optional_time("launched_at")? else { return Ok(None) };
-    let month = LaunchMonth::from_number(row.get("month")?)
-        .map_err(|error| row.corrupt("month", error))?;
+    let Some(launched_at) = row.optional_time("launched_at")? else {
+        return Ok(None);
+    };
+    let month =
+        LaunchMonth::from_number(row.get("month")?).map_err(|error| row.corrupt("month", error))?;
     Ok(Some(Launch {
         month,
         launched_at,

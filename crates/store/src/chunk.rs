@@ -5,7 +5,7 @@ use domain::codec::{self, PackedKeys};
 use domain::friend::{FriendState, ReachFlags};
 use domain::gate::{Consent, RecipientFacts};
 use domain::id::{AccountId, CampaignId};
-use domain::outcome::{Outcome, OutcomeCounts};
+use domain::outcome::Outcome;
 use domain::rule::RuleId;
 use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
@@ -41,20 +41,6 @@ pub struct UnknownChunk {
     pub message_hash: [u8; 32],
     pub first_attempt_at: Timestamp,
     pub exclusions: Vec<(u32, RuleId)>,
-}
-
-/// A recorded chunk: the billing evidence of up to 1,000 sends.
-#[derive(Debug, Clone)]
-pub struct ChunkRecord {
-    pub id: ChunkId,
-    pub state: ChunkState,
-    pub tariff: u8,
-    pub numbers: Vec<UserNumber>,
-    /// One per number; empty while the chunk is not terminal.
-    pub outcomes: Vec<Outcome>,
-    pub counts: OutcomeCounts,
-    pub content_hash: [u8; 32],
-    pub settled_at: Option<Timestamp>,
 }
 
 /// How far a campaign has come.
@@ -95,7 +81,14 @@ impl Store {
         let never = Timestamp::from_millis(i64::MAX);
         let bound = values![campaign, now, retry_unknown_since.unwrap_or(never), limit];
         let rows = row::all(self.reader(), "chunk", sql, bound).await?;
-        rows.iter().map(|row| Ok(DueChunk { id: id(row)?, size: row.int("size")? })).collect()
+        rows.iter()
+            .map(|row| {
+                Ok(DueChunk {
+                    id: id(row)?,
+                    size: row.int("size")?,
+                })
+            })
+            .collect()
     }
 
     /// When the next chunk of any running campaign falls due that is not due at `now`.
@@ -146,7 +139,12 @@ impl Store {
                 0 => Consent::Refused,
                 _ => Consent::Granted,
             };
-            let facts = RecipientFacts { state, promotion, suppressed: false, erased: false };
+            let facts = RecipientFacts {
+                state,
+                promotion,
+                suppressed: false,
+                erased: false,
+            };
             Ok((UserNumber(row.int("number")?), facts))
         };
         rows.iter().map(read).collect()
@@ -156,7 +154,8 @@ impl Store {
     pub async fn message(&self, hash: [u8; 32]) -> Result<String, StoreError> {
         let sql = "SELECT body FROM message WHERE hash = $1";
         let row = row::one(self.reader(), "message", sql, values![hash]).await?;
-        row.ok_or_else(|| StoreError::NotFound("message of that hash".into()))?.get("body")
+        row.ok_or_else(|| StoreError::NotFound("message of that hash".into()))?
+            .get("body")
     }
 
     /// SENDING chunks whose lease is over: their worker is gone or stuck.
@@ -167,7 +166,9 @@ impl Store {
                    JOIN chunk c ON c.campaign = k.id AND c.state = 2 AND c.lease_until <= $1
                    WHERE k.state BETWEEN 6 AND 11 LIMIT 1000";
         let rows = row::all(self.reader(), "chunk", sql, values![now]).await?;
-        rows.iter().map(|row| Ok((id(row)?, row.int("epoch")?, row.int("deaths")?))).collect()
+        rows.iter()
+            .map(|row| Ok((id(row)?, row.int("epoch")?, row.int("deaths")?)))
+            .collect()
     }
 
     /// UNKNOWN chunks of a campaign that are due.
@@ -202,27 +203,9 @@ impl Store {
 
     pub async fn has_open_chunks(&self, campaign: CampaignId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM chunk WHERE campaign = $1 AND state < 10 LIMIT 1";
-        Ok(row::one(self.reader(), "chunk", sql, values![campaign]).await?.is_some())
-    }
-
-    /// The chunks of a campaign after `after`, in the order of number and round.
-    pub async fn chunk_records(
-        &self,
-        campaign: CampaignId,
-        after: Option<(u64, u8)>,
-        limit: u32,
-    ) -> Result<Vec<ChunkRecord>, StoreError> {
-        let sql = "SELECT month, campaign, number, round, state, tariff, size, numbers, outcomes,
-                          accepted, failed, excluded, uncertain, cancelled, moved, content_hash,
-                          settled_at
-                   FROM chunk
-                   WHERE month = (SELECT month FROM campaign WHERE id = $1) AND campaign = $1
-                     AND (number, round) > ($2, $3)
-                   ORDER BY number, round LIMIT $4";
-        let (number, round) = after.map_or((-1, 0), |(number, round)| (number as i64, round));
-        let bound = values![campaign, number, round, limit];
-        let rows = row::all(self.reader(), "chunk", sql, bound).await?;
-        rows.iter().map(read_record).collect()
+        Ok(row::one(self.reader(), "chunk", sql, values![campaign])
+            .await?
+            .is_some())
     }
 
     pub async fn progress(&self, campaign: CampaignId) -> Result<Progress, StoreError> {
@@ -264,6 +247,15 @@ impl Store {
         })
     }
 
+    /// Whether a chunk of a running campaign is dispatched and nobody has claimed it.
+    pub async fn has_dispatched_unclaimed(&self) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM campaign k
+                   JOIN chunk c ON c.campaign = k.id AND c.state IN (1, 3)
+                     AND c.dispatched_at IS NOT NULL
+                   WHERE k.state = 8 LIMIT 1";
+        Ok(row::one(self.reader(), "chunk", sql, []).await?.is_some())
+    }
+
     /// The ranges of a launch that are frozen already.
     pub async fn frozen_ranges(&self, campaign: CampaignId) -> Result<Vec<u32>, StoreError> {
         let sql = "SELECT range FROM freeze_range WHERE campaign = $1 ORDER BY range";
@@ -280,8 +272,10 @@ impl Write {
         chunks: &[DueChunk],
         now: Timestamp,
     ) -> Result<Vec<DueChunk>, StoreError> {
-        let pairs: Vec<[u64; 2]> =
-            chunks.iter().map(|due| [due.id.number, u64::from(due.id.round)]).collect();
+        let pairs: Vec<[u64; 2]> = chunks
+            .iter()
+            .map(|due| [due.id.number, u64::from(due.id.round)])
+            .collect();
         let pairs = serde_json::json!(pairs).to_string();
         let sql = "UPDATE chunk SET dispatched_at = $1
                    WHERE month = (SELECT month FROM campaign WHERE id = $2) AND campaign = $2
@@ -290,8 +284,21 @@ impl Write {
                      AND EXISTS (SELECT 1 FROM campaign WHERE id = $2 AND state = 8
                                  AND restored_at IS NULL)
                    RETURNING month, campaign, number, round, size";
-        let rows = row::all(self.connection(), "chunk", sql, values![now, campaign, pairs]).await?;
-        rows.iter().map(|row| Ok(DueChunk { id: id(row)?, size: row.int("size")? })).collect()
+        let rows = row::all(
+            self.connection(),
+            "chunk",
+            sql,
+            values![now, campaign, pairs],
+        )
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DueChunk {
+                    id: id(row)?,
+                    size: row.int("size")?,
+                })
+            })
+            .collect()
     }
 
     /// Takes back the dispatch of every unclaimed chunk of one campaign, or of all: at a pause, at a
@@ -304,8 +311,12 @@ impl Write {
                    WHERE campaign IN (SELECT id FROM campaign WHERE state BETWEEN 6 AND 11
                                       AND ($1 IS NULL OR id = $1))
                      AND state IN (1, 3) AND dispatched_at IS NOT NULL";
-        row::execute(self.connection(), sql, values![campaign.map(|id| id.as_bytes().to_vec())])
-            .await
+        row::execute(
+            self.connection(),
+            sql,
+            values![campaign.map(|id| id.as_bytes().to_vec())],
+        )
+        .await
     }
 
     /// Notes whom the gate excludes, before the first byte; false where the claim is lost.
@@ -320,8 +331,14 @@ impl Write {
                      AND EXISTS (SELECT 1 FROM chunk c WHERE c.month = $1 AND c.campaign = $2
                          AND c.number = $3 AND c.round = $4 AND c.epoch = $5 AND c.state = 2)";
         let blob = codec::pack_exclusions(exclusions);
-        let bound =
-            values![id.month.number(), id.campaign, id.number, id.round, claimed.epoch, blob];
+        let bound = values![
+            id.month.number(),
+            id.campaign,
+            id.number,
+            id.round,
+            claimed.epoch,
+            blob
+        ];
         Ok(row::execute(self.connection(), sql, bound).await? == 1)
     }
 
@@ -339,7 +356,8 @@ impl Write {
                    WHERE campaign = $1 AND state = 1 RETURNING size";
         let bound = values![campaign, state.code(), now, sequence];
         let rows = row::all(self.connection(), "chunk", sql, bound).await?;
-        rows.iter().try_fold(0, |sum, row| Ok(sum + row.int::<u64>("size")?))
+        rows.iter()
+            .try_fold(0, |sum, row| Ok(sum + row.int::<u64>("size")?))
     }
 
     /// Moves a SENDING chunk whose lease is over to UNKNOWN, tainted; counts its worker's death.
@@ -375,7 +393,8 @@ impl Write {
                      - (SELECT COUNT(*) FROM amendment WHERE campaign = $1) AS uncertain_left
                    FROM chunk WHERE campaign = $1 AND uncertain > 0";
         let row = row::one(self.connection(), "chunk", sql, values![campaign]).await?;
-        row.ok_or_else(|| StoreError::NotFound("chunks".into()))?.int("uncertain_left")
+        row.ok_or_else(|| StoreError::NotFound("chunks".into()))?
+            .int("uncertain_left")
     }
 
     /// Whether a settle or proof of a campaign still waits for its capture.
@@ -391,30 +410,42 @@ impl Write {
                        AND p.campaign = a.campaign AND p.number = a.number AND p.round = a.round
                        AND p.part = a.position + 1)
                    LIMIT 1";
-        Ok(row::one(self.connection(), "chunk", sql, values![campaign]).await?.is_some())
+        Ok(row::one(self.connection(), "chunk", sql, values![campaign])
+            .await?
+            .is_some())
     }
 
-    /// Chunks of a campaign with uncertain recipients that settled before `settled_before`.
+    /// Uncertain recipients that nothing decided, of chunks settled before `settled_before`.
     pub async fn uncertain_overdue(
         &mut self,
         campaign: CampaignId,
         settled_before: Timestamp,
-    ) -> Result<Vec<ChunkRecord>, StoreError> {
-        let sql = "SELECT month, campaign, number, round, state, tariff, size, numbers, outcomes,
-                          accepted, failed, excluded, uncertain, cancelled, moved, content_hash,
-                          settled_at
-                   FROM chunk WHERE campaign = $1 AND uncertain > 0 AND settled_at <= $2
+    ) -> Result<Vec<(ChunkId, u32)>, StoreError> {
+        let sql = "SELECT month, campaign, number, round, size, outcomes FROM chunk
+                   WHERE campaign = $1 AND uncertain > 0 AND settled_at <= $2
                      AND uncertain > (SELECT COUNT(*) FROM amendment a WHERE a.month = chunk.month
                        AND a.campaign = chunk.campaign AND a.number = chunk.number
                        AND a.round = chunk.round)
                    LIMIT 100";
         let bound = values![campaign, settled_before];
         let rows = row::all(self.connection(), "chunk", sql, bound).await?;
-        rows.iter().map(read_record).collect()
+        let mut overdue = Vec::new();
+        for row in &rows {
+            let (id, blob): (ChunkId, Vec<u8>) = (id(row)?, row.get("outcomes")?);
+            let outcomes = codec::unpack_outcomes(&blob, row.int("size")?)
+                .map_err(|error| row.corrupt("outcomes", error))?;
+            let uncertain = outcomes
+                .iter()
+                .enumerate()
+                .filter(|(_, outcome)| **outcome == Outcome::Uncertain)
+                .map(|(position, _)| (id, position as u32));
+            overdue.extend(uncertain);
+        }
+        Ok(overdue)
     }
 
     /// Records what became known of an uncertain recipient; false where it was decided before.
-        pub async fn insert_amendment(
+    pub async fn insert_amendment(
         &mut self,
         event_id: &str,
         chunk: ChunkId,
@@ -469,40 +500,4 @@ pub(crate) fn id(row: &Row) -> Result<ChunkId, StoreError> {
 
 fn address(id: ChunkId) -> [sea_orm::Value; 4] {
     values![id.month.number(), id.campaign, id.number, id.round]
-}
-
-fn read_record(row: &Row) -> Result<ChunkRecord, StoreError> {
-    let state = ChunkState::from_code(row.int("state")?)
-        .ok_or_else(|| row.corrupt("state", "no such state"))?;
-    let size: u32 = row.int("size")?;
-    let numbers: Vec<u8> = row.get("numbers")?;
-    let numbers = codec::unpack_numbers(&numbers).map_err(|e| row.corrupt("numbers", e))?;
-    if numbers.len() != size as usize {
-        return Err(row.corrupt("numbers", "not as many as the size says"));
-    }
-    let outcomes: Option<Vec<u8>> = row.get("outcomes")?;
-    let outcomes = match outcomes {
-        Some(blob) => {
-            codec::unpack_outcomes(&blob, size).map_err(|e| row.corrupt("outcomes", e))?
-        }
-        None if state.is_terminal() => vec![Outcome::Cancelled; size as usize],
-        None => Vec::new(),
-    };
-    Ok(ChunkRecord {
-        id: id(row)?,
-        state,
-        tariff: row.int("tariff")?,
-        numbers,
-        outcomes,
-        counts: OutcomeCounts {
-            accepted: row.int("accepted")?,
-            failed: row.int("failed")?,
-            excluded: row.int("excluded")?,
-            uncertain: row.int("uncertain")?,
-            cancelled: row.int("cancelled")?,
-            moved: row.int("moved")?,
-        },
-        content_hash: row.bytes("content_hash")?,
-        settled_at: row.optional_time("settled_at")?,
-    })
 }

@@ -32,7 +32,9 @@ impl Store {
                    RETURNING epoch";
         let bound = values![SCHEDULER, holder, now + lease, now];
         let row = row::one(write.connection(), "leader", sql, bound).await?;
-        let epoch = row.map(|row| row.get("epoch").map(LeaderEpoch)).transpose()?;
+        let epoch = row
+            .map(|row| row.get("epoch").map(LeaderEpoch))
+            .transpose()?;
         write.commit().await?;
         Ok(epoch)
     }

@@ -229,6 +229,19 @@ pub async fn capture(
     Ok(Some(id))
 }
 
+impl Write {
+    pub async fn currency_of(&mut self, business: BusinessId) -> Result<Currency, StoreError> {
+        currency_of(self.connection(), business).await
+    }
+
+    /// What a campaign's hold neither captured nor released so far.
+    pub async fn open_hold(&mut self, campaign: CampaignId) -> Result<Money, StoreError> {
+        let hold = read_hold(self.connection(), campaign).await?;
+        let hold = hold.ok_or_else(|| StoreError::NotFound(format!("hold of {campaign}")))?;
+        Ok(hold.open())
+    }
+}
+
 impl Snapshot {
     pub async fn wallet(&self, business: BusinessId) -> Result<Wallet, StoreError> {
         read(self.connection(), business).await

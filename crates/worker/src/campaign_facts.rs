@@ -49,18 +49,26 @@ impl CampaignFactsCache {
     }
 
     fn known(&self, campaign: CampaignId) -> Option<Arc<CampaignFacts>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&campaign).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&campaign)
+            .cloned()
     }
 }
 
 async fn read(store: &Store, id: CampaignId) -> Result<CampaignFacts, WorkerError> {
     let campaign = store.campaign(id).await?;
     let launch = campaign.launch.ok_or_else(|| {
-        StoreError::Invariant(format!("a chunk of {id} was claimed, but it was never launched"))
+        StoreError::Invariant(format!(
+            "a chunk of {id} was claimed, but it was never launched"
+        ))
     })?;
     let body = store.message(launch.message_hash).await?;
-    let frozen = FrozenBody::from_stored(&body)
-        .map_err(|error| WorkerError::FrozenBody { campaign: id, why: error.to_string() })?;
+    let frozen = FrozenBody::from_stored(&body).map_err(|error| WorkerError::FrozenBody {
+        campaign: id,
+        why: error.to_string(),
+    })?;
     Ok(CampaignFacts {
         account: campaign.account,
         purpose: campaign.purpose,

@@ -40,7 +40,11 @@ impl Worker {
         let mut claims = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             match claimed.next_if(|chunk| chunk.id == delivery.chunk) {
-                Some(claimed) => claims.push(Claim { claimed, delivery, lease_ends }),
+                Some(claimed) => claims.push(Claim {
+                    claimed,
+                    delivery,
+                    lease_ends,
+                }),
                 None => self.broker.acknowledge(delivery).await?,
             }
         }
@@ -51,7 +55,9 @@ impl Worker {
         let now = self.clock.now();
         let mut write = self.store.write().await?;
         let hot = self.store.hot();
-        let claimed = hot.claim(&mut write, chunks, self.id, now, self.settings.lease).await?;
+        let claimed = hot
+            .claim(&mut write, chunks, self.id, now, self.settings.lease)
+            .await?;
         write.commit().await?;
         Ok(claimed)
     }

@@ -1,5 +1,6 @@
 //! Pushing: the gate's last word, then the request, then what follows from the answer.
 
+use connector::Push;
 use domain::answer::{NotProcessed, PushAnswer};
 use domain::chunk::{self, ChunkFacts, Detour, Next, Situation};
 use domain::codec;
@@ -7,7 +8,6 @@ use domain::gate::{self, Decision, GateFacts, RecipientFacts};
 use domain::push::PushKey;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
-use connector::Push;
 use store::chunk::Recipients;
 use store::hot::{Change, ChangeSource, Claimed, Record};
 use store::{StoreError, pause};
@@ -51,11 +51,20 @@ impl Worker {
             PushAnswer::Closed => self.situation(claimed).await?,
             _ => Situation::MaySend,
         };
-        let known: Vec<(u32, RuleId)> =
-            claimed.exclusions.iter().chain(&exclusions).copied().collect();
+        let known: Vec<(u32, RuleId)> = claimed
+            .exclusions
+            .iter()
+            .chain(&exclusions)
+            .copied()
+            .collect();
         let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
         let change = self.change(next, claimed, &facts, &recipients)?;
-        Ok(Some(Record { id: claimed.id, epoch: claimed.epoch, answer: word, change }))
+        Ok(Some(Record {
+            id: claimed.id,
+            epoch: claimed.epoch,
+            answer: word,
+            change,
+        }))
     }
 
     async fn gate(
@@ -65,15 +74,21 @@ impl Worker {
         recipients: &Recipients,
     ) -> Result<Gated, WorkerError> {
         let (first, last) = (claimed.first_number, claimed.last_number);
-        let changed =
-            self.store.gate_facts(facts.account, first, last, facts.reach_mark).await?;
+        let changed = self
+            .store
+            .gate_facts(facts.account, first, last, facts.reach_mark)
+            .await?;
         metrics::counter!("chingu_gate_changes_total").increment(changed.len() as u64);
         let changed: Vec<(u32, RecipientFacts)> = if changed.is_empty() {
             Vec::new()
         } else {
             let numbers = codec::unpack_numbers(&recipients.numbers).map_err(|error| {
                 let why = error.to_string();
-                StoreError::Corrupt { table: "chunk", column: "numbers", why }
+                StoreError::Corrupt {
+                    table: "chunk",
+                    column: "numbers",
+                    why,
+                }
             })?;
             changed
                 .into_iter()
@@ -92,12 +107,18 @@ impl Worker {
             Decision::Allow => Ok(Gated::Push(Vec::new())),
             Decision::HoldUntil { at, rule } => Ok(Gated::Hold { at, rule: rule.id }),
             Decision::Exclude(excluded) => {
-                let exclusions: Vec<(u32, RuleId)> =
-                    excluded.into_iter().map(|(position, rule)| (position, rule.id)).collect();
+                let exclusions: Vec<(u32, RuleId)> = excluded
+                    .into_iter()
+                    .map(|(position, rule)| (position, rule.id))
+                    .collect();
                 let mut write = self.store.write().await?;
                 let held = write.set_exclusions(claimed, &exclusions).await?;
                 write.commit().await?;
-                Ok(if held { Gated::Push(exclusions) } else { Gated::ClaimLost })
+                Ok(if held {
+                    Gated::Push(exclusions)
+                } else {
+                    Gated::ClaimLost
+                })
             }
         }
     }
@@ -138,11 +159,20 @@ impl Worker {
     fn hold(&self, claimed: &Claimed, at: Timestamp, rule: RuleId) -> Record {
         let detour = Detour::Held(rule).name();
         let change = if claimed.tainted {
-            Change::Unknown { due_at: at, detour, close_next: false }
+            Change::Unknown {
+                due_at: at,
+                detour,
+                close_next: false,
+            }
         } else {
             Change::Return { due_at: at, detour }
         };
-        Record { id: claimed.id, epoch: claimed.epoch, answer: "not_sent", change }
+        Record {
+            id: claimed.id,
+            epoch: claimed.epoch,
+            answer: "not_sent",
+            change,
+        }
     }
 
     /// Where the campaign stands now that its key turned out to be closed.
@@ -165,7 +195,9 @@ impl Worker {
             recipients,
             now: self.clock.now(),
         };
-        Change::of(next, &source, |keys| gateway::content_hash(&facts.frozen, keys, None).ok())
+        Change::of(next, &source, |keys| {
+            gateway::content_hash(&facts.frozen, keys, None).ok()
+        })
     }
 }
 

@@ -25,8 +25,10 @@ impl Worker {
     /// Commits records and acknowledges their messages. Safe to repeat after an error: a record that
     /// was applied already finds another state and changes nothing.
     pub async fn record(&self, pushed: &[Pushed]) -> Result<(), WorkerError> {
-        let records: Vec<Record> =
-            pushed.iter().filter_map(|pushed| pushed.record.clone()).collect();
+        let records: Vec<Record> = pushed
+            .iter()
+            .filter_map(|pushed| pushed.record.clone())
+            .collect();
         if !records.is_empty() {
             self.commit_records(&records).await?;
         }
@@ -38,7 +40,7 @@ impl Worker {
         for pushed in pushed {
             self.broker.acknowledge(pushed.delivery).await?;
         }
-        self.recorded.notify_one();
+        self.recorded.notify_waiters();
         Ok(())
     }
 
@@ -61,12 +63,10 @@ impl Worker {
     }
 
     /// Three chunks in a row refused as malformed pause their campaign.
-    async fn watch_refusals(
-        &self,
-        write: &mut Write,
-        record: &Record,
-    ) -> Result<(), WorkerError> {
-        let Change::End { state, .. } = &record.change else { return Ok(()) };
+    async fn watch_refusals(&self, write: &mut Write, record: &Record) -> Result<(), WorkerError> {
+        let Change::End { state, .. } = &record.change else {
+            return Ok(());
+        };
         let facts = self.facts.of(&self.store, record.id.campaign).await?;
         match state {
             ChunkState::Rejected => {
@@ -86,7 +86,9 @@ async fn pause_campaign(write: &mut Write, id: CampaignId) -> Result<(), WorkerE
     let campaign = write.campaign(id).await?;
     if campaign.state == CampaignState::Running {
         let reason = PauseReason::MessengerRefuses;
-        write.move_campaign(&campaign, CampaignEvent::Pause(reason)).await?;
+        write
+            .move_campaign(&campaign, CampaignEvent::Pause(reason))
+            .await?;
         write.clear_dispatched(Some(id)).await?;
         tracing::error!(campaign = %id, "paused: the messenger refuses its pushes as malformed");
     }

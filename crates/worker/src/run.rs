@@ -59,7 +59,9 @@ impl Worker {
         &self,
         places: &Arc<Semaphore>,
     ) -> Result<Vec<(Claim, OwnedSemaphorePermit)>, WorkerError> {
-        let Ok(first) = places.clone().acquire_owned().await else { return Ok(Vec::new()) };
+        let Ok(first) = places.clone().acquire_owned().await else {
+            return Ok(Vec::new());
+        };
         let mut free = vec![first];
         while free.len() < CLAIM_BATCH_MAX
             && let Ok(place) = places.clone().try_acquire_owned()
@@ -86,7 +88,10 @@ async fn push_one(
             None
         }
     };
-    let done = Pushed { record, delivery: claim.delivery };
+    let done = Pushed {
+        record,
+        delivery: claim.delivery,
+    };
     // The recorder outlives every push; a send can only fail while the process ends.
     let _ = pushed.send((done, place)).await;
 }

@@ -36,9 +36,10 @@ impl WorkerSettings {
     pub fn check(&self) -> Result<(), LeaseTooShort> {
         match self.lease >= self.request_timeout + COMMIT_TIME_MAX {
             true => Ok(()),
-            false => {
-                Err(LeaseTooShort { lease: self.lease, request_timeout: self.request_timeout })
-            }
+            false => Err(LeaseTooShort {
+                lease: self.lease,
+                request_timeout: self.request_timeout,
+            }),
         }
     }
 }

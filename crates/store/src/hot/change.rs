@@ -31,16 +31,27 @@ impl Change {
     ) -> Result<Self, StoreError> {
         match next {
             Next::Settle(settlement) => settle(settlement, source, content_hash),
-            Next::Return { pause, detour } => {
-                Ok(Self::Return { due_at: source.now + pause, detour: detour.name() })
-            }
-            Next::Unknown { pause, detour, close_next } => Ok(Self::Unknown {
+            Next::Return { pause, detour } => Ok(Self::Return {
+                due_at: source.now + pause,
+                detour: detour.name(),
+            }),
+            Next::Unknown {
+                pause,
+                detour,
+                close_next,
+            } => Ok(Self::Unknown {
                 due_at: source.now + pause,
                 detour: detour.name(),
                 close_next,
             }),
-            Next::Quarantine { detour } => Ok(Self::Quarantine { detour: detour.name() }),
-            Next::End { state, outcome, detour } => Ok(Self::all_alike(
+            Next::Quarantine { detour } => Ok(Self::Quarantine {
+                detour: detour.name(),
+            }),
+            Next::End {
+                state,
+                outcome,
+                detour,
+            } => Ok(Self::all_alike(
                 state,
                 outcome,
                 source.size,
@@ -74,7 +85,11 @@ fn settle(
     content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
 ) -> Result<Change, StoreError> {
     // A pair of assertions with the CHECK of the table: what is billed adds up to what was sent.
-    assert_eq!(settlement.counts.total(), source.size, "every recipient has one outcome");
+    assert_eq!(
+        settlement.counts.total(),
+        source.size,
+        "every recipient has one outcome"
+    );
     assert_eq!(settlement.outcomes.len(), source.size as usize);
     let next_round = settlement
         .next_round
@@ -97,11 +112,18 @@ fn next_round_rows(
     source: &ChangeSource<'_>,
     content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
 ) -> Result<NextRoundRows, StoreError> {
-    let corrupt = |column, why: String| StoreError::Corrupt { table: "chunk", column, why };
+    let corrupt = |column, why: String| StoreError::Corrupt {
+        table: "chunk",
+        column,
+        why,
+    };
     let numbers = codec::unpack_numbers(&source.recipients.numbers)
         .map_err(|error| corrupt("numbers", error.to_string()))?;
-    let chosen: Option<Vec<UserNumber>> =
-        next.positions.iter().map(|position| numbers.get(*position as usize).copied()).collect();
+    let chosen: Option<Vec<UserNumber>> = next
+        .positions
+        .iter()
+        .map(|position| numbers.get(*position as usize).copied())
+        .collect();
     let chosen = chosen.ok_or_else(|| corrupt("numbers", "fewer than positions".into()))?;
     let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
         return Err(corrupt("numbers", "a next round of nobody".into()));

@@ -111,10 +111,19 @@ pub enum Change {
         uncertain_keys: Vec<([u8; 16], u32)>,
     },
     /// Back to READY, undispatched.
-    Return { due_at: Timestamp, detour: &'static str },
+    Return {
+        due_at: Timestamp,
+        detour: &'static str,
+    },
     /// To UNKNOWN, tainted for good, undispatched.
-    Unknown { due_at: Timestamp, detour: &'static str, close_next: bool },
-    Quarantine { detour: &'static str },
+    Unknown {
+        due_at: Timestamp,
+        detour: &'static str,
+        close_next: bool,
+    },
+    Quarantine {
+        detour: &'static str,
+    },
 }
 
 /// The next round of a chunk, inserted with the settle of its parent.

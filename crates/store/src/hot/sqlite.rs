@@ -18,8 +18,8 @@ use domain::user::{UserKey, UserNumber};
 use sea_orm::Value;
 
 use super::{
-    Change, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys, ReachQuery, ReachRead,
-    ReachRow, Record, RolledUp,
+    Change, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys, ReachQuery,
+    ReachRead, ReachRow, Record, RolledUp,
 };
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write};
@@ -71,7 +71,10 @@ impl Hot for Sqlite {
                 return read_mixed(store, query, range).await;
             }
             if last == range.last.0 {
-                return Ok(ReachRead { rows, keys: ReachKeys::Packed(packed) });
+                return Ok(ReachRead {
+                    rows,
+                    keys: ReachKeys::Packed(packed),
+                });
             }
             first = last + 1;
         }
@@ -162,8 +165,9 @@ impl Hot for Sqlite {
         let connection = write.connection();
         let sql = "SELECT mark FROM roll_up WHERE one = 1";
         let row = row::one(connection, "roll_up", sql, []).await?;
-        let mark: i64 =
-            row.ok_or_else(|| StoreError::NotFound("roll-up mark".into()))?.get("mark")?;
+        let mark: i64 = row
+            .ok_or_else(|| StoreError::NotFound("roll-up mark".into()))?
+            .get("mark")?;
         let sql = "SELECT DISTINCT k.business AS business FROM campaign k
                    WHERE k.id IN (SELECT campaign FROM chunk WHERE sequence >= $1
                                   UNION SELECT campaign FROM amendment WHERE sequence >= $1)";
@@ -173,7 +177,11 @@ impl Hot for Sqlite {
             let business = row.id("business")?;
             let transaction = ids.next();
             let campaigns = capture_business(write, business, transaction, mark).await?;
-            rolled_up.push(RolledUp { business, transaction, campaigns });
+            rolled_up.push(RolledUp {
+                business,
+                transaction,
+                campaigns,
+            });
         }
         if !businesses.is_empty() {
             // One writer: every commit that this transaction does not see will have a later number.
@@ -186,14 +194,19 @@ impl Hot for Sqlite {
 }
 
 fn needed_flags(query: &ReachQuery) -> i64 {
-    let consent = if query.needs_consent { ReachFlags::PROMOTION } else { 0 };
+    let consent = if query.needs_consent {
+        ReachFlags::PROMOTION
+    } else {
+        0
+    };
     i64::from(ReachFlags::ACTIVE | consent)
 }
 
 /// `FROM …` of the active friends of an account who satisfy the expression and were known before
 /// the cut, with its values; placeholders begin at `first`.
 fn reach_source(query: &ReachQuery, first: usize) -> (String, Vec<Value>) {
-    let mut bound: Vec<Value> = values![query.account, query.cut_sequence.unwrap_or(i64::MAX)].into();
+    let mut bound: Vec<Value> =
+        values![query.account, query.cut_sequence.unwrap_or(i64::MAX)].into();
     let condition = crate::audience::condition(&query.expression, first + bound.len());
     let join = if condition.needs_friend {
         "JOIN friend f ON f.account = r.account AND f.number = r.number"
@@ -241,7 +254,12 @@ async fn read_block(
     let needed = needed_flags(query);
     for fact in facts.split(',').filter(|fact| !fact.is_empty()) {
         let fact: i64 = fact.parse().map_err(|_| row.corrupt("number", fact))?;
-        rows.push(reach_row(fact >> 20, (fact >> 8 & 0xfff) - OFFSET_BIAS, fact & 0xff, needed));
+        rows.push(reach_row(
+            fact >> 20,
+            (fact >> 8 & 0xfff) - OFFSET_BIAS,
+            fact & 0xff,
+            needed,
+        ));
     }
     let keys: Vec<u8> = row.get("keys")?;
     let block = &rows[start..];
@@ -265,19 +283,29 @@ async fn read_mixed(
                 r.user_key AS user_key
          FROM {source} AND r.number BETWEEN $1 AND $2 ORDER BY r.number"
     );
-    let bound = values![range.first.0, range.last.0].into_iter().chain(bound);
+    let bound = values![range.first.0, range.last.0]
+        .into_iter()
+        .chain(bound);
     let found = row::all(store.reader(), "reach", &sql, bound).await?;
     let needed = needed_flags(query);
     let mut rows = Vec::with_capacity(found.len());
     let mut keys = Vec::with_capacity(found.len());
     for row in &found {
         let offset = row.get("utc_offset_minutes")?;
-        rows.push(reach_row(row.get("number")?, offset, row.get("flags")?, needed));
+        rows.push(reach_row(
+            row.get("number")?,
+            offset,
+            row.get("flags")?,
+            needed,
+        ));
         let bytes: Vec<u8> = row.get("user_key")?;
         let key = UserKey::from_reach_bytes(&bytes);
         keys.push(key.ok_or_else(|| row.corrupt("user_key", "not a key"))?);
     }
-    Ok(ReachRead { rows, keys: ReachKeys::Mixed(keys) })
+    Ok(ReachRead {
+        rows,
+        keys: ReachKeys::Mixed(keys),
+    })
 }
 
 fn reach_row(number: i64, offset: i64, flags: i64, needed: i64) -> ReachRow {
@@ -423,7 +451,11 @@ async fn record_one(
             let rest = values![ChunkState::Ready.code(), *due_at, *detour];
             row::execute(write.connection(), sql, address(record, rest)).await?
         }
-        Change::Unknown { due_at, detour, close_next } => {
+        Change::Unknown {
+            due_at,
+            detour,
+            close_next,
+        } => {
             // A worker that died of something else than the messenger is counted by the rescue.
             let died = *detour == Detour::Unknown(UnknownReason::LeaseOver).name();
             let sql = "UPDATE chunk SET state = $6, due_at = $7, detour = $8, tainted = 1,
@@ -453,13 +485,15 @@ async fn record_one(
     Ok(applied == 1)
 }
 
-async fn record_end(
-    write: &mut Write,
-    record: &Record,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let Change::End { state, outcomes, counts, detour, next_round, uncertain_keys } =
-        &record.change
+async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Result<u64, StoreError> {
+    let Change::End {
+        state,
+        outcomes,
+        counts,
+        detour,
+        next_round,
+        uncertain_keys,
+    } = &record.change
     else {
         return Ok(0);
     };
@@ -491,7 +525,14 @@ async fn record_end(
                    VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         let id = record.id;
         let month = id.month.number();
-        let bound = values![*key, month, id.campaign, id.number, id.round, *first_position];
+        let bound = values![
+            *key,
+            month,
+            id.campaign,
+            id.number,
+            id.round,
+            *first_position
+        ];
         row::execute(write.connection(), sql, bound).await?;
     }
     if let Some(next) = next_round {
@@ -505,7 +546,8 @@ async fn insert_next_round(
     parent: ChunkId,
     next: &NextRoundRows,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO chunk (month, campaign, number, round, state, retry_rounds, size, tariff,
+    let sql =
+        "INSERT INTO chunk (month, campaign, number, round, state, retry_rounds, size, tariff,
                  message, content_hash, night_consent, utc_offset_minutes, first_number,
                  last_number, due_at, block, request, numbers)
                SELECT month, campaign, number, round + 1, $5, $6, $7, tariff, message, $8,
@@ -530,14 +572,26 @@ async fn insert_next_round(
     let sql = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
                VALUES ($1, $2, $3, $4, $5)";
     let keys = next.keys.as_blob().to_vec();
-    let bound = values![month, parent.campaign, parent.number, parent.round + 1, keys];
+    let bound = values![
+        month,
+        parent.campaign,
+        parent.number,
+        parent.round + 1,
+        keys
+    ];
     row::execute(write.connection(), sql, bound).await?;
     Ok(())
 }
 
 fn address(record: &Record, rest: impl IntoIterator<Item = Value>) -> Vec<Value> {
     let id = record.id;
-    let address = values![id.month.number(), id.campaign, id.number, id.round, record.epoch];
+    let address = values![
+        id.month.number(),
+        id.campaign,
+        id.number,
+        id.round,
+        record.epoch
+    ];
     address.into_iter().chain(rest).collect()
 }
 
@@ -584,5 +638,8 @@ async fn capture_business(
             *earned.entry(row.id("campaign")?).or_default() += row.get::<i64>("amount")?;
         }
     }
-    Ok(earned.into_iter().filter(|(_, amount)| *amount > 0).collect())
+    Ok(earned
+        .into_iter()
+        .filter(|(_, amount)| *amount > 0)
+        .collect())
 }
