@@ -88,7 +88,7 @@ impl Scheduler {
         let body = FrozenBody::from_stored(&self.store.message(launch.message_hash).await?)
             .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
         let room = self.room(campaign, &launch).await?;
-        let chosen = self.chosen(campaign, &audience, &launch).await?;
+        let chosen = self.chosen(campaign, &audience).await?;
         let cut = tokio::task::spawn_blocking(move || {
             cut(&read, range, &launch, room, chosen.as_ref(), &body)
         })
@@ -109,15 +109,16 @@ impl Scheduler {
         &self,
         campaign: &Campaign,
         audience: &Audience,
-        launch: &Launch,
     ) -> Result<Option<RoaringBitmap>, SchedulerError> {
-        let Some(limit) = &audience.limit else {
+        let Some(limit) = audience.limit else {
             return Ok(None);
         };
-        let expression = audience.expression.clone();
-        let query = ReachQuery::of(campaign, expression, Some(launch.cut_sequence));
+        let (account, purpose) = (campaign.account, campaign.purpose);
+        let expression = &audience.expression;
         Ok(Some(
-            store::audience::choose(&self.store, &query, limit).await?,
+            self.store
+                .choose_limited(account, expression, limit, purpose)
+                .await?,
         ))
     }
 

@@ -44,7 +44,7 @@ impl Hot for Sqlite {
         let sql = format!(
             "SELECT COUNT(*) AS audience, COALESCE(SUM(r.flags & $1 = $1), 0) AS reachable,
                     COALESCE(MAX(r.number), 0) AS highest
-             FROM {source}"
+             {source}"
         );
         let bound = std::iter::once(Value::from(needed)).chain(bound);
         let row = row::one(write.connection(), "reach", &sql, bound).await?;
@@ -202,25 +202,21 @@ fn needed_flags(query: &ReachQuery) -> i64 {
     i64::from(ReachFlags::ACTIVE | consent)
 }
 
-/// `FROM …` of the active friends of an account who satisfy the expression and were known before
+/// `FROM … WHERE …` of the active friends of an account who satisfy the expression and were known before
 /// the cut, with its values; placeholders begin at `first`.
 fn reach_source(query: &ReachQuery, first: usize) -> (String, Vec<Value>) {
     let mut bound: Vec<Value> =
         values![query.account, query.cut_sequence.unwrap_or(i64::MAX)].into();
-    let condition = crate::audience::condition(&query.expression, first + bound.len());
-    let join = if condition.needs_friend {
-        "JOIN friend f ON f.account = r.account AND f.number = r.number"
-    } else {
-        ""
-    };
-    bound.extend(condition.values);
+    let places_used = first - 1 + bound.len();
+    let condition = crate::audience::condition(&query.expression, places_used);
     let sql = format!(
-        "reach r {join} WHERE r.account = ${first} AND r.known_at_sequence < ${} \
-         AND r.flags & {} != 0 AND ({})",
+        "{} WHERE r.account = ${first} AND r.known_at_sequence < ${} AND r.flags & {} != 0 AND {}",
+        condition.tables(),
         first + 1,
         ReachFlags::ACTIVE,
         condition.sql,
     );
+    bound.extend(condition.values);
     (sql, bound)
 }
 
@@ -240,7 +236,7 @@ async fn read_block(
                 COALESCE(group_concat(r.number << 20 | (r.utc_offset_minutes + {OFFSET_BIAS}) << 8
                                       | r.flags), '') AS facts,
                 CAST(COALESCE(group_concat(r.user_key, ''), '') AS BLOB) AS keys
-         FROM {source} AND r.number BETWEEN $1 AND $2"
+         {source} AND r.number BETWEEN $1 AND $2"
     );
     let bound = values![first, last].into_iter().chain(bound);
     let row = row::one(store.reader(), "reach", &sql, bound).await?;
@@ -281,7 +277,7 @@ async fn read_mixed(
     let sql = format!(
         "SELECT r.number AS number, r.flags AS flags, r.utc_offset_minutes AS utc_offset_minutes,
                 r.user_key AS user_key
-         FROM {source} AND r.number BETWEEN $1 AND $2 ORDER BY r.number"
+         {source} AND r.number BETWEEN $1 AND $2 ORDER BY r.number"
     );
     let bound = values![range.first.0, range.last.0]
         .into_iter()
