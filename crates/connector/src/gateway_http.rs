@@ -8,32 +8,25 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
 use domain::answer::{AskAnswer, CloseAnswer, NotProcessed, PushAnswer, UnknownReason};
 use domain::capability::Capability;
+use domain::codec::{CorruptBlob, PackedKeys};
 use domain::push::PushKey;
 use domain::time::Clock;
+use domain::user::UserKey;
 use futures_util::{StreamExt, stream};
 use gateway::{
-    ANSWER_BYTES_MAX, HttpAnswer, IDEMPOTENCY_HEADER, SIGNATURE_HEADER, Secrets, classify_ask,
-    classify_close, classify_push, content_hash, push_body, select_variables, sign,
+    Secrets, classify_ask, classify_close, classify_push, content_hash, push_body, select_variables,
 };
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Request, Url};
+use reqwest::Method;
 
 use crate::breaker::{BreakReason, Breaker, Health, Permission};
 use crate::parts;
 use crate::port::{Connector, Push};
+use crate::transport::{Answer, Exchange, Transport};
 
-/// A messenger that does not take a connection within this long is unreachable.
-pub const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 /// Requests of one chunk that are under way at once.
 pub const PARTS_IN_FLIGHT_MAX: usize = 64;
-/// Connections kept for the next request, per messenger.
-const IDLE_CONNECTIONS_MAX: usize = 256;
-/// A connection older than this is likelier to be closed by the other side just then.
-const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
-
 /// How to reach one messenger.
 pub struct GatewayConfig {
     /// Up to and without `/v1/pushes`.
@@ -46,11 +39,7 @@ pub struct GatewayConfig {
 }
 
 pub struct GatewayConnector {
-    client: Client,
-    pushes: String,
-    /// What every request carries.
-    headers: HeaderMap,
-    secrets: Secrets,
+    transport: Transport,
     capability: Capability,
     request_timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -70,58 +59,24 @@ pub enum Error {
     Client(#[from] reqwest::Error),
 }
 
-/// What came of one exchange.
-enum Exchange {
-    Answered(Answer),
-    /// No byte of the request was sent.
-    Unreachable,
-    Lost(UnknownReason),
-}
-
-struct Answer {
-    status: u16,
-    retry_after: Option<HeaderValue>,
-    /// Why the body could not be read to its end, where it could not.
-    body: Result<Bytes, UnknownReason>,
-}
-
 /// Why the remaining parts of a chunk are not begun.
 type Stopped = OnceLock<(NotProcessed, Option<Duration>)>;
 
 impl GatewayConnector {
     pub fn open(config: GatewayConfig, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let base = config.base_url.trim_end_matches('/');
-        let address = || Error::Address(config.base_url.clone());
-        let url = Url::parse(base).map_err(|_| address())?;
-        let plain = url.scheme() == "http"
-            && url.has_host()
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none();
-        if !plain {
-            return Err(address());
-        }
-        if config.request_timeout.is_zero() {
+        let request_timeout = config.request_timeout;
+        if request_timeout.is_zero() {
             return Err(Error::Timeout);
         }
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(config.request_timeout.min(CONNECT_TIMEOUT_MAX))
-            .timeout(config.request_timeout)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .pool_idle_timeout(IDLE_AGE_MAX)
-            .tcp_nodelay(true)
-            .build()?;
         Ok(Self {
-            client,
-            pushes: format!("{base}/v1/pushes"),
-            headers: authorization(&config.token)?,
-            secrets: config.secrets,
+            transport: Transport::open(
+                &config.base_url,
+                &config.token,
+                config.secrets.current,
+                request_timeout,
+            )?,
             capability: config.capability,
-            request_timeout: config.request_timeout,
+            request_timeout,
             clock,
             breaker: Breaker::default(),
         })
@@ -158,7 +113,7 @@ impl GatewayConnector {
             Err(gateway::Error::TooLarge { .. }) => return PushAnswer::Rejected { status: 413 },
             Err(error) => return self.unbuildable(push.key, &error),
         };
-        let request = match self.push_request(push.key, body) {
+        let request = match self.transport.push(push.key, body, self.clock.now()) {
             Ok(request) => request,
             Err(error) => return self.unbuildable(push.key, &error),
         };
@@ -176,7 +131,7 @@ impl GatewayConnector {
         {
             return stopped_by(reason, retry_after);
         }
-        let answer = match self.exchange(request).await {
+        let answer = match self.transport.exchange(request).await {
             Exchange::Unreachable => PushAnswer::NotProcessed {
                 reason: NotProcessed::Unreachable,
                 retry_after: None,
@@ -228,7 +183,7 @@ impl GatewayConnector {
     async fn push_part(
         &self,
         push: &Push<'_>,
-        keys: &[domain::user::UserKey],
+        keys: &[UserKey],
         range: Range<u32>,
         stopped: &Stopped,
     ) -> (Range<u32>, PushAnswer) {
@@ -255,7 +210,7 @@ impl GatewayConnector {
     }
 
     async fn close_one(&self, key: PushKey, size: u32) -> CloseAnswer {
-        let path = format!("{}/{key}/close", self.pushes);
+        let path = format!("/{key}/close");
         let Some(answer) = self.small_exchange(Method::POST, &path).await else {
             return CloseAnswer::Unknown;
         };
@@ -263,7 +218,7 @@ impl GatewayConnector {
     }
 
     async fn ask_one(&self, key: PushKey, size: u32) -> AskAnswer {
-        let path = format!("{}/{key}", self.pushes);
+        let path = format!("/{key}");
         let Some(answer) = self.small_exchange(Method::GET, &path).await else {
             return AskAnswer::Unknown;
         };
@@ -272,16 +227,11 @@ impl GatewayConnector {
 
     /// A request without a body; `None` where nothing usable came back.
     async fn small_exchange(&self, method: Method, path: &str) -> Option<Answer> {
-        let request = self
-            .client
-            .request(method, path)
-            .headers(self.headers.clone())
-            .build()
-            .ok()?;
+        let request = self.transport.small(method, path).ok()?;
         if let Permission::Stop { .. } = self.breaker.ask(self.clock.monotonic()) {
             return None;
         }
-        let exchange = self.exchange(request).await;
+        let exchange = self.transport.exchange(request).await;
         let health = match &exchange {
             Exchange::Answered(Answer {
                 status: 401 | 403, ..
@@ -294,33 +244,6 @@ impl GatewayConnector {
             Exchange::Answered(answer) => Some(answer),
             Exchange::Unreachable | Exchange::Lost(_) => None,
         }
-    }
-
-    fn push_request(&self, key: PushKey, body: Vec<u8>) -> Result<Request, reqwest::Error> {
-        let signature = sign(&self.secrets.current, self.clock.now(), &body);
-        self.client
-            .post(&self.pushes)
-            .headers(self.headers.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header(IDEMPOTENCY_HEADER, key.to_string())
-            .header(SIGNATURE_HEADER, signature)
-            .body(body)
-            .build()
-    }
-
-    async fn exchange(&self, request: Request) -> Exchange {
-        let response = match self.client.execute(request).await {
-            Ok(response) => response,
-            Err(error) if error.is_connect() => return Exchange::Unreachable,
-            Err(error) => return Exchange::Lost(lost(&error)),
-        };
-        let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).cloned();
-        Exchange::Answered(Answer {
-            status,
-            retry_after,
-            body: read_body(response).await,
-        })
     }
 
     /// Nothing was sent, but sending is impossible: our own books are damaged. Waiting is harmless
@@ -390,22 +313,18 @@ impl Connector for GatewayConnector {
 
 /// What one part of a chunk sends.
 struct PartBody {
-    keys: domain::codec::PackedKeys,
+    keys: PackedKeys,
     variables: Option<String>,
     exclude: Vec<u32>,
     content_hash: [u8; 32],
 }
 
 impl PartBody {
-    fn cut(
-        push: &Push<'_>,
-        keys: &[domain::user::UserKey],
-        range: &Range<u32>,
-    ) -> Result<Self, gateway::Error> {
-        let chosen = keys.get(range.start as usize..range.end as usize).ok_or(
-            domain::codec::CorruptBlob::Impossible("fewer keys than recipients"),
-        )?;
-        let keys = domain::codec::PackedKeys::of(chosen);
+    fn cut(push: &Push<'_>, keys: &[UserKey], range: &Range<u32>) -> Result<Self, gateway::Error> {
+        let chosen = keys
+            .get(range.start as usize..range.end as usize)
+            .ok_or(CorruptBlob::Impossible("fewer keys than recipients"))?;
+        let keys = PackedKeys::of(chosen);
         let positions: Vec<u32> = range.clone().collect();
         let variables = push
             .variables
@@ -434,48 +353,6 @@ impl PartBody {
             exclude: &self.exclude,
             ..*whole
         }
-    }
-}
-
-impl Answer {
-    fn with_http<T>(&self, classify: impl FnOnce(HttpAnswer<'_>) -> T) -> T {
-        let retry_after = self.retry_after.as_ref();
-        classify(HttpAnswer {
-            status: self.status,
-            retry_after: retry_after.and_then(|value| value.to_str().ok()),
-            body: self.body.as_deref().unwrap_or_default(),
-        })
-    }
-}
-
-fn authorization(token: &str) -> Result<HeaderMap, Error> {
-    if token.is_empty() {
-        return Err(Error::Token);
-    }
-    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Error::Token)?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
-}
-
-async fn read_body(mut response: reqwest::Response) -> Result<Bytes, UnknownReason> {
-    let mut body = BytesMut::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_BYTES_MAX => {
-                return Err(UnknownReason::BadAnswer);
-            }
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(body.freeze()),
-            Err(error) => return Err(lost(&error)),
-        }
-    }
-}
-
-fn lost(error: &reqwest::Error) -> UnknownReason {
-    if error.is_timeout() {
-        UnknownReason::Timeout
-    } else {
-        UnknownReason::ConnectionLost
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod port; // what every connector does
 pub mod breaker; // when to stop asking
 pub mod parts; // one chunk as several requests, and their answers put together
+mod transport; // one HTTP exchange
 pub mod gateway_http; // the messenger gateway over HTTP
 
 pub use breaker::BreakReason;
