@@ -383,3 +383,42 @@ fn unreadable(chunk: &ChunkOnPage<'_>, error: CorruptBlob) -> StoreError {
         why: format!("{}: {error}", chunk.record.id),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::money::Currency;
+
+    #[test]
+    fn prices_are_exact_decimals() {
+        let cases = [
+            (0, "0"),
+            (15_000_000, "15"),
+            (6_500_000, "6.5"),
+            (1, "0.000001"),
+            (1_234_567_000_010, "1234567.00001"),
+        ];
+        for (micro, text) in cases {
+            assert_eq!(decimal(Money::from_micro(micro, Currency::Krw)), text);
+        }
+    }
+
+    #[test]
+    fn fields_that_a_spreadsheet_would_run_are_quoted() {
+        let mut lines = Lines {
+            writer: csv::Writer::from_writer(Vec::new()),
+            campaign: String::new(),
+            price_version: String::new(),
+        };
+        let mut fields = [""; COLUMNS.len()];
+        let evil = [
+            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "a,b", "a\"b", "a=b",
+        ];
+        fields[..evil.len()].copy_from_slice(&evil);
+        lines.write(&fields).unwrap();
+        let page = lines.finish(1).unwrap();
+        let text = String::from_utf8(page.csv).unwrap();
+        let expected = "'=1+1,'+1,'-1,'@SUM(A1),'\t=1,\"'\r=1\",\"a,b\",\"a\"\"b\",a=b,,,,,,\n";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,277 @@
+//! The per-send report and the bill say the same, and so does a script that knows neither.
+
+use std::process::Command;
+
+use domain::id::{BusinessId, CampaignId};
+use domain::rule::RuleId;
+use serde_json::Value;
+use store::StoreError;
+
+use crate::world::{MIDWAY, NOW, STEPS, Story, World, krw, user_id};
+
+const RESUM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/resum.py");
+
+async fn csv_of(world: &World, campaign: CampaignId) -> (u64, String) {
+    let mut out = Vec::new();
+    let lines = billing::report::write_csv(&world.store, world.business, campaign, &mut out)
+        .await
+        .unwrap();
+    (lines, String::from_utf8(out).unwrap())
+}
+
+/// What the independent script says, and whether it is content.
+fn resum(world: &World, csv: &str) -> (bool, Value) {
+    let path = world.folder.path().join("report.csv");
+    std::fs::write(&path, csv).unwrap();
+    let output = Command::new("python3")
+        .arg(RESUM)
+        .arg(&path)
+        .output()
+        .unwrap();
+    let result = serde_json::from_slice(&output.stdout);
+    let result = result.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.success(), result)
+}
+
+#[tokio::test]
+async fn every_friend_of_the_audience_has_one_line_and_the_prices_add_up() {
+    let story = Story::until(STEPS - 1).await;
+    let (lines, csv) = csv_of(&story.world, story.campaign).await;
+    assert_eq!(lines, 40);
+    let (clean, sums) = resum(&story.world, &csv);
+    assert!(clean, "{sums}");
+    let outcomes = serde_json::json!({
+        "accepted": 16, "cancelled": 2, "confirmed": 1, "excluded": 17, "failed": 3,
+        "written_off": 1,
+    });
+    assert_eq!(sums["outcomes"], outcomes);
+    let reasons = serde_json::json!({
+        "excluded:blocked": 3, "excluded:left": 1, "excluded:no_consent": 13, "failed:blocked": 1,
+        "failed:unavailable": 1, "failed:unknown_user": 1,
+    });
+    assert_eq!(sums["reasons"], reasons);
+    let figures = [
+        ("friends", 40),
+        ("billable", 17),
+        ("uncaptured", 0),
+        ("ledger_transactions", 2),
+    ];
+    for (figure, expected) in figures {
+        assert_eq!(sums[figure], expected, "{figure}");
+    }
+    let bill = billing::bill(&story.world.store, story.world.business, story.campaign)
+        .await
+        .unwrap();
+    assert_eq!(sums["billed_micro"], bill.captured.micro());
+    assert_eq!(bill.captured, krw(17 * 15));
+    assert_eq!(
+        (bill.quoted, bill.held, bill.released),
+        (krw(360), krw(360), krw(105))
+    );
+    assert_eq!((bill.open, bill.price_version), (krw(0), Some(1)));
+    assert_eq!(bill.state.name(), "closed");
+    let outcomes = &bill.outcomes;
+    assert_eq!(
+        (outcomes.accepted, outcomes.failed, outcomes.cancelled),
+        (17, 3, 3)
+    );
+    assert_eq!(
+        (outcomes.excluded, outcomes.left_out, outcomes.frozen()),
+        (1, 16, 24)
+    );
+    assert_eq!((outcomes.pending, outcomes.uncertain), (0, 0));
+    let line = bill.lines[0];
+    assert_eq!((line.counted, line.granted, line.frozen), (24, 24, 24));
+    assert_eq!(line.unit_price, krw(15));
+    let left_out = billing::left_out(&story.world.store, story.world.business, story.campaign)
+        .await
+        .unwrap();
+    assert_eq!(left_out, [(RuleId::NoConsent, 13), (RuleId::Blocked, 3)]);
+}
+
+#[tokio::test]
+async fn a_line_tells_what_was_sent_and_why_it_is_billed() {
+    let story = Story::until(STEPS - 1).await;
+    let (_, csv) = csv_of(&story.world, story.campaign).await;
+    let campaign = story.campaign;
+    let mut lines = csv.lines();
+    assert_eq!(lines.next().unwrap(), billing::report::COLUMNS.join(","));
+    let line_of = |number: u32| {
+        let friend = user_id(number).to_string();
+        let found: Vec<&str> = csv.lines().filter(|line| line.contains(&friend)).collect();
+        assert_eq!(found.len(), 1, "user {number}");
+        found[0].to_owned()
+    };
+    let hash = "ab".repeat(32);
+    let settled = NOW + std::time::Duration::from_secs(1);
+    let accepted = line_of(1);
+    let friend = user_id(1);
+    let start = format!(
+        "{settled},{campaign},0.0,0,{friend},untargeted,whole_reach,accepted,,yes,\
+         accepted_by_messenger,15,1,ltx_"
+    );
+    assert!(accepted.starts_with(&start), "{accepted}");
+    assert!(accepted.ends_with(&format!(",{hash}")), "{accepted}");
+    // Who was moved stands where the next round decided.
+    assert!(line_of(14).contains(",1.1,1,"), "{}", line_of(14));
+    let late = NOW + std::time::Duration::from_secs(60);
+    let confirmed = line_of(26);
+    assert!(confirmed.starts_with(&late.to_string()), "{confirmed}");
+    assert!(
+        confirmed.contains(",confirmed,,yes,confirmed_by_messenger,15,1,ltx_"),
+        "{confirmed}"
+    );
+    let friend = user_id(10);
+    assert_eq!(
+        line_of(10),
+        format!("{NOW},{campaign},,,{friend},,,excluded,no_consent,no,not_sent_by_rule,,1,,")
+    );
+}
+
+#[tokio::test]
+async fn a_running_campaign_is_reported_as_far_as_it_is() {
+    for step in 0..STEPS {
+        let story = Story::until(step).await;
+        let (lines, csv) = csv_of(&story.world, story.campaign).await;
+        assert_eq!(lines, if step == 0 { 20 } else { 40 }, "step {step}");
+        let (clean, sums) = resum(&story.world, &csv);
+        assert!(clean, "step {step}: {sums}");
+        let bill = billing::bill(&story.world.store, story.world.business, story.campaign)
+            .await
+            .unwrap();
+        assert_eq!(sums["billed_micro"], bill.captured.micro(), "step {step}");
+        assert_eq!(bill.outcomes.frozen(), bill.lines[0].frozen, "step {step}");
+        assert_eq!(bill.outcomes.accepted, sums["billable"], "step {step}");
+        if step == MIDWAY {
+            assert_eq!(
+                (&sums["outcomes"]["pending"], &sums["uncaptured"]),
+                (&10.into(), &1.into())
+            );
+            assert_eq!(bill.outcomes.pending, 10);
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_business_sees_nothing() {
+    let story = Story::until(0).await;
+    let other: BusinessId = story.world.fresh();
+    story.world.add_business(other, "KRW").await;
+    let store = &story.world.store;
+    let mut out = Vec::new();
+    let report = billing::report::write_csv(store, other, story.campaign, &mut out).await;
+    let refused = [
+        report.unwrap_err(),
+        billing::bill(store, other, story.campaign)
+            .await
+            .unwrap_err(),
+        billing::left_out(store, other, story.campaign)
+            .await
+            .unwrap_err(),
+    ];
+    for error in refused {
+        let words = error.to_string();
+        assert!(
+            matches!(error, billing::BillingError::Store(StoreError::NotFound(_))),
+            "{words}"
+        );
+    }
+    assert_eq!(out, b"");
+}
+
+#[tokio::test]
+async fn a_campaign_that_was_never_launched_has_a_header_only() {
+    let world = World::with_users(1).await;
+    let campaign = world.add_campaign(world.business).await;
+    let (lines, csv) = csv_of(&world, campaign).await;
+    assert_eq!((lines, csv.lines().count()), (0, 1));
+    let bill = billing::bill(&world.store, world.business, campaign)
+        .await
+        .unwrap();
+    assert_eq!(
+        (bill.held, bill.quoted, bill.price_version),
+        (krw(0), krw(0), None)
+    );
+}
+
+#[tokio::test]
+async fn long_reports_come_in_pages() {
+    let world = World::with_users(60_000).await;
+    world.top_up(1_000_000, "bank-1").await;
+    let campaign = world.launch(20_000, 60_000).await;
+    let mut page: Vec<Vec<u32>> = Vec::new();
+    // Every other chunk is sparse, so that users are looked up both ways.
+    for chunk in 0..10 {
+        page.push((chunk * 1_000 + 1..=(chunk + 1) * 1_000).collect());
+        page.push((0..1_000).map(|n| 10_001 + n * 20 + chunk).collect());
+    }
+    let taken: std::collections::HashSet<u32> = page.iter().flatten().copied().collect();
+    let rest: Vec<u32> = (1..=60_000)
+        .filter(|number| !taken.contains(number))
+        .collect();
+    let excluded = [(RuleId::NoConsent, rest)];
+    world
+        .freeze(campaign, 0, (1, 60_000), &page, &excluded)
+        .await;
+    let mut report = billing::report::SendReport::open(&world.store, world.business, campaign)
+        .await
+        .unwrap();
+    let (mut pages, mut longest, mut lines, mut csv) = (0, 0, 0, Vec::new());
+    while let Some(page) = report.next_page().await.unwrap() {
+        pages += 1;
+        longest = longest.max(page.csv.len());
+        lines += page.lines;
+        csv.extend(page.csv);
+    }
+    assert!(pages > 4, "{pages} pages");
+    assert!(longest < 5_000_000, "a page of {longest} bytes");
+    let (clean, sums) = resum(&world, std::str::from_utf8(&csv).unwrap());
+    assert!(clean, "{sums}");
+    assert_eq!((lines, &sums["friends"]), (60_000, &60_000.into()));
+}
+
+#[tokio::test]
+async fn the_script_notices_what_is_wrong() {
+    let story = Story::until(STEPS - 1).await;
+    let (_, csv) = csv_of(&story.world, story.campaign).await;
+    let lines: Vec<&str> = csv.lines().collect();
+    let first = lines[1];
+    let friend = user_id(1).to_string();
+    let wrong: [(&str, String); 8] = [
+        ("a line twice", format!("{csv}{first}\n")),
+        (
+            "a friend twice",
+            csv.replacen(&user_id(2).to_string(), &friend, 1),
+        ),
+        (
+            "another header",
+            csv.replacen("at,campaign", "when,campaign", 1),
+        ),
+        (
+            "billable without being accepted",
+            csv.replacen(",failed,", ",accepted,", 1),
+        ),
+        (
+            "accepted without being billable",
+            csv.replacen(",accepted,,yes", ",accepted,,no", 1),
+        ),
+        (
+            "a price that is none",
+            csv.replacen(",15,1,", ",15.0000001,1,", 1),
+        ),
+        (
+            "a formula",
+            csv.replacen(",untargeted,", ",=untargeted,", 1),
+        ),
+        ("a time that is none", csv.replacen('Z', "", 1)),
+    ];
+    for (name, csv) in wrong {
+        let (clean, sums) = resum(&story.world, &csv);
+        assert!(!clean, "{name}: {sums}");
+        assert!(sums["error_count"].as_u64().unwrap() > 0, "{name}");
+    }
+    let dearer = csv.replacen(",15,1,", ",16.5,1,", 1);
+    let (clean, sums) = resum(&story.world, &dearer);
+    assert!(clean, "{sums}");
+    assert_eq!(sums["billed_micro"], 256_500_000);
+}

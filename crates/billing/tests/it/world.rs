@@ -1,0 +1,510 @@
+//! A database with one business and campaigns that were sent by hand, row by row: what scheduler,
+//! worker and messenger would have left there.
+
+use std::path::Path;
+
+use domain::chunk::ChunkState;
+use domain::codec::{pack_numbers, pack_outcomes};
+use domain::id::{BusinessId, CampaignId, Id, IdSource, LedgerTransactionId, UserId};
+use domain::money::{Currency, Money};
+use domain::outcome::{Outcome, OutcomeCounts, RejectionCode};
+use domain::rule::RuleId;
+use domain::time::{LaunchMonth, Timestamp};
+use domain::user::UserNumber;
+use roaring::RoaringBitmap;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Row};
+use store::{Durability, Store, StoreConfig};
+use testkit::SeededIds;
+
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+pub struct World {
+    pub store: Store,
+    pub ids: SeededIds,
+    pub business: BusinessId,
+    pub raw: SqlitePool,
+    pub folder: tempfile::TempDir,
+}
+
+pub fn krw(units: i64) -> Money {
+    Money::whole(units, Currency::Krw)
+}
+
+pub async fn open(path: &Path) -> Store {
+    let config = StoreConfig {
+        path: path.to_owned(),
+        durability: Durability::Off,
+    };
+    Store::open(&config).await.unwrap()
+}
+
+/// Raw SQL on the file, with nothing that holds it back.
+pub async fn open_raw(path: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(false)
+        .pragma("ignore_check_constraints", "ON");
+    let pool = SqlitePoolOptions::new().max_connections(1);
+    pool.connect_with(options).await.unwrap()
+}
+
+pub async fn run(raw: &SqlitePool, sql: impl Into<String>) -> u64 {
+    let sql: String = sql.into();
+    let done = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(raw).await;
+    done.unwrap_or_else(|error| panic!("{sql}: {error}"))
+        .rows_affected()
+}
+
+pub fn blob(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{digits}'")
+}
+
+fn id<K>(id: Id<K>) -> String {
+    blob(id.as_bytes())
+}
+
+pub fn bitmap(numbers: &[u32]) -> String {
+    let mut bytes = Vec::new();
+    let bitmap: RoaringBitmap = numbers.iter().copied().collect();
+    bitmap.serialize_into(&mut bytes).unwrap();
+    blob(&bytes)
+}
+
+pub fn user_id(number: u32) -> UserId {
+    UserId::from_bytes(u128::from(number).to_be_bytes())
+}
+
+impl World {
+    pub async fn with_users(users: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chingu.db");
+        let store = open(&path).await;
+        let raw = open_raw(&path).await;
+        let ids = SeededIds::of(7);
+        let business = (&ids as &dyn IdSource).next();
+        let world = Self {
+            store,
+            ids,
+            business,
+            raw,
+            folder,
+        };
+        world.add_business(business, "KRW").await;
+        run(
+            &world.raw,
+            format!(
+                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {users})
+                 INSERT INTO user (number, id, user_key)
+                 SELECT x, unhex(format('%032x', x)), 'u' || x FROM n"
+            ),
+        )
+        .await;
+        world
+    }
+
+    pub fn fresh<K>(&self) -> Id<K> {
+        (&self.ids as &dyn IdSource).next()
+    }
+
+    /// A business whose account has its id.
+    pub async fn add_business(&self, business: BusinessId, currency: &str) {
+        let b = id(business);
+        run(
+            &self.raw,
+            format!(
+                "INSERT INTO business (id, name, currency, created_at) VALUES ({b}, 'Cafe', '{currency}', 0);
+                 INSERT INTO account (id, business, handle, display_name, time_zone, created_at)
+                 VALUES ({b}, {b}, '@{business}', 'Cafe', 'Asia/Seoul', 0)"
+            ),
+        )
+        .await;
+    }
+
+    pub async fn top_up(&self, units: i64, reference: &str) -> LedgerTransactionId {
+        let amount = krw(units);
+        billing::top_up(
+            &self.store,
+            self.business,
+            amount,
+            reference,
+            NOW,
+            &self.ids,
+        )
+        .await
+        .unwrap()
+    }
+
+    pub async fn add_campaign(&self, business: BusinessId) -> CampaignId {
+        let campaign = self.fresh();
+        let (c, b) = (id(campaign), id(business));
+        run(
+            &self.raw,
+            format!(
+                "INSERT INTO campaign (id, business, account, kind, name, purpose, state, messages,
+                   message_version, audience, schedule, lifetime_seconds, created_at)
+                 VALUES ({c}, {b}, {b}, 1, '=Sale', 1, 3, '[]', 1, '{{}}', '{{}}', 86400, 0)"
+            ),
+        )
+        .await;
+        campaign
+    }
+
+    pub async fn hold(
+        &self,
+        campaign: CampaignId,
+        amount: Money,
+    ) -> Result<(), billing::BillingError> {
+        let mut write = self.store.write().await?;
+        billing::hold(&mut write, self.business, campaign, amount, NOW, &self.ids).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Launched, untargeted at 15 KRW, `counted` held.
+    pub async fn launch(&self, counted: u64, highest: u32) -> CampaignId {
+        let campaign = self.add_campaign(self.business).await;
+        self.hold(campaign, krw(15 * counted as i64)).await.unwrap();
+        let (c, month) = (id(campaign), LaunchMonth::of(NOW).number());
+        let now = NOW.as_millis();
+        run(
+            &self.raw,
+            format!(
+                "UPDATE campaign SET state = 8, month = {month}, launched_at = {now},
+                   price_version = 1, tariff = 1, highest_number = {highest} WHERE id = {c};
+                 INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
+                 VALUES ({c}, 1, 15000000, {counted}, {counted})"
+            ),
+        )
+        .await;
+        campaign
+    }
+
+    /// One freeze commit.
+    pub async fn freeze(
+        &self,
+        campaign: CampaignId,
+        range: u32,
+        numbers: (u32, u32),
+        chunks: &[Vec<u32>],
+        excluded: &[(RuleId, Vec<u32>)],
+    ) {
+        let c = id(campaign);
+        for (index, chunk) in chunks.iter().enumerate() {
+            let number = u64::from(range) * 65_536 + index as u64;
+            self.insert_chunk(campaign, number, 0, chunk).await;
+        }
+        for (rule, numbers) in excluded {
+            let (rule, count, bitmap) = (rule.code(), numbers.len(), bitmap(numbers));
+            run(
+                &self.raw,
+                format!(
+                    "INSERT INTO exclusion (campaign, range, rule, rule_version, count, bitmap)
+                     VALUES ({c}, {range}, {rule}, 1, {count}, {bitmap})"
+                ),
+            )
+            .await;
+        }
+        let frozen: usize = chunks.iter().map(Vec::len).sum();
+        let left_out: usize = excluded.iter().map(|(_, numbers)| numbers.len()).sum();
+        let (first, last) = numbers;
+        let (count, now) = (chunks.len(), NOW.as_millis());
+        run(
+            &self.raw,
+            format!(
+                "INSERT INTO freeze_range (campaign, range, first_number, last_number, frozen,
+                   excluded, chunks, done_at)
+                 VALUES ({c}, {range}, {first}, {last}, {frozen}, {left_out}, {count}, {now});
+                 UPDATE campaign_tariff SET frozen = frozen + {frozen} WHERE campaign = {c}"
+            ),
+        )
+        .await;
+    }
+
+    async fn insert_chunk(&self, campaign: CampaignId, number: u64, round: u8, numbers: &[u32]) {
+        let (c, month) = (id(campaign), LaunchMonth::of(NOW).number());
+        let packed: Vec<UserNumber> = numbers.iter().copied().map(UserNumber).collect();
+        let packed = blob(&pack_numbers(&packed));
+        let (size, first, last) = (numbers.len(), numbers[0], numbers[numbers.len() - 1]);
+        let hash = blob(&[0xab; 32]);
+        run(
+            &self.raw,
+            format!(
+                "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
+                   content_hash, night_consent, utc_offset_minutes, first_number, last_number,
+                   due_at, numbers)
+                 VALUES ({month}, {c}, {number}, {round}, 1, {size}, 1, {hash}, {hash}, 0, 540,
+                   {first}, {last}, 0, {packed})"
+            ),
+        )
+        .await;
+    }
+
+    pub async fn sequence(&self) -> i64 {
+        let sql = "UPDATE writer_sequence SET value = value + 1 RETURNING value";
+        sqlx::query(sql).fetch_one(&self.raw).await.unwrap().get(0)
+    }
+
+    pub async fn claim(&self, campaign: CampaignId, number: u64, round: u8) {
+        let c = id(campaign);
+        run(
+            &self.raw,
+            format!(
+                "UPDATE chunk SET state = 2, epoch = epoch + 1
+                 WHERE campaign = {c} AND number = {number} AND round = {round};
+                 INSERT INTO attempt (month, campaign, number, round, epoch, worker, began_at)
+                 SELECT month, campaign, number, round, epoch, x'00', 0 FROM chunk
+                 WHERE campaign = {c} AND number = {number} AND round = {round}"
+            ),
+        )
+        .await;
+    }
+
+    /// The messenger answered: the chunk settles, whoever moved is in its next round.
+    pub async fn settle(&self, campaign: CampaignId, number: u64, round: u8, outcomes: &[Outcome]) {
+        let c = id(campaign);
+        let sequence = self.sequence().await;
+        let counts = OutcomeCounts::of(outcomes.iter().copied());
+        let OutcomeCounts {
+            accepted,
+            failed,
+            excluded,
+            uncertain,
+            cancelled,
+            moved,
+        } = counts;
+        let (packed, now) = (blob(&pack_outcomes(outcomes)), NOW.as_millis() + 1_000);
+        run(
+            &self.raw,
+            format!(
+                "UPDATE chunk SET state = 10, outcomes = {packed}, accepted = {accepted},
+                   failed = {failed}, excluded = {excluded}, uncertain = {uncertain},
+                   cancelled = {cancelled}, moved = {moved}, settled_at = {now},
+                   sequence = {sequence}
+                 WHERE campaign = {c} AND number = {number} AND round = {round}"
+            ),
+        )
+        .await;
+        let next: Vec<u32> = self
+            .numbers(campaign, number, round)
+            .await
+            .into_iter()
+            .zip(outcomes)
+            .filter(|(_, outcome)| **outcome == Outcome::Moved)
+            .map(|(number, _)| number)
+            .collect();
+        if !next.is_empty() {
+            self.insert_chunk(campaign, number, round + 1, &next).await;
+        }
+    }
+
+    async fn numbers(&self, campaign: CampaignId, number: u64, round: u8) -> Vec<u32> {
+        let c = id(campaign);
+        let sql = format!(
+            "SELECT numbers FROM chunk
+             WHERE campaign = {c} AND number = {number} AND round = {round}"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .fetch_one(&self.raw)
+            .await
+            .unwrap();
+        let numbers = domain::codec::unpack_numbers(row.get::<&[u8], _>(0)).unwrap();
+        numbers.into_iter().map(|number| number.0).collect()
+    }
+
+    /// READY chunks end unsent, in one statement and without outcomes.
+    pub async fn end_ready(&self, campaign: CampaignId, state: ChunkState) {
+        let (c, sequence, now) = (id(campaign), self.sequence().await, NOW.as_millis());
+        let code = state.code();
+        run(
+            &self.raw,
+            format!(
+                "UPDATE chunk SET state = {code}, cancelled = size, settled_at = {now},
+                   sequence = {sequence} WHERE campaign = {c} AND state = 1"
+            ),
+        )
+        .await;
+    }
+
+    pub async fn amend(&self, campaign: CampaignId, number: u64, position: u32, outcome: Outcome) {
+        let (c, sequence, month) = (
+            id(campaign),
+            self.sequence().await,
+            LaunchMonth::of(NOW).number(),
+        );
+        let (code, at) = (outcome.code(), NOW.as_millis() + 60_000);
+        run(
+            &self.raw,
+            format!(
+                "INSERT INTO amendment (event_id, month, campaign, number, round, position, outcome,
+                   reason, at, sequence)
+                 VALUES ('{campaign}/{number}/{position}', {month}, {c}, {number}, 0, {position},
+                   {code}, '=event', {at}, {sequence})"
+            ),
+        )
+        .await;
+    }
+
+    /// Captures everything that settled, as one transaction.
+    pub async fn roll_up(&self) {
+        let transaction: LedgerTransactionId = self.fresh();
+        let t = id(transaction);
+        run(
+            &self.raw,
+            format!(
+                "INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
+                   units, unit_price, amount)
+                 SELECT month, campaign, number, round, 0, {t}, accepted, 15000000,
+                   accepted * 15000000
+                 FROM chunk WHERE state = 10 ON CONFLICT DO NOTHING;
+                 INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
+                   units, unit_price, amount)
+                 SELECT month, campaign, number, round, position + 1, {t}, 1, 15000000, 15000000
+                 FROM amendment WHERE outcome = 2 ON CONFLICT DO NOTHING"
+            ),
+        )
+        .await;
+        let sql = format!(
+            "SELECT campaign, SUM(amount) FROM capture WHERE ledger_transaction = {t}
+             GROUP BY campaign"
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&self.raw)
+            .await
+            .unwrap();
+        let amounts: Vec<(CampaignId, Money)> = rows
+            .iter()
+            .map(|row| {
+                let campaign = CampaignId::from_slice(row.get::<&[u8], _>(0)).unwrap();
+                (campaign, Money::from_micro(row.get(1), Currency::Krw))
+            })
+            .collect();
+        let mut write = self.store.write().await.unwrap();
+        let sequence = write.sequence().await.unwrap();
+        billing::capture(
+            &mut write,
+            self.business,
+            transaction,
+            sequence as u64,
+            &amounts,
+            NOW,
+        )
+        .await
+        .unwrap();
+        write.commit().await.unwrap();
+        run(&self.raw, format!("UPDATE roll_up SET mark = {sequence}")).await;
+    }
+
+    pub async fn set_state(&self, campaign: CampaignId, state: u8) {
+        let (c, now) = (id(campaign), NOW.as_millis());
+        let closed = if state == 12 {
+            now.to_string()
+        } else {
+            "NULL".into()
+        };
+        run(
+            &self.raw,
+            format!(
+                "UPDATE campaign SET state = {state}, closed_at = {closed},
+                   freeze_ended_at = COALESCE(freeze_ended_at, {now}) WHERE id = {c}"
+            ),
+        )
+        .await;
+    }
+
+    pub async fn close(&self, campaign: CampaignId) {
+        let mut write = self.store.write().await.unwrap();
+        let reason = billing::ReleaseReason::Closed;
+        billing::release_rest(&mut write, campaign, reason, NOW, &self.ids)
+            .await
+            .unwrap();
+        write.commit().await.unwrap();
+        self.set_state(campaign, 12).await;
+    }
+}
+
+/// How many steps [`Story::step`] has.
+pub const STEPS: u32 = 10;
+/// After this one the campaign runs, half of it settled and captured.
+pub const MIDWAY: u32 = 5;
+
+/// A broadcast to 40 friends: 24 frozen in four chunks, 16 left out; every kind of outcome.
+pub struct Story {
+    pub world: World,
+    pub campaign: CampaignId,
+}
+
+impl Story {
+    pub async fn begin() -> Self {
+        let world = World::with_users(40).await;
+        world.top_up(1_000, "bank-1").await;
+        let campaign = world.launch(24, 40).await;
+        Self { world, campaign }
+    }
+
+    /// The story up to and with a step.
+    pub async fn until(step: u32) -> Self {
+        let story = Self::begin().await;
+        for step in 0..=step {
+            story.step(step).await;
+        }
+        story
+    }
+
+    pub async fn step(&self, step: u32) {
+        use Outcome::{Accepted, Confirmed, Excluded, Failed, Moved, Uncertain, WrittenOff};
+        let Self { world, campaign } = self;
+        let c = *campaign;
+        const SECOND: u64 = 65_536;
+        match step {
+            0 => {
+                let chunks = [(1..=8).collect(), vec![9, 11, 13, 14, 15, 16]];
+                let excluded = [
+                    (RuleId::NoConsent, vec![10, 12, 17]),
+                    (RuleId::Blocked, vec![18, 19, 20]),
+                ];
+                world.freeze(c, 0, (1, 20), &chunks, &excluded).await;
+            }
+            1 => {
+                world.claim(c, 0, 0).await;
+                world.settle(c, 0, 0, &[Accepted; 8]).await;
+                let chunks = [(21..=28).collect(), vec![29, 30]];
+                let excluded = [(RuleId::NoConsent, (31..=40).collect())];
+                world.freeze(c, 1, (21, 40), &chunks, &excluded).await;
+            }
+            2 => {
+                world.claim(c, 1, 0).await;
+                world.claim(c, SECOND, 0).await;
+            }
+            3 => {
+                let blocked = Failed(RejectionCode::Blocked);
+                let left = Excluded(RuleId::Left);
+                let outcomes = [Accepted, blocked, Moved, Moved, Accepted, left];
+                world.settle(c, 1, 0, &outcomes).await;
+            }
+            4 => world.roll_up().await,
+            5 => {
+                world.claim(c, 1, 1).await;
+                let failed = Failed(RejectionCode::Unavailable);
+                world.settle(c, 1, 1, &[Accepted, failed]).await;
+            }
+            6 => {
+                let mut outcomes = [Accepted; 8];
+                outcomes[5..].fill(Uncertain);
+                world.settle(c, SECOND, 0, &outcomes).await;
+                world.amend(c, SECOND, 5, Confirmed).await;
+                world.end_ready(c, ChunkState::Expired).await;
+            }
+            7 => {
+                world.set_state(c, 11).await;
+                world.roll_up().await;
+            }
+            8 => {
+                let unknown = Failed(RejectionCode::UnknownUser);
+                world.amend(c, SECOND, 6, unknown).await;
+                world.amend(c, SECOND, 7, WrittenOff).await;
+            }
+            _ => world.close(c).await,
+        }
+    }
+}
