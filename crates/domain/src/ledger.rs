@@ -9,7 +9,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::id::{BusinessId, CampaignId, LedgerTransactionId};
+use crate::id::{BlockId, BusinessId, CampaignId, LedgerTransactionId};
 use crate::money::{Currency, InvalidMoney, Money};
 use crate::time::Timestamp;
 
@@ -364,6 +364,11 @@ impl IdempotencyKey {
     /// `hold:{campaign}`: a campaign holds once.
     pub fn hold(campaign: CampaignId) -> Self {
         Self(format!("hold:{campaign}"))
+    }
+
+    /// `hold:{campaign}:{block}`: a standing campaign holds once per block of units.
+    pub fn hold_block(campaign: CampaignId, block: BlockId) -> Self {
+        Self(format!("hold:{campaign}:{block}"))
     }
 
     /// `capture:{business}:{sequence}`: the roll-up's own running number.

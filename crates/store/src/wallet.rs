@@ -138,7 +138,7 @@ pub async fn hold_block(
                ON CONFLICT (campaign) DO UPDATE SET amount = hold.amount + excluded.amount";
     let values = values![campaign, business, amount.micro()];
     row::execute(write.connection(), sql, values).await?;
-    let key = IdempotencyKey::from_stored(format!("hold:{campaign}:{block}"));
+    let key = IdempotencyKey::hold_block(campaign, block);
     book_hold(write, business, campaign, amount, &key, now, ids).await
 }
 
