@@ -319,8 +319,6 @@ CREATE TABLE campaign (
   -- The day a standing campaign sends for, as days since 1970 in the account's zone.
   day INTEGER,
   launch_error TEXT,
-  -- Chunks refused as malformed since the last one that was not: three pause the campaign.
-  refusals INTEGER NOT NULL DEFAULT 0,
   UNIQUE (account, kind, day)
 ) STRICT;
 CREATE INDEX campaign_account ON campaign (account, id);

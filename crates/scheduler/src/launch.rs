@@ -268,21 +268,27 @@ impl Scheduler {
                 Ok(launched) => tracing::info!(campaign = %campaign.id, ?launched, "its time came"),
                 // Somebody else launched, edited or discarded it just now.
                 Err(SchedulerError::Refused(_)) => {}
+                Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::error!(campaign = %campaign.id, %error, "could not be launched");
-                    self.note_launch_error(campaign.id, &error).await?;
+                    self.send_back(campaign.id, &error).await?;
                 }
             }
         }
         Ok(progress)
     }
 
-    async fn note_launch_error(
+    /// A scheduled campaign that cannot be launched as it is goes back to its author, who sees why.
+    async fn send_back(
         &self,
         id: CampaignId,
         error: &SchedulerError,
     ) -> Result<(), SchedulerError> {
         let mut write = self.store.write().await?;
+        let campaign = write.campaign(id).await?;
+        write.move_campaign(&campaign, CampaignEvent::Edit).await?;
         write.set_launch_error(id, &error.to_string()).await?;
         Ok(write.commit().await?)
     }

@@ -2,11 +2,13 @@
 //!
 //! Everything here is written under the chunk's epoch and state: a worker that claims meanwhile wins.
 
+use billing::{BillingError, ReleaseReason};
 use domain::answer::{AskAnswer, CloseAnswer, UnknownReason};
 use domain::campaign::CampaignState;
 use domain::chunk::{
     self, ChunkFacts, ChunkState, Detour, Next, Resolution, Situation, WORKER_DEATHS_MAX,
 };
+use domain::money::Money;
 use domain::outcome::Outcome;
 use domain::push::PushKey;
 use domain::time::Timestamp;
@@ -15,7 +17,7 @@ use store::campaign::Campaign;
 use store::chunk::{Recipients, UnknownChunk};
 use store::hot::{Change, ChangeSource, Record};
 use store::leader::LeaderEpoch;
-use store::{StoreError, pause};
+use store::{StoreError, Write, pause};
 
 use crate::settings::RESCUE_STEP_MAX;
 use crate::{Progress, Scheduler, SchedulerError};
@@ -27,7 +29,7 @@ impl Scheduler {
             if campaign.launch.is_none() || campaign.restored_at.is_some() {
                 continue;
             }
-            progress = progress.and(self.expire(epoch, &campaign).await?);
+            progress = progress.and(self.end_unsendable(epoch, &campaign).await?);
             progress = progress.and(self.resolve_unknown(epoch, &campaign).await?);
         }
         Ok(progress)
@@ -60,8 +62,9 @@ impl Scheduler {
         Ok(Progress::Worked)
     }
 
-    /// READY chunks past their time end unsent.
-    async fn expire(
+    /// READY chunks past their time end unsent; so do those that came back to READY, or moved to a
+    /// next round, after their campaign was cancelled: their money goes back at once.
+    async fn end_unsendable(
         &self,
         epoch: LeaderEpoch,
         campaign: &Campaign,
@@ -70,25 +73,50 @@ impl Scheduler {
         let is_past = campaign
             .launch
             .is_some_and(|launch| launch.not_after <= now);
-        let may_expire = matches!(
-            campaign.state,
-            CampaignState::Running | CampaignState::Paused(_)
-        );
-        if !is_past || !may_expire {
+        let state = match campaign.state {
+            CampaignState::Cancelling => ChunkState::Cancelled,
+            CampaignState::Running | CampaignState::Paused(_) if is_past => ChunkState::Expired,
+            _ => return Ok(Progress::Idle),
+        };
+        if !self.store.has_ready_chunks(campaign.id).await? {
             return Ok(Progress::Idle);
         }
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let units = write
-            .end_ready(campaign.id, ChunkState::Expired, now)
-            .await?;
-        if units == 0 {
-            write.roll_back().await?;
+        let current = write.campaign(campaign.id).await?;
+        if current.state != campaign.state {
             return Ok(Progress::Idle);
         }
+        let units = write.end_ready(campaign.id, state, now).await?;
+        self.release_units(&mut write, &current, units).await?;
         write.commit().await?;
-        tracing::warn!(campaign = %campaign.id, units, "expired unsent");
+        tracing::info!(campaign = %campaign.id, units, state = state.name(), "ended unsent");
         Ok(Progress::Worked)
+    }
+
+    async fn release_units(
+        &self,
+        write: &mut Write,
+        campaign: &Campaign,
+        units: u64,
+    ) -> Result<(), SchedulerError> {
+        let currency = write.currency_of(campaign.business).await?;
+        let tariffs = write.campaign_tariffs(campaign.id).await?;
+        let Some(tariff) = tariffs.first() else {
+            return Ok(());
+        };
+        let unit_price = Money::from_micro(tariff.unit_price_micro, currency);
+        let amount = unit_price.times(units).map_err(BillingError::from)?;
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let (now, ids, reason) = (
+            self.clock.now(),
+            self.ids.as_ref(),
+            ReleaseReason::Cancelled,
+        );
+        billing::release(write, campaign.id, amount, reason, now, ids).await?;
+        Ok(())
     }
 
     async fn resolve_unknown(

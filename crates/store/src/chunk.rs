@@ -247,6 +247,13 @@ impl Store {
         })
     }
 
+    pub async fn has_ready_chunks(&self, campaign: CampaignId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM chunk WHERE campaign = $1 AND state = 1 LIMIT 1";
+        Ok(row::one(self.reader(), "chunk", sql, values![campaign])
+            .await?
+            .is_some())
+    }
+
     /// Whether a chunk of a running campaign is dispatched and nobody has claimed it.
     pub async fn has_dispatched_unclaimed(&self) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM campaign k
