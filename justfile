@@ -1,0 +1,51 @@
+# The verbs of this house. `just` lists them.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Starts everything on the embedded engine, data in ./data.
+run *arguments:
+    cargo run --release -- {{ arguments }}
+
+# Formatting, lints, dependencies.
+check: deny
+    cargo fmt --all -- --check
+    cargo clippy --workspace --all-targets --features chingu/pause-points -- -D warnings
+
+# Licences, banned crates, sources.
+deny:
+    tests/deny
+
+# Everything, as continuous integration runs it.
+test:
+    tests/run
+
+# Friends sent to; the report of one real broadcast.
+bench friends="1000000" *arguments:
+    cargo run --release -- bench broadcast --friends {{ friends }} {{ arguments }}
+
+# One suite: it, faults, sim, tidy.
+suite name *arguments: _program
+    CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" \
+        cargo test --workspace --features chingu/pause-points --test {{ name }} -- {{ arguments }}
+
+# The faults of a short run.
+faults: (suite "faults")
+
+# kill -9, the whole table: docs/kills.md.
+kills count="20": _program
+    CHINGU_KILLS={{ count }} CHINGU_TABLES=docs just suite faults kills:: --nocapture --test-threads 1
+
+# The messenger misbehaving, the whole table: docs/misbehaviour.md.
+misbehaviour seconds="60": _program
+    CHINGU_MISBEHAVIOUR_SECONDS={{ seconds }} CHINGU_TABLES=docs \
+        just suite faults misbehaviour:: --nocapture --test-threads 1
+
+# Starts from a clean clone, as a stranger would, and runs everything.
+clean-clone:
+    folder=$(mktemp -d) && git clone --quiet . "$folder/chingu" && cd "$folder/chingu" \
+        && env -u CARGO_TARGET_DIR tests/run; status=$?; rm -rf "$folder"; exit $status
+
+_program:
+    cargo build --workspace --all-targets --features chingu/pause-points

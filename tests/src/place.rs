@@ -1,0 +1,69 @@
+//! Where things are: the program's executable, free ports, and where suites write tables.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex};
+
+use anyhow::{Context, Result, bail};
+
+/// The executable: `CHINGU_BIN`, or beside the running test.
+///
+/// It must be built with the pause points, as `tests/run` and `just suite` do.
+pub fn program() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CHINGU_BIN") {
+        let path = PathBuf::from(path);
+        if !path.is_file() {
+            bail!("CHINGU_BIN names {}, which is not there", path.display());
+        }
+        return Ok(path);
+    }
+    let test = std::env::current_exe().context("where this test is")?;
+    // target/debug/deps/faults-0123 -> target/debug/chingu
+    let folder = test.parent().and_then(Path::parent).context("the target folder")?;
+    let path = folder.join("chingu");
+    if !path.is_file() {
+        bail!(
+            "{} is not there: cargo build -p chingu --features pause-points",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// A port nobody listens on, and none that this test process was given before.
+pub fn free_address() -> Result<SocketAddr> {
+    static GIVEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a free port")?;
+        let address = listener.local_addr()?;
+        if GIVEN.lock().expect("no test dies holding it").insert(address.port()) {
+            return Ok(address);
+        }
+    }
+}
+
+/// Where a whole table is written: `CHINGU_TABLES`, a folder below the repository's root.
+pub fn tables() -> Option<PathBuf> {
+    let folder = std::env::var_os("CHINGU_TABLES")?;
+    Some(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(folder))
+}
+
+/// A number from the environment, or the usual one.
+pub fn number(variable: &str, usual: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")),
+        Err(_) => usual,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: HashSet<u16> = (0..50).map(|_| free_address().unwrap().port()).collect();
+        assert_eq!(ports.len(), 50);
+    }
+}
