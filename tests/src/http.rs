@@ -42,7 +42,9 @@ pub fn request(
 }
 
 fn parse(answer: &str) -> Result<Answer> {
-    let (head, body) = answer.split_once("\r\n\r\n").context("an answer with a head")?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("an answer with a head")?;
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
     Ok(Answer {
         status: status.with_context(|| format!("a status in {head:?}"))?,
@@ -57,7 +59,13 @@ mod tests {
     #[test]
     fn a_status_and_a_body_are_read() {
         let answer = parse("HTTP/1.0 503 Service Unavailable\r\na: b\r\n\r\nnot yet").unwrap();
-        assert_eq!(answer, Answer { status: 503, body: "not yet".to_owned() });
+        assert_eq!(
+            answer,
+            Answer {
+                status: 503,
+                body: "not yet".to_owned()
+            }
+        );
         assert!(parse("HTTP/1.0 200 OK\r\n").is_err());
         assert!(parse("nonsense\r\n\r\n").is_err());
     }

@@ -20,7 +20,10 @@ pub fn program() -> Result<PathBuf> {
     }
     let test = std::env::current_exe().context("where this test is")?;
     // target/debug/deps/faults-0123 -> target/debug/chingu
-    let folder = test.parent().and_then(Path::parent).context("the target folder")?;
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .context("the target folder")?;
     let path = folder.join("chingu");
     if !path.is_file() {
         bail!(
@@ -37,7 +40,11 @@ pub fn free_address() -> Result<SocketAddr> {
     loop {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a free port")?;
         let address = listener.local_addr()?;
-        if GIVEN.lock().expect("no test dies holding it").insert(address.port()) {
+        if GIVEN
+            .lock()
+            .expect("no test dies holding it")
+            .insert(address.port())
+        {
             return Ok(address);
         }
     }
@@ -52,7 +59,9 @@ pub fn tables() -> Option<PathBuf> {
 /// A number from the environment, or the usual one.
 pub fn number(variable: &str, usual: u64) -> u64 {
     match std::env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text} is not a number")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable}={text} is not a number")),
         Err(_) => usual,
     }
 }

@@ -45,7 +45,11 @@ pub fn until<T>(
             return Ok(seen);
         }
         if watch.elapsed() > deadline {
-            bail!("{what}: not within {} s. {}", deadline.as_secs_f64(), why_not());
+            bail!(
+                "{what}: not within {} s. {}",
+                deadline.as_secs_f64(),
+                why_not()
+            );
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -106,6 +110,9 @@ mod tests {
     fn a_fact_that_never_comes_says_what_was_last_seen() {
         let error = until_state("a million", Duration::from_millis(50), || Ok(7), |n| *n > 8);
         let text = format!("{:#}", error.unwrap_err());
-        assert!(text.contains("a million") && text.contains("last seen: 7"), "{text}");
+        assert!(
+            text.contains("a million") && text.contains("last seen: 7"),
+            "{text}"
+        );
     }
 }

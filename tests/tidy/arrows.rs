@@ -35,7 +35,10 @@ const BESIDE: (&str, &str) = ("connector", "gateway");
 const TESTKIT: &str = "testkit";
 
 fn floor(name: &str) -> Option<u8> {
-    FLOORS.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor)
+    FLOORS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, floor)| *floor)
 }
 
 /// Crates that have no floor, arrows that do not go down, and testkit in what is shipped.
@@ -46,7 +49,10 @@ fn wrong_arrows(packages: &[Package]) -> Vec<String> {
             complaints.push(format!("{} stands on no floor", package.name));
             continue;
         };
-        let shipped = package.dependencies.iter().filter(|arrow| arrow.is_ours && !arrow.is_for_tests);
+        let shipped = package
+            .dependencies
+            .iter()
+            .filter(|arrow| arrow.is_ours && !arrow.is_for_tests);
         for arrow in shipped {
             let is_allowed = match floor(&arrow.name) {
                 Some(to) => to < from || (package.name.as_str(), arrow.name.as_str()) == BESIDE,

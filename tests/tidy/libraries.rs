@@ -23,15 +23,25 @@ const HOMES: [(&str, &[&str]); 16] = [
 ];
 
 /// Nothing that waits, reads or draws lots has a place in `domain`.
-const NOT_PURE: [&str; 7] =
-    ["tokio", "futures-util", "async-trait", "rand", "tracing", "tempfile", "metrics"];
+const NOT_PURE: [&str; 7] = [
+    "tokio",
+    "futures-util",
+    "async-trait",
+    "rand",
+    "tracing",
+    "tempfile",
+    "metrics",
+];
 
 /// Suites and fakes may use what they like; nobody ships them.
 const FREE: [&str; 2] = ["testkit", "chingu-tests"];
 
 fn strangers(packages: &[Package]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for package in packages.iter().filter(|package| !FREE.contains(&package.name.as_str())) {
+    for package in packages
+        .iter()
+        .filter(|package| !FREE.contains(&package.name.as_str()))
+    {
         for library in shipped(package) {
             let home = HOMES.iter().find(|(name, _)| *name == library.name);
             if let Some((_, homes)) = home
@@ -48,7 +58,10 @@ fn strangers(packages: &[Package]) -> Vec<String> {
 }
 
 fn shipped(package: &Package) -> impl Iterator<Item = &Dependency> {
-    package.dependencies.iter().filter(|library| !library.is_ours && !library.is_for_tests)
+    package
+        .dependencies
+        .iter()
+        .filter(|library| !library.is_ours && !library.is_for_tests)
 }
 
 #[test]

@@ -32,7 +32,9 @@ fn wrong_numbers(names: &[&str]) -> Vec<String> {
     sorted.sort_unstable();
     let numbered = sorted.iter().enumerate();
     let wrong = numbered.filter(|(index, name)| !name.starts_with(&format!("{:04}_", index + 1)));
-    wrong.map(|(index, name)| format!("{name} stands where {:04} belongs", index + 1)).collect()
+    wrong
+        .map(|(index, name)| format!("{name} stands where {:04} belongs", index + 1))
+        .collect()
 }
 
 /// Migrations one dialect has and the other lacks, once both exist.
@@ -42,7 +44,10 @@ fn missing_twins(sqlite: &[&str], postgres: &[&str]) -> Vec<String> {
     }
     let sqlite: BTreeSet<_> = sqlite.iter().collect();
     let postgres: BTreeSet<_> = postgres.iter().collect();
-    sqlite.symmetric_difference(&postgres).map(|name| format!("{name} has no twin")).collect()
+    sqlite
+        .symmetric_difference(&postgres)
+        .map(|name| format!("{name} has no twin"))
+        .collect()
 }
 
 /// Whether a manifest takes the workspace's lints.
@@ -51,13 +56,18 @@ fn has_house_lints(manifest: &str) -> bool {
 }
 
 fn header_lines(text: &str) -> usize {
-    text.lines().take_while(|line| line.starts_with("//!")).count()
+    text.lines()
+        .take_while(|line| line.starts_with("//!"))
+        .count()
 }
 
 fn migrations(dialect: &str) -> Vec<String> {
     let folder = format!("migrations/{dialect}");
     let files = files_below(&[&folder], &["sql"]);
-    files.iter().map(|file| file.path[folder.len() + 1..].to_owned()).collect()
+    files
+        .iter()
+        .map(|file| file.path[folder.len() + 1..].to_owned())
+        .collect()
 }
 
 fn names(owned: &[String]) -> Vec<&str> {
@@ -76,7 +86,11 @@ fn what_is_started_can_be_started() {
     use std::os::unix::fs::PermissionsExt;
     for path in EXECUTABLE {
         let metadata = std::fs::metadata(root().join(path)).expect("it exists");
-        assert_ne!(metadata.permissions().mode() & 0o111, 0, "{path} has no run bit");
+        assert_ne!(
+            metadata.permissions().mode() & 0o111,
+            0,
+            "{path} has no run bit"
+        );
     }
 }
 
@@ -96,7 +110,10 @@ fn gaps_doubles_and_missing_twins_are_found() {
     assert_eq!(wrong_numbers(&["0001_a.sql", "0001_b.sql"]).len(), 1);
     assert_eq!(wrong_numbers(&["0002_b.sql", "0001_a.sql"]).len(), 0);
     assert_eq!(missing_twins(&["0001_a.sql"], &[]).len(), 0);
-    assert_eq!(missing_twins(&["0001_a.sql", "0002_b.sql"], &["0001_a.sql"]).len(), 1);
+    assert_eq!(
+        missing_twins(&["0001_a.sql", "0002_b.sql"], &["0001_a.sql"]).len(),
+        1
+    );
 }
 
 #[test]
@@ -119,6 +136,9 @@ fn every_crate_says_what_it_owns() {
             && (source.path.ends_with("/src/lib.rs") || source.path.ends_with("/src/main.rs"))
     });
     let silent = firsts.filter(|source| header_lines(&source.text) < CRATE_HEADER_LINES_MIN);
-    assert_none("crates without a header", silent.map(|source| source.path.clone()).collect());
+    assert_none(
+        "crates without a header",
+        silent.map(|source| source.path.clone()).collect(),
+    );
     assert_eq!(header_lines("//! worker\n"), 1);
 }

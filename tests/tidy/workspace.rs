@@ -39,7 +39,13 @@ pub fn packages() -> &'static [Package] {
     static PACKAGES: OnceLock<Vec<Package>> = OnceLock::new();
     PACKAGES.get_or_init(|| {
         let output = Command::new(env!("CARGO"))
-            .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+            .args([
+                "metadata",
+                "--no-deps",
+                "--format-version",
+                "1",
+                "--offline",
+            ])
             .current_dir(root())
             .output()
             .expect("cargo starts");
@@ -66,7 +72,10 @@ pub fn files_below(folders: &[&str], endings: &[&str]) -> Vec<Source> {
             .unwrap_or_else(|error| panic!("reading {}: {error}", folder.display()));
         for entry in entries {
             let path = entry.expect("a folder's entry can be read").path();
-            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or("");
+            let ending = path
+                .extension()
+                .and_then(|ending| ending.to_str())
+                .unwrap_or("");
             if path.is_dir() {
                 pending.push(path);
             } else if endings.contains(&ending) {
@@ -80,7 +89,11 @@ pub fn files_below(folders: &[&str], endings: &[&str]) -> Vec<Source> {
 
 /// Fails with every complaint on its own line.
 pub fn assert_none(rule: &str, complaints: Vec<String>) {
-    assert!(complaints.is_empty(), "{rule}:\n  {}", complaints.join("\n  "));
+    assert!(
+        complaints.is_empty(),
+        "{rule}:\n  {}",
+        complaints.join("\n  ")
+    );
 }
 
 fn source(path: &Path) -> Source {
@@ -93,7 +106,9 @@ fn source(path: &Path) -> Source {
 }
 
 fn package(value: &Value) -> Package {
-    let dependencies = value["dependencies"].as_array().expect("dependencies is a list");
+    let dependencies = value["dependencies"]
+        .as_array()
+        .expect("dependencies is a list");
     Package {
         name: text(&value["name"]),
         manifest: PathBuf::from(text(&value["manifest_path"])),
@@ -109,5 +124,8 @@ fn package(value: &Value) -> Package {
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().expect("cargo writes names and paths as text").to_owned()
+    value
+        .as_str()
+        .expect("cargo writes names and paths as text")
+        .to_owned()
 }

@@ -1,8 +1,8 @@
 //! Places where a test build can be stopped and killed.
 //!
-//! With the feature `pause-points`, `CHINGU_PAUSE_AT=name` (or `name:3` for the third time) makes the
-//! process write `CHINGU_PAUSE_FILE` and stand still at that place, where a test kills it. Without the
-//! feature nothing of this exists.
+//! With the feature `pause-points`, `CHINGU_PAUSE_AT=freeze:before_commit` (or with `:3` behind it for the third
+//! time) makes the process write `CHINGU_PAUSE_FILE` and stand still at that place, where a test kills
+//! it. Without the feature nothing of this exists.
 
 /// Stops here if this is the place that was asked for.
 #[cfg(not(feature = "pause-points"))]
@@ -15,11 +15,14 @@ pub async fn point(name: &'static str) {
     let Ok(wanted) = std::env::var("CHINGU_PAUSE_AT") else {
         return;
     };
-    let (place, times) = wanted.split_once(':').unwrap_or((&wanted, "1"));
+    // Names have colons of their own: only a number after the last one counts.
+    let counted = wanted
+        .rsplit_once(':')
+        .and_then(|(place, times)| Some((place, times.parse::<u32>().ok()?)));
+    let (place, times) = counted.unwrap_or((&wanted, 1));
     if place != name {
         return;
     }
-    let times: u32 = times.parse().unwrap_or(1);
     if PASSED.fetch_add(1, Ordering::Relaxed) + 1 != times {
         return;
     }

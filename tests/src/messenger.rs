@@ -1,0 +1,190 @@
+//! The sandbox messenger as a process of its own, never killed: its accept log is the oracle.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::program::{Program, Recipe};
+use crate::{http, shell};
+
+/// One acceptance by the messenger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub push_key: String,
+    pub campaign: String,
+    pub user_key: String,
+    pub at: String,
+}
+
+/// What a messenger accepted of one campaign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// Different people.
+    pub people: u64,
+    /// Acceptances beyond the first of the same person.
+    pub duplicates: u64,
+}
+
+#[derive(Debug)]
+pub struct Messenger {
+    program: Program,
+    token: String,
+}
+
+impl Messenger {
+    /// Starts it with faults in the words of `chingu sandbox --fault`.
+    pub fn start(folder: &Path, token: &str, secret: &str, faults: &[String]) -> Result<Self> {
+        let mut recipe = Recipe::new(folder, "messenger", &["sandbox"])?
+            .with("CHINGU_GATEWAY_TOKEN", token)
+            .with("CHINGU_GATEWAY_SECRET", secret);
+        for fault in faults {
+            recipe
+                .arguments
+                .extend(["--fault".to_owned(), fault.clone()]);
+        }
+        Ok(Self {
+            program: recipe.start()?,
+            token: token.to_owned(),
+        })
+    }
+
+    /// Where the platform pushes to.
+    pub fn gateway_url(&self) -> String {
+        format!("http://{}/messenger/gateway", self.program.address())
+    }
+
+    /// Where the messenger's process keeps its file.
+    pub fn data(&self) -> &Path {
+        &self.program.recipe().data
+    }
+
+    /// From now on these faults and no others; how often each struck so far.
+    pub fn misbehave(&self, faults: &[&str]) -> Result<Value> {
+        self.control("PUT", "faults", &json!({ "faults": faults }).to_string())
+    }
+
+    /// How often each fault struck since the start.
+    pub fn struck(&self) -> Result<HashMap<String, u64>> {
+        let shown = self.control("GET", "faults", "")?;
+        serde_json::from_value(shown["struck"].clone()).with_context(|| format!("struck: {shown}"))
+    }
+
+    /// Acceptances so far, of all campaigns.
+    pub fn accepted(&self) -> Result<u64> {
+        let shown = self.control("GET", "summary", "")?;
+        shown["accepted"]
+            .as_u64()
+            .with_context(|| format!("accepted: {shown}"))
+    }
+
+    /// Whoever was uncertain is told now: that share was delivered after all.
+    pub fn resolve_uncertain(&self, confirmed: f64) -> Result<Value> {
+        self.control(
+            "POST",
+            "resolve_uncertain",
+            &json!({ "confirmed": confirmed }).to_string(),
+        )
+    }
+
+    /// The accept log of the running process.
+    pub fn log(&self) -> Result<Vec<Accepted>> {
+        accept_log(self.data())
+    }
+
+    fn control(&self, method: &str, path: &str, body: &str) -> Result<Value> {
+        let authorization = format!("Bearer {}", self.token);
+        let headers = [
+            ("Authorization", &*authorization),
+            ("Content-Type", "application/json"),
+        ];
+        let path = format!("/messenger/control/{path}");
+        let answer = http::request(self.program.address(), method, &path, &headers, body)?;
+        if answer.status != 200 {
+            bail!("{method} {path}: {} {}", answer.status, answer.body);
+        }
+        serde_json::from_str(&answer.body).with_context(|| format!("{method} {path}"))
+    }
+}
+
+/// `chingu sandbox log` over the data folder of a sandbox, running or not.
+pub fn accept_log(data: &Path) -> Result<Vec<Accepted>> {
+    let output = shell::run(data, &["sandbox", "log"])?;
+    if !output.status.success() {
+        bail!(
+            "chingu sandbox log: {}\n{}",
+            output.status,
+            shell::words(&output)
+        );
+    }
+    parse(&String::from_utf8(output.stdout).context("the log is UTF-8")?)
+}
+
+/// Acceptances of one campaign, by person: a person is accepted once, in whatever push.
+pub fn count(log: &[Accepted], campaign: &str) -> Counted {
+    let mut by_person: HashMap<&str, u64> = HashMap::new();
+    for accepted in log.iter().filter(|accepted| accepted.campaign == campaign) {
+        *by_person.entry(&accepted.user_key).or_default() += 1;
+    }
+    Counted {
+        people: by_person.len() as u64,
+        duplicates: by_person.values().map(|times| times - 1).sum(),
+    }
+}
+
+fn parse(csv: &str) -> Result<Vec<Accepted>> {
+    let mut lines = csv.lines();
+    let header = lines.next().unwrap_or("");
+    if header != "push_key,campaign,user_key,at" {
+        bail!("the log's header is {header:?}");
+    }
+    let accepted = |line: &str| {
+        // Keys of these suites need no quotes.
+        let cells: Vec<&str> = line.split(',').collect();
+        let [push_key, campaign, user_key, at] = cells[..] else {
+            bail!("a line of the log: {line:?}");
+        };
+        Ok(Accepted {
+            push_key: push_key.to_owned(),
+            campaign: campaign.to_owned(),
+            user_key: user_key.to_owned(),
+            at: at.to_owned(),
+        })
+    };
+    lines.map(accepted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "push_key,campaign,user_key,at\nk1,cmp_a,U1,t\nk1,cmp_a,U2,t\n\
+        k2,cmp_a,U1,t\nk3,cmp_b,U1,t\n";
+
+    #[test]
+    fn a_person_accepted_again_is_a_duplicate_whatever_the_push() {
+        let log = parse(LOG).unwrap();
+        assert_eq!(
+            count(&log, "cmp_a"),
+            Counted {
+                people: 2,
+                duplicates: 1
+            }
+        );
+        assert_eq!(
+            count(&log, "cmp_b"),
+            Counted {
+                people: 1,
+                duplicates: 0
+            }
+        );
+        assert_eq!(count(&log, "cmp_c"), Counted::default());
+    }
+
+    #[test]
+    fn another_shape_of_log_is_refused() {
+        assert!(parse("key,campaign\n").is_err());
+        assert!(parse("push_key,campaign,user_key,at\nk1,cmp_a\n").is_err());
+    }
+}
