@@ -24,7 +24,7 @@ use domain::push::PushKey;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, quoted};
+use crate::error::{Error, quoted, read_object};
 use crate::retry_after;
 
 /// The protocol's codes of errors.
@@ -107,8 +107,7 @@ impl PushResponse {
 
     /// The results of a push of `size` recipients with `key`, or why this answer proves nothing.
     pub fn parse(body: &[u8], key: PushKey, size: u32) -> Result<PushResults, Error> {
-        let wire: Self =
-            serde_json::from_slice(body).map_err(|error| Error::json("a push result", &error))?;
+        let wire: Self = read_object("a push result", body)?;
         if PushKey::parse(&wire.push_key) != Some(key) {
             return Err(Error::malformed(format!(
                 "the result is for the key {}, not {key}",
@@ -238,7 +237,7 @@ impl HttpAnswer<'_> {
     }
 
     fn has_code(&self, code: &str) -> bool {
-        serde_json::from_slice::<ErrorBody>(self.body).is_ok_and(|body| body.code == code)
+        read_object::<ErrorBody>("an error", self.body).is_ok_and(|body| body.code == code)
     }
 
     /// `{"processed": false}` and no result beside it, which would contradict it.
@@ -248,7 +247,7 @@ impl HttpAnswer<'_> {
             processed: bool,
             accepted: Option<serde::de::IgnoredAny>,
         }
-        serde_json::from_slice::<Wire>(self.body)
+        read_object::<Wire>("an error", self.body)
             .is_ok_and(|wire| !wire.processed && wire.accepted.is_none())
     }
 }

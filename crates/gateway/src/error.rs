@@ -1,6 +1,7 @@
 //! What can be wrong with bytes from the other side, by what the receiver answers.
 
 use domain::codec::CorruptBlob;
+use serde::Deserialize;
 
 /// The words are for the other side's developers: they name the field and say what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,4 +42,15 @@ pub(crate) fn quoted(text: &str) -> String {
         .flat_map(char::escape_debug)
         .collect();
     format!("'{short}'")
+}
+
+/// Reads a JSON object. serde would take a struct's fields from an array as well, in their order.
+pub(crate) fn read_object<'a, T: Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result<T, Error> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|byte| *byte != b'{') {
+        return Err(Error::malformed(format!(
+            "the body is not {what}: expected an object"
+        )));
+    }
+    serde_json::from_slice(body).map_err(|error| Error::json(what, &error))
 }

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::body::{AccountCard, ContentHash, Link, check_links, check_messages, count_elements};
-use crate::error::{Error, quoted};
+use crate::error::{Error, quoted, read_object};
 use crate::variables::check_variables;
 use crate::{BODY_BYTES_MAX, RECIPIENTS_MAX};
 
@@ -81,8 +81,7 @@ impl<'a> PushRequest<'a> {
                 max: BODY_BYTES_MAX,
             });
         }
-        let wire: Wire<'a> =
-            serde_json::from_slice(body).map_err(|error| Error::json("a push", &error))?;
+        let wire: Wire<'a> = read_object("a push", body)?;
         let recipients = wire.recipients.0;
         let messages_text = wire.messages.get();
         check_messages(messages_text)?;

@@ -71,7 +71,7 @@ pub(crate) async fn put_faults(
     if let Some(refusal) = refuse_unauthorized(&sandbox, &headers) {
         return refusal.into_response();
     }
-    let asked: FaultsAsked = match serde_json::from_slice(&body) {
+    let asked: FaultsAsked = match read_object(&body) {
         Ok(asked) => asked,
         Err(error) => return malformed(format!("expected {{\"faults\": […]}}: {error}")),
     };
@@ -140,7 +140,7 @@ pub(crate) async fn resolve(
     let asked = if body.is_empty() {
         Ok(ResolveAsked::default())
     } else {
-        serde_json::from_slice::<ResolveAsked>(&body).map_err(|error| error.to_string())
+        read_object::<ResolveAsked>(&body)
     };
     let share = match asked {
         Ok(asked) => asked.confirmed.unwrap_or(1.0),
@@ -193,4 +193,12 @@ fn failed(error: &Error) -> Response {
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     };
     Reply::error(status, code, error.to_string()).into_response()
+}
+
+/// serde would take an object's fields from a list as well.
+fn read_object<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => serde_json::from_slice(body).map_err(|error| error.to_string()),
+        _ => Err("expected an object".to_owned()),
+    }
 }

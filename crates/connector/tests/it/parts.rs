@@ -52,7 +52,7 @@ async fn every_part_has_its_own_key_recipients_and_exclusions() {
     };
     assert_eq!((results.accepted, results.excluded), (3, vec![1, 4]));
     let mut received = fake.received.lock().unwrap().clone();
-    received.sort_by_key(|request| users(request));
+    received.sort_by_key(users);
     let parts: Vec<Vec<String>> = received.iter().map(users).collect();
     assert_eq!(
         parts,

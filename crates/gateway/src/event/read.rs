@@ -12,7 +12,7 @@ use super::{
     AccountRef, ConsentKind, EVENT_AHEAD_MAX, EVENT_ID_BYTES_MAX, EVENT_TEXT_CHARS_MAX, Event,
     EventBody, EventId, EventProfile, FriendEvent,
 };
-use crate::error::{Error, quoted};
+use crate::error::{Error, quoted, read_object};
 use crate::{BODY_BYTES_MAX, EVENTS_MAX, MESSAGES_MAX, RECIPIENTS_MAX};
 
 /// Why one event of a list was not taken.
@@ -37,8 +37,7 @@ pub fn parse_events(body: &[u8], now: Timestamp) -> Result<Vec<Result<Event, Bad
         #[serde(borrow)]
         events: Vec<&'a RawValue>,
     }
-    let list: List<'_> =
-        serde_json::from_slice(body).map_err(|error| Error::json("a list of events", &error))?;
+    let list: List<'_> = read_object("a list of events", body)?;
     if list.events.len() > EVENTS_MAX {
         return Err(Error::malformed(format!(
             "there are {} events, at most {EVENTS_MAX} are taken in one request",
@@ -83,7 +82,7 @@ struct Wire<'a> {
 
 fn parse_event(text: &str, now: Timestamp) -> Result<Event, String> {
     let wire: Wire<'_> =
-        serde_json::from_str(text).map_err(|error| format!("the event is unreadable: {error}"))?;
+        read_object("readable", text.as_bytes()).map_err(|error| error.to_string())?;
     let id = EventId::parse(&wire.id).ok_or_else(|| {
         format!("the id is not 1 to {EVENT_ID_BYTES_MAX} printable ASCII characters")
     })?;
