@@ -170,6 +170,9 @@ CREATE TABLE import (
   lines INTEGER NOT NULL,
   accepted INTEGER NOT NULL,
   rejected INTEGER NOT NULL,
+  -- A roaring bitmap of the users accepted so far: what makes a later row with their key a double,
+  -- after a kill too. Empty once finished.
+  seen BLOB NOT NULL,
   started_at INTEGER NOT NULL,
   finished_at INTEGER,
   UNIQUE (account, file_hash)

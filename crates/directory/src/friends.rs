@@ -44,13 +44,24 @@ pub async fn apply(
 ) -> Result<(), Error> {
     let keys: Vec<&UserKey> = facts.iter().map(|fact| &fact.user).collect();
     let numbers = write.number_users(ids, &keys).await?;
+    apply_numbered(write, friends, facts, &numbers, now).await
+}
+
+/// The same for a caller that has numbered the users in this transaction.
+pub async fn apply_numbered(
+    write: &mut Write,
+    friends: FriendsOf,
+    facts: Vec<FriendFact>,
+    numbers: &HashMap<UserKey, Numbered>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let known: Vec<UserNumber> = numbers
         .values()
         .filter(|user| !user.is_new)
         .map(|user| user.number)
         .collect();
     let mut before = write.standings(friends.account, &known).await?;
-    let changes = laid(friends, facts, &numbers, &mut before, now);
+    let changes = laid(friends, facts, numbers, &mut before, now);
     write.record_friends(friends.account, &changes, now).await?;
     Ok(())
 }

@@ -1,1 +1,18 @@
-//! jobs
+//! Background jobs: work that is neither a request nor a delivery.
+//!
+//! It owns how files come in. What a valid friend is belongs to `domain`, what becomes of one to
+//! `directory`, how far a file is taken in to `store`.
+//!
+//! Invariants: a row is taken whole or not at all; a killed import goes on at its last commit; no
+//! file, however wrong, makes it stop without a word or take memory without a bound.
+
+pub mod error; // what went wrong, by what the caller does about it
+pub mod records; // bytes to CSV records, with recovery after a broken one
+pub mod columns; // the header of a file of friends
+pub mod row; // one record to one friend, or everything that is wrong with it
+pub mod import_friends; // the import: batches, checkpoints, doubles
+pub mod rejections; // every refused row as a CSV report
+
+pub use error::Error;
+pub use import_friends::{ImportReport, Progress, import_friends};
+pub use rejections::write_rejections;

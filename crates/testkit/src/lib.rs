@@ -1,7 +1,9 @@
 //! What tests of every floor share. A development dependency only.
 
 pub mod clock; // a clock that stands still until it is moved
+pub mod friends_csv; // files of friends, good rows and broken ones
 pub mod ids; // ids that follow from a seed
 
 pub use clock::ManualClock;
+pub use friends_csv::friends_csv;
 pub use ids::SeededIds;

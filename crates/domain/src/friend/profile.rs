@@ -193,7 +193,8 @@ pub fn parse_consents(
     let wording = faults.optional("consent_wording", cells.wording, |text| {
         known_wording(text, &knows_wording)
     });
-    if promotion && cells.wording.is_empty() {
+    // A consent that was never asked for has neither time nor words: that is one fault, not two.
+    if promotion && cells.wording.is_empty() && !cells.at.is_empty() {
         faults.add(
             "consent_wording",
             RejectReason::UnknownWording,

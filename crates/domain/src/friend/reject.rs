@@ -28,10 +28,12 @@ pub enum RejectReason {
     BadBirthYear,
     BirthYearOutOfRange,
     InvalidUtf8,
+    UnbalancedQuotes,
+    RowTooLong,
 }
 
 impl RejectReason {
-    pub const ALL: [RejectReason; 24] = [
+    pub const ALL: [RejectReason; 26] = [
         Self::EmptyKey,
         Self::BadKey,
         Self::DuplicateKey,
@@ -56,6 +58,8 @@ impl RejectReason {
         Self::BadBirthYear,
         Self::BirthYearOutOfRange,
         Self::InvalidUtf8,
+        Self::UnbalancedQuotes,
+        Self::RowTooLong,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -84,6 +88,8 @@ impl RejectReason {
             Self::BadBirthYear => "bad_birth_year",
             Self::BirthYearOutOfRange => "birth_year_out_of_range",
             Self::InvalidUtf8 => "invalid_utf8",
+            Self::UnbalancedQuotes => "unbalanced_quotes",
+            Self::RowTooLong => "row_too_long",
         }
     }
 

@@ -211,10 +211,7 @@ fn each_fault_of_a_consent_has_its_reason() {
         (("", "", "", "ja"), vec!["bad_consent"]),
         (("no", "", "", "yes"), vec!["bad_consent"]),
         (("yes", "", "ad-2025-03", ""), vec!["consent_without_time"]),
-        (
-            ("true", "", "", ""),
-            vec!["consent_without_time", "unknown_wording"],
-        ),
+        (("true", "", "", ""), vec!["consent_without_time"]),
         (
             ("yes", "2031-01-01 00:00:00", "ad-2025-03", ""),
             vec!["consent_in_future"],

@@ -1,0 +1,147 @@
+//! The header of a file of friends: which column stands where.
+
+use crate::records::Cells;
+
+/// The columns a file may have, by name, in any order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    UserKey,
+    DisplayName,
+    Language,
+    Country,
+    Region,
+    Gender,
+    BirthYear,
+    TimeZone,
+    FriendSince,
+    Source,
+    Tags,
+    AdConsent,
+    AdConsentAt,
+    ConsentWording,
+    NightConsent,
+}
+
+/// Where each column stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    places: [Option<usize>; Column::ALL.len()],
+    count: usize,
+}
+
+impl Column {
+    pub const ALL: [Column; 15] = [
+        Self::UserKey,
+        Self::DisplayName,
+        Self::Language,
+        Self::Country,
+        Self::Region,
+        Self::Gender,
+        Self::BirthYear,
+        Self::TimeZone,
+        Self::FriendSince,
+        Self::Source,
+        Self::Tags,
+        Self::AdConsent,
+        Self::AdConsentAt,
+        Self::ConsentWording,
+        Self::NightConsent,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UserKey => "user_key",
+            Self::DisplayName => "display_name",
+            Self::Language => "language",
+            Self::Country => "country",
+            Self::Region => "region",
+            Self::Gender => "gender",
+            Self::BirthYear => "birth_year",
+            Self::TimeZone => "time_zone",
+            Self::FriendSince => "friend_since",
+            Self::Source => "source",
+            Self::Tags => "tags",
+            Self::AdConsent => "ad_consent",
+            Self::AdConsentAt => "ad_consent_at",
+            Self::ConsentWording => "consent_wording",
+            Self::NightConsent => "night_consent",
+        }
+    }
+
+    /// A consent proves nothing without these columns beside it.
+    const fn needs(self) -> &'static [Column] {
+        match self {
+            Self::AdConsent => &[Self::AdConsentAt, Self::ConsentWording],
+            Self::NightConsent => &[Self::AdConsent],
+            _ => &[],
+        }
+    }
+}
+
+impl Columns {
+    /// Reads the header, or says in words what is wrong with it.
+    pub fn read(header: &Cells) -> Result<Self, String> {
+        let mut columns = Self {
+            places: [None; Column::ALL.len()],
+            count: header.len(),
+        };
+        for (place, cell) in header.iter().enumerate() {
+            let name = std::str::from_utf8(cell)
+                .map_err(|_| "the header is not UTF-8: save the file as CSV UTF-8".to_owned())?
+                .trim();
+            let column = Column::ALL.into_iter().find(|column| column.name() == name);
+            let column = column.ok_or_else(|| unknown(name, header.len()))?;
+            if columns.places[column as usize].replace(place).is_some() {
+                return Err(format!("the header names the column {name} twice"));
+            }
+        }
+        if columns.place(Column::UserKey).is_none() {
+            return Err("the header has no column user_key".to_owned());
+        }
+        for column in Column::ALL
+            .into_iter()
+            .filter(|column| columns.has(*column))
+        {
+            if let Some(missing) = column.needs().iter().find(|needed| !columns.has(**needed)) {
+                let (name, missing) = (column.name(), missing.name());
+                return Err(format!(
+                    "the header has {name} but not {missing}, which it needs"
+                ));
+            }
+        }
+        Ok(columns)
+    }
+
+    /// How many cells a row has.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    pub fn has(&self, column: Column) -> bool {
+        self.place(column).is_some()
+    }
+
+    pub fn place(&self, column: Column) -> Option<usize> {
+        self.places[column as usize]
+    }
+
+    /// The name of the column at a place, for messages.
+    pub fn name_at(&self, place: usize) -> &'static str {
+        let found = Column::ALL
+            .into_iter()
+            .find(|column| self.place(*column) == Some(place));
+        found.map_or("", Column::name)
+    }
+}
+
+fn unknown(name: &str, count: usize) -> String {
+    let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
+    if count == 1 && name.contains([';', '\t']) {
+        return "the columns are not separated by commas: save the file as CSV with commas".into();
+    }
+    let known: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
+    format!(
+        "the header names the unknown column '{shown}'; known are {}",
+        known.join(", ")
+    )
+}
