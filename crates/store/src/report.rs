@@ -34,6 +34,7 @@ pub struct RecordedCampaign {
     pub launched_at: Option<Timestamp>,
     pub price_version: Option<u32>,
     pub highest_number: Option<u32>,
+    pub chunk_size: Option<u32>,
     pub freeze_ended_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
 }
@@ -154,7 +155,7 @@ impl RecordedExclusion {
 const CAMPAIGN_COLUMNS: &str = "c.id AS id, c.business AS business, c.account AS account,
     b.currency AS currency, c.name AS name, c.kind AS kind, c.state AS state,
     c.pause_reason AS pause_reason, c.month AS month, c.launched_at AS launched_at,
-    c.price_version AS price_version, c.highest_number AS highest_number,
+    c.price_version AS price_version, c.highest_number AS highest_number, c.chunk_size AS chunk_size,
     c.freeze_ended_at AS freeze_ended_at, c.closed_at AS closed_at";
 
 /// Numbers asked for at once by name; a denser set is read as one stretch.
@@ -430,6 +431,7 @@ fn campaign_of(row: &Row) -> Result<RecordedCampaign, StoreError> {
         launched_at: row.optional_time("launched_at")?,
         price_version: row.optional_int("price_version")?,
         highest_number: row.optional_int("highest_number")?,
+        chunk_size: row.optional_int("chunk_size")?,
         freeze_ended_at: row.optional_time("freeze_ended_at")?,
         closed_at: row.optional_time("closed_at")?,
     })

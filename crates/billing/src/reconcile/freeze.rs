@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::freeze::CHUNKS_PER_RANGE;
+use domain::campaign::CampaignState;
+use domain::freeze::{CHUNKS_PER_RANGE, FreezePlan};
+use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 use store::Snapshot;
 use store::reconcile::{RecordedRange, TariffGrant};
+use store::report::RecordedCampaign;
 
 use super::Invariant;
 use super::campaign::Fold;
@@ -59,7 +62,7 @@ impl Fold<'_> {
         Ok(())
     }
 
-    /// What a freeze commit says it did is what stands there; ranges follow each other.
+    /// What a freeze commit says it did is what stands there.
     fn ranges(&mut self, ranges: &[RecordedRange], excluded: &BTreeMap<u32, u64>) {
         let id = self.campaign.id;
         for range in ranges {
@@ -80,19 +83,7 @@ impl Fold<'_> {
                 )
             });
         }
-        for pair in ranges.windows(2) {
-            let [left, right] = pair else { continue };
-            let apart = left.last_number < right.first_number;
-            let adjacent = left.range + 1 != right.range
-                || left.last_number.checked_add(1) == Some(right.first_number);
-            self.tally
-                .expect(Invariant::RangesAddUp, apart && adjacent, || {
-                    format!(
-                        "{id}: ranges {} and {} do not follow each other",
-                        left.range, right.range
-                    )
-                });
-        }
+        self.plan(ranges);
         if !self.is_standing() {
             let strays: Vec<u32> = self.ranges.keys().copied().collect();
             self.tally
@@ -100,6 +91,47 @@ impl Fold<'_> {
                     format!("{id}: chunks stand in ranges {strays:?}, which were never frozen")
                 });
         }
+    }
+
+    /// Ranges are done in order, each as the launch's plan cuts it; all of them where a campaign
+    /// that nobody cancelled says that its freeze has ended.
+    fn plan(&mut self, ranges: &[RecordedRange]) {
+        let RecordedCampaign {
+            id,
+            highest_number,
+            chunk_size,
+            ..
+        } = *self.campaign;
+        let (Some(highest), Some(chunk_size)) = (highest_number, chunk_size) else {
+            return;
+        };
+        let plan = FreezePlan::of(UserNumber(highest), chunk_size);
+        let mut planned = plan.ranges().fuse();
+        for range in ranges {
+            let RecordedRange {
+                range,
+                first_number,
+                last_number,
+                ..
+            } = *range;
+            let as_planned = planned.next().is_some_and(|cut| {
+                (cut.index, cut.first.0, cut.last.0) == (range, first_number, last_number)
+            });
+            self.tally.expect(Invariant::RangesAddUp, as_planned, || {
+                format!("{id} range {range} covers {first_number} to {last_number}, not as planned")
+            });
+        }
+        let is_sending = matches!(
+            self.state,
+            Some(CampaignState::Running | CampaignState::Paused(_))
+        );
+        let has_to_be_done = is_sending && self.campaign.freeze_ended_at.is_some();
+        let missing = planned.count();
+        self.tally.expect(
+            Invariant::RangesAddUp,
+            missing == 0 || !has_to_be_done,
+            || format!("{id} is frozen to the end, {missing} ranges of its plan are not there"),
+        );
     }
 
     pub(super) fn grants(&mut self) {

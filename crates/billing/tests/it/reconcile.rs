@@ -147,14 +147,14 @@ fn of_a_closed_campaign() -> Vec<Planted> {
         planted(
             I::RangesAddUp,
             "a gap between ranges",
-            "UPDATE freeze_range SET first_number = 25 WHERE range = 1",
+            "UPDATE freeze_range SET first_number = 10003 WHERE range = 1",
         ),
         planted(
             I::RangesAddUp,
             "an exclusion outside its range",
             format!(
                 "UPDATE exclusion SET bitmap = {} WHERE rule = 1 AND range = 0",
-                bitmap(&[10, 12, 99])
+                bitmap(&[10, 12, 10_015])
             ),
         ),
         planted(
@@ -206,7 +206,8 @@ fn of_a_closed_campaign() -> Vec<Planted> {
         planted(
             I::TransactionsBalance,
             "a transaction does not sum to zero",
-            "UPDATE ledger_entry SET amount = amount + 1 WHERE position = 0 AND campaign IS NOT NULL",
+            "UPDATE ledger_entry SET amount = amount + 1
+             WHERE position = 0 AND campaign IS NOT NULL",
         ),
         planted(
             I::TransactionsBalance,
@@ -369,9 +370,17 @@ fn of_a_running_campaign() -> Vec<Planted> {
                AND ledger_transaction IN (SELECT id FROM ledger_transaction WHERE kind = 2)",
         ),
         planted(
+            I::RangesAddUp,
+            "a whole range was never frozen",
+            "DELETE FROM freeze_range WHERE range = 1; DELETE FROM exclusion WHERE range = 1;
+             DELETE FROM chunk WHERE number >= 65536; DELETE FROM attempt WHERE number >= 65536;
+             UPDATE campaign_tariff SET frozen = 14, granted = 14",
+        ),
+        planted(
             I::StatesFollowDiagrams,
             "in flight and never claimed",
-            "UPDATE chunk SET epoch = 0 WHERE number = 65536; DELETE FROM attempt WHERE number = 65536",
+            "UPDATE chunk SET epoch = 0 WHERE number = 65536;
+             DELETE FROM attempt WHERE number = 65536",
         ),
         planted(
             I::StatesFollowDiagrams,

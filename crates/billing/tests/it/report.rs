@@ -115,7 +115,7 @@ async fn a_line_tells_what_was_sent_and_why_it_is_billed() {
     // Who was moved stands where the next round decided.
     assert!(line_of(14).contains(",1.1,1,"), "{}", line_of(14));
     let late = NOW + std::time::Duration::from_secs(60);
-    let confirmed = line_of(26);
+    let confirmed = line_of(10_006);
     assert!(confirmed.starts_with(&late.to_string()), "{confirmed}");
     assert!(
         confirmed.contains(",confirmed,,yes,confirmed_by_messenger,15,1,ltx_"),

@@ -114,7 +114,8 @@ impl World {
         run(
             &self.raw,
             format!(
-                "INSERT INTO business (id, name, currency, created_at) VALUES ({b}, 'Cafe', '{currency}', 0);
+                "INSERT INTO business (id, name, currency, created_at)
+                 VALUES ({b}, 'Cafe', '{currency}', 0);
                  INSERT INTO account (id, business, handle, display_name, time_zone, created_at)
                  VALUES ({b}, {b}, '@{business}', 'Cafe', 'Asia/Seoul', 0)"
             ),
@@ -171,7 +172,8 @@ impl World {
             &self.raw,
             format!(
                 "UPDATE campaign SET state = 8, month = {month}, launched_at = {now},
-                   price_version = 1, tariff = 1, highest_number = {highest} WHERE id = {c};
+                   price_version = 1, tariff = 1, highest_number = {highest}, chunk_size = 1000
+                 WHERE id = {c};
                  INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
                  VALUES ({c}, 1, 15000000, {counted}, {counted})"
             ),
@@ -436,9 +438,9 @@ pub struct Story {
 
 impl Story {
     pub async fn begin() -> Self {
-        let world = World::with_users(40).await;
+        let world = World::with_users(10_020).await;
         world.top_up(1_000, "bank-1").await;
-        let campaign = world.launch(24, 40).await;
+        let campaign = world.launch(24, 10_020).await;
         Self { world, campaign }
     }
 
@@ -463,14 +465,17 @@ impl Story {
                     (RuleId::NoConsent, vec![10, 12, 17]),
                     (RuleId::Blocked, vec![18, 19, 20]),
                 ];
-                world.freeze(c, 0, (1, 20), &chunks, &excluded).await;
+                world.freeze(c, 0, (1, 10_000), &chunks, &excluded).await;
             }
             1 => {
                 world.claim(c, 0, 0).await;
                 world.settle(c, 0, 0, &[Accepted; 8]).await;
-                let chunks = [(21..=28).collect(), vec![29, 30]];
-                let excluded = [(RuleId::NoConsent, (31..=40).collect())];
-                world.freeze(c, 1, (21, 40), &chunks, &excluded).await;
+                let chunks = [(10_001..=10_008).collect(), vec![10_009, 10_010]];
+                let excluded = [(RuleId::NoConsent, (10_011..=10_020).collect())];
+                world
+                    .freeze(c, 1, (10_001, 10_020), &chunks, &excluded)
+                    .await;
+                world.set_state(c, 8).await;
             }
             2 => {
                 world.claim(c, 1, 0).await;
