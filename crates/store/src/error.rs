@@ -33,7 +33,11 @@ pub enum StoreError {
 impl From<sea_orm::DbErr> for StoreError {
     fn from(error: sea_orm::DbErr) -> Self {
         let text = error.to_string();
-        if text.contains("CHECK constraint failed") || text.contains("UNIQUE constraint failed") {
+        let broken = ["CHECK", "UNIQUE", "FOREIGN KEY", "NOT NULL"];
+        if broken
+            .iter()
+            .any(|kind| text.contains(&format!("{kind} constraint failed")))
+        {
             return Self::Invariant(text);
         }
         Self::Unavailable(error)

@@ -111,6 +111,12 @@ async fn a_hold_takes_what_is_there_and_no_more() {
         matches!(error, BillingError::Store(StoreError::Conflict(_))),
         "{error}"
     );
+    let nowhere = CampaignId::from_bytes([9; 16]);
+    let error = world.hold(nowhere, krw(0)).await.unwrap_err();
+    assert!(
+        matches!(error, BillingError::Store(StoreError::Invariant(_))),
+        "{error}"
+    );
     // Credit widens what can be held, and the wallet goes below zero by no more than that.
     run(&world.raw, "UPDATE wallet SET credit_limit = 30000000").await;
     let second = world.add_campaign(world.business).await;
