@@ -159,6 +159,7 @@ CREATE TABLE gateway_event (
   id TEXT PRIMARY KEY,
   received_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX gateway_event_received ON gateway_event (received_at);
 
 CREATE TABLE import (
   id BLOB PRIMARY KEY,
@@ -479,3 +480,15 @@ CREATE TABLE push_key (
   round INTEGER NOT NULL,
   first_position INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What was told of recipients of chunks that have not settled: the settle takes it.
+CREATE TABLE waiting_delivery (
+  event_id TEXT PRIMARY KEY,
+  push_key BLOB NOT NULL,
+  position INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waiting_delivery_key ON waiting_delivery (push_key, received_at);
+CREATE INDEX waiting_delivery_received ON waiting_delivery (received_at);

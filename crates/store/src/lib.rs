@@ -17,6 +17,7 @@ pub(crate) mod bulk; // many rows in one statement
 pub mod directory; // operators, businesses, accounts, members, wordings
 pub mod user; // user numbers
 pub mod friend; // friends as they stand, and the one way they change
+pub mod event; // the messenger's events: taken once, deliveries decided or waiting
 pub mod import; // imports: checkpoints and what they refused
 pub mod user_list; // uploaded lists of users
 pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning

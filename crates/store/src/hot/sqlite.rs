@@ -530,6 +530,7 @@ async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Resul
             *first_position
         ];
         row::execute(write.connection(), sql, bound).await?;
+        crate::event::settle_waiting(write, *key).await?;
     }
     if let Some(next) = next_round {
         insert_next_round(write, record.id, next).await?;

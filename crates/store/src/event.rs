@@ -1,0 +1,240 @@
+//! The messenger's events: each taken once, deliveries decided or kept until their chunk settles.
+//!
+//! A messenger tells what became of an uncertain recipient whenever it knows, before the settle of
+//! the chunk too. The way from a push key to its chunk is written by that settle, so an earlier word
+//! waits in `waiting_delivery` and the settle takes it in its own transaction.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use domain::chunk::ChunkId;
+use domain::codec;
+use domain::outcome::Outcome;
+use domain::push::PushKey;
+use domain::time::Timestamp;
+use sea_orm::Value;
+
+use crate::row::{self, Row, values};
+use crate::{StoreError, Write, bulk, chunk};
+
+/// How long an event's id is remembered: longer than a messenger keeps results, hence events.
+pub const EVENT_IDS_KEPT: Duration = Duration::from_secs(8 * 24 * 3_600);
+/// Deliveries that may wait for their chunks; more come again later.
+pub const WAITING_MAX: u64 = 100_000;
+/// Forgotten at most at once, so that no request pays for a quiet week.
+const FORGOTTEN_PER_WRITE: u32 = 2_000;
+
+/// What became of one recipient of a push, as the messenger tells it later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub event_id: String,
+    pub push_key: PushKey,
+    /// Position in the request that had this key.
+    pub index: u32,
+    /// Confirmed or failed.
+    pub outcome: Outcome,
+    pub at: Timestamp,
+}
+
+/// What a delivery came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryVerdict {
+    /// The recipient was uncertain and is not any more.
+    Decided,
+    /// Something else decided before; the first stands.
+    DecidedBefore,
+    /// The recipient's outcome was never uncertain, or there is no such recipient.
+    NotUncertain,
+    /// Kept until the chunk settles.
+    Waiting,
+    /// Too many wait: to be told again later.
+    NoRoom,
+}
+
+impl Write {
+    /// Remembers these ids; the ones never heard before. `ids` may repeat.
+    pub async fn remember_events(
+        &mut self,
+        ids: &[&str],
+        now: Timestamp,
+    ) -> Result<HashSet<String>, StoreError> {
+        let mut distinct: Vec<&str> = ids.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let head = "INSERT INTO gateway_event (id, received_at)";
+        let tail = "ON CONFLICT DO NOTHING RETURNING id";
+        let rows = distinct.into_iter().map(|id| values![id, now]);
+        let connection = self.connection();
+        let fresh = bulk::insert_returning(connection, "gateway_event", head, tail, rows).await?;
+        fresh.iter().map(|row| row.get("id")).collect()
+    }
+
+    /// Lets these events come again: they were not taken after all.
+    pub async fn forget_events(&mut self, ids: &[&str]) -> Result<(), StoreError> {
+        let items: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
+        let head = "DELETE FROM gateway_event WHERE id IN";
+        bulk::execute_for(self.connection(), head, &[], &items).await?;
+        Ok(())
+    }
+
+    /// Forgets ids and waiting deliveries that are older than anything a messenger tells again.
+    pub async fn prune_events(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        for (table, key) in [("gateway_event", "id"), ("waiting_delivery", "event_id")] {
+            let sql = format!(
+                "DELETE FROM {table} WHERE {key} IN
+                   (SELECT {key} FROM {table} WHERE received_at < $1 LIMIT $2)"
+            );
+            let values = values![now - EVENT_IDS_KEPT, FORGOTTEN_PER_WRITE];
+            row::execute(self.connection(), &sql, values).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes deliveries in their order; a verdict for each.
+    pub async fn take_deliveries(
+        &mut self,
+        deliveries: &[Delivery],
+        now: Timestamp,
+    ) -> Result<Vec<DeliveryVerdict>, StoreError> {
+        let mut pushes = HashMap::new();
+        let mut verdicts = Vec::with_capacity(deliveries.len());
+        let mut room = None;
+        for delivery in deliveries {
+            let key = *delivery.push_key.as_bytes();
+            if !pushes.contains_key(&key) {
+                pushes.insert(key, self.settled_push(key).await?);
+            }
+            let verdict = match pushes.get(&key).and_then(Option::as_ref) {
+                Some(push) => self.decide(push, delivery).await?,
+                None => {
+                    let left = match room {
+                        Some(left) => left,
+                        None => WAITING_MAX.saturating_sub(self.waiting_deliveries().await?),
+                    };
+                    room = Some(left.saturating_sub(1));
+                    self.keep_waiting(delivery, left, now).await?
+                }
+            };
+            verdicts.push(verdict);
+        }
+        Ok(verdicts)
+    }
+
+    async fn settled_push(&self, key: [u8; 16]) -> Result<Option<SettledPush>, StoreError> {
+        let sql = "SELECT p.month AS month, p.campaign AS campaign, p.number AS number,
+                     p.round AS round, p.first_position AS first_position, c.size AS size,
+                     c.outcomes AS outcomes
+                   FROM push_key p JOIN chunk c ON c.month = p.month AND c.campaign = p.campaign
+                     AND c.number = p.number AND c.round = p.round
+                   WHERE p.push_key = $1 AND c.outcomes IS NOT NULL";
+        let row = row::one(self.connection(), "push_key", sql, values![key]).await?;
+        row.map(|row| settled_push(&row)).transpose()
+    }
+
+    async fn decide(
+        &mut self,
+        push: &SettledPush,
+        delivery: &Delivery,
+    ) -> Result<DeliveryVerdict, StoreError> {
+        let position = push.first_position.saturating_add(delivery.index);
+        if push.outcomes.get(position as usize) != Some(&Outcome::Uncertain) {
+            return Ok(DeliveryVerdict::NotUncertain);
+        }
+        let Delivery {
+            event_id,
+            outcome,
+            at,
+            ..
+        } = delivery;
+        let reason = "event";
+        let is_first = self
+            .insert_amendment(event_id, push.chunk, position, *outcome, reason, *at)
+            .await?;
+        Ok(match is_first {
+            true => DeliveryVerdict::Decided,
+            false => DeliveryVerdict::DecidedBefore,
+        })
+    }
+
+    async fn keep_waiting(
+        &mut self,
+        delivery: &Delivery,
+        room: u64,
+        now: Timestamp,
+    ) -> Result<DeliveryVerdict, StoreError> {
+        if room == 0 {
+            return Ok(DeliveryVerdict::NoRoom);
+        }
+        let sql = "INSERT INTO waiting_delivery (event_id, push_key, position, outcome, at,
+                     received_at)
+                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+        let values = values![
+            delivery.event_id.as_str(),
+            *delivery.push_key.as_bytes(),
+            delivery.index,
+            delivery.outcome.code(),
+            delivery.at,
+            now,
+        ];
+        row::execute(self.connection(), sql, values).await?;
+        Ok(DeliveryVerdict::Waiting)
+    }
+
+    async fn waiting_deliveries(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) AS waiting FROM waiting_delivery";
+        let row = row::one(self.connection(), "waiting_delivery", sql, []).await?;
+        row.map_or(Ok(0), |row| row.int("waiting"))
+    }
+}
+
+/// What waited for the settle of this push is decided with it, in the order it came.
+pub(crate) async fn settle_waiting(write: &mut Write, key: [u8; 16]) -> Result<(), StoreError> {
+    let sql = "SELECT event_id, push_key, position, outcome, at, received_at FROM waiting_delivery
+               WHERE push_key = $1 ORDER BY received_at, event_id";
+    let rows = row::all(write.connection(), "waiting_delivery", sql, values![key]).await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let deliveries: Vec<Delivery> = rows.iter().map(waiting).collect::<Result<_, _>>()?;
+    if let Some(push) = write.settled_push(key).await? {
+        for delivery in &deliveries {
+            write.decide(&push, delivery).await?;
+        }
+    }
+    let sql = "DELETE FROM waiting_delivery WHERE push_key = $1";
+    row::execute(write.connection(), sql, values![key]).await?;
+    Ok(())
+}
+
+/// A request whose chunk has settled.
+struct SettledPush {
+    chunk: ChunkId,
+    /// Of the chunk, where the request's first recipient stands.
+    first_position: u32,
+    /// Of the whole chunk.
+    outcomes: Vec<Outcome>,
+}
+
+fn settled_push(row: &Row) -> Result<SettledPush, StoreError> {
+    let blob: Vec<u8> = row.get("outcomes")?;
+    let outcomes = codec::unpack_outcomes(&blob, row.int("size")?);
+    Ok(SettledPush {
+        chunk: chunk::id(row)?,
+        first_position: row.int("first_position")?,
+        outcomes: outcomes.map_err(|error| row.corrupt("outcomes", error))?,
+    })
+}
+
+fn waiting(row: &Row) -> Result<Delivery, StoreError> {
+    let code: u8 = row.int("outcome")?;
+    Ok(Delivery {
+        event_id: row.get("event_id")?,
+        push_key: PushKey::from_bytes(row.bytes("push_key")?),
+        index: row.int("position")?,
+        outcome: Outcome::from_code(code).ok_or_else(|| row.corrupt("outcome", code))?,
+        at: row.time("at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
