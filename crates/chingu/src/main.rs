@@ -1,1 +1,71 @@
-fn main() {}
+//! The program: command line, configuration, wiring of roles, shutdown, telemetry.
+//!
+//! It owns which adapter stands behind which port, the machine's clock and randomness, and what a
+//! person at a shell can do. It owns no rule of the product: every command hands on to the crates
+//! below.
+
+mod cli; // every command and flag
+mod config; // sections, read and checked at start
+mod credentials; // the token and secret shared with the messenger
+mod machine; // clock and randomness
+mod logs; // structured logs
+mod output; // words for people, JSON for programs
+mod progress; // bars on a terminal
+mod signals; // the first asks, the second insists
+mod platform; // what every command that opens the database works with
+mod counted_broker; // what passes the broker, counted
+mod wiring; // which adapter stands behind which port
+mod http; // the one port: health, readiness, metrics, the roles' routes
+mod command; // one file per command
+mod admin; // the stop-gap for pages
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use config::{Config, Sources};
+use logs::Verbosity;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Alone it serves: read again, so that the variables of serve's flags count.
+    let cli = match cli.command {
+        Some(_) => cli,
+        None => Cli::parse_from(std::env::args_os().chain(["serve".into()])),
+    };
+    match run(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let sources = Sources::of_machine(cli.common.config.as_deref())?;
+    let config = Config::read(&sources, cli.overrides())?;
+    logs::start(&config.log, verbosity(&cli))?;
+    match cli.command {
+        Some(Command::Serve(_)) | None => command::serve::run(&config).await,
+        Some(Command::Migrate) => command::migrate::run(&config).await,
+        Some(Command::Sandbox(arguments)) => command::sandbox::run(&config, arguments).await,
+        Some(Command::Import(arguments)) => command::import::run(&config, arguments).await,
+        Some(Command::Bench(arguments)) => command::bench::run(arguments).await,
+        Some(Command::Reconcile(arguments)) => command::reconcile::run(&config, arguments).await,
+        Some(Command::Admin(arguments)) => admin::run(&config, arguments).await,
+    }
+}
+
+fn verbosity(cli: &Cli) -> Verbosity {
+    match &cli.command {
+        Some(Command::Serve(_)) | None => Verbosity::Server,
+        Some(Command::Sandbox(arguments)) if arguments.command.is_none() => Verbosity::Server,
+        _ => Verbosity::Command,
+    }
+}

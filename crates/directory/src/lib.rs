@@ -9,9 +9,11 @@
 
 pub mod error; // what went wrong, by what the caller does about it
 pub mod organisation; // operators, businesses, accounts, members, wordings
+pub mod campaigns; // campaigns as a brand writes them
 pub mod fold; // which facts about a friend stand, in whatever order they came
 pub mod friends; // the one way in for everything that changes a friend
 
+pub use campaigns::CampaignRequest;
 pub use error::Error;
 pub use fold::{Fact, FriendFact, Imported, ProfileChange};
 pub use organisation::{AccountRequest, Directory, Role};

@@ -45,9 +45,9 @@ pub struct AccountRequest<'a> {
 /// The way to everything of this crate that is not a friend.
 #[derive(Clone)]
 pub struct Directory {
-    store: Store,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
 }
 
 impl Role {
@@ -196,7 +196,7 @@ impl Directory {
     }
 }
 
-fn checked_name(field: &'static str, text: &str) -> Result<String, Error> {
+pub(crate) fn checked_name(field: &'static str, text: &str) -> Result<String, Error> {
     let length = text.chars().count();
     if text.trim().is_empty() || length > NAME_CHARS_MAX {
         let why = format!("has 1 to {NAME_CHARS_MAX} characters, not {length}");
@@ -242,7 +242,7 @@ fn checked_zone(name: &str) -> Result<String, Error> {
     Ok(found.iana_name().unwrap_or(name).to_owned())
 }
 
-fn checked_rate(rate: u32) -> Result<u32, Error> {
+pub(crate) fn checked_rate(rate: u32) -> Result<u32, Error> {
     match rate {
         1..=RATE_PER_SECOND_MAX => Ok(rate),
         _ => {

@@ -1,0 +1,310 @@
+//! Campaigns from a shell: created, launched, paused, resumed, cancelled, shown, reported.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use directory::CampaignRequest;
+use domain::campaign::Purpose;
+use domain::id::CampaignId;
+use domain::money::Money;
+use domain::schedule::{Schedule, WallTime};
+use scheduler::{Launched, control};
+use serde_json::json;
+use store::campaign::Campaign;
+
+use super::Shell;
+use crate::output::thousands;
+use crate::progress;
+
+/// How long after its launch a campaign's pushes may begin, unless told otherwise.
+const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
+
+#[derive(Debug, Subcommand)]
+pub enum CampaignCommand {
+    /// Writes a campaign and approves it; with --at it is scheduled
+    Create(CreateArgs),
+    /// Launches an approved campaign now: counts, holds the money, begins to send
+    Launch {
+        id: CampaignId,
+        /// Refuses to launch where it would cost more than this
+        #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+        max_amount: Option<String>,
+    },
+    /// Stops new pushes; what is in flight finishes
+    Pause { id: CampaignId },
+    /// Goes on with a paused campaign
+    Resume { id: CampaignId },
+    /// Ends what has not begun and gives its money back
+    Cancel { id: CampaignId },
+    /// Its state, outcomes and bill
+    Show { id: CampaignId },
+    /// One line for every recipient, as CSV
+    Report {
+        id: CampaignId,
+        /// [default: the standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    #[arg(long, value_name = "HANDLE")]
+    account: String,
+    #[arg(long)]
+    name: String,
+    /// 1 to 5 message objects as JSON, or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    messages: String,
+    /// An audience as JSON, or @FILE [default: every friend]
+    #[arg(long, value_name = "JSON|@FILE")]
+    audience: Option<String>,
+    /// Recipients per second
+    #[arg(long)]
+    rate: Option<u32>,
+    #[arg(long, value_enum, default_value = "promotion")]
+    purpose: PurposeName,
+    /// The wall time of its start, such as "2026-12-01 09:00"
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Where --at is read off the wall [default: the account's]
+    #[arg(long, requires = "at")]
+    zone: Option<String>,
+    /// How long after its launch pushes may begin
+    #[arg(long, value_name = "SECONDS", default_value_t = LIFETIME_SECONDS)]
+    lifetime: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PurposeName {
+    Promotion,
+    Information,
+}
+
+impl Shell<'_> {
+    pub(super) async fn campaign(&self, command: CampaignCommand) -> anyhow::Result<()> {
+        match command {
+            CampaignCommand::Create(arguments) => self.create(arguments).await,
+            CampaignCommand::Launch { id, max_amount } => self.launch(id, max_amount).await,
+            CampaignCommand::Pause { id } => {
+                control::pause(&self.platform.store, id).await?;
+                self.show_state(id).await
+            }
+            CampaignCommand::Resume { id } => {
+                control::resume(&self.platform.store, id).await?;
+                self.show_state(id).await
+            }
+            CampaignCommand::Cancel { id } => self.cancel(id).await,
+            CampaignCommand::Show { id } => self.show(id).await,
+            CampaignCommand::Report { id, output } => self.report(id, output.as_deref()).await,
+        }
+    }
+
+    async fn create(&self, arguments: CreateArgs) -> anyhow::Result<()> {
+        let directory = self.platform.directory();
+        let account = directory.account_by_handle(&arguments.account).await?;
+        let schedule = match &arguments.at {
+            None => Schedule::Now,
+            Some(at) => {
+                let zone = arguments.zone.as_deref().unwrap_or(&account.time_zone);
+                Schedule::At(WallTime::parse(at, zone)?)
+            }
+        };
+        let messages = text_or_file("messages", &arguments.messages)?;
+        let audience = arguments
+            .audience
+            .as_deref()
+            .map(|audience| text_or_file("audience", audience))
+            .transpose()?;
+        let request = CampaignRequest {
+            name: &arguments.name,
+            purpose: match arguments.purpose {
+                PurposeName::Promotion => Purpose::Promotion,
+                PurposeName::Information => Purpose::Information,
+            },
+            messages: &messages,
+            audience: audience.as_deref(),
+            schedule: &schedule,
+            rate_per_second: arguments.rate,
+            lifetime_seconds: arguments.lifetime,
+        };
+        let rules = &self.platform.rules;
+        let (business, account) = (account.business, account.id);
+        let campaign = directory
+            .add_campaign(business, account, &request, rules)
+            .await?;
+        let words = format!("campaign {} {}, {}", campaign.id, campaign.name, campaign.state);
+        self.output.show(words, &summary(&campaign))
+    }
+
+    async fn launch(&self, id: CampaignId, max_amount: Option<String>) -> anyhow::Result<()> {
+        let campaign = self.platform.store.campaign(id).await?;
+        let business = self.platform.directory().business(campaign.business).await?;
+        let highest = max_amount
+            .map(|text| Money::parse(&text, business.currency))
+            .transpose()?;
+        let context = self.platform.launch_context();
+        match scheduler::launch(&context, id, highest).await? {
+            Launched::Launched {
+                audience,
+                reachable,
+                held,
+            } => {
+                let words = format!(
+                    "launched {id}: {} of {} friends, {held} held",
+                    thousands(reachable),
+                    thousands(audience),
+                );
+                let json = json!({
+                    "id": id,
+                    "state": "launching",
+                    "audience": audience,
+                    "reachable": reachable,
+                    "held_micro": held.micro(),
+                });
+                self.output.show(words, &json)
+            }
+            Launched::WaitsForFunds { needed, available } => bail!(
+                "not launched, it waits for funds: {needed} are needed, {available} can be spent"
+            ),
+        }
+    }
+
+    async fn cancel(&self, id: CampaignId) -> anyhow::Result<()> {
+        let platform = self.platform;
+        let (clock, ids) = (platform.clock.as_ref(), platform.ids.as_ref());
+        let cancelled = control::cancel(&platform.store, clock, ids, id).await?;
+        let words = format!(
+            "cancelled {id}: {} recipients not begun, {} not frozen, {} released",
+            thousands(cancelled.units),
+            thousands(cancelled.unfrozen),
+            cancelled.released,
+        );
+        let json = json!({
+            "id": id,
+            "state": "cancelling",
+            "cancelled": cancelled.units,
+            "unfrozen": cancelled.unfrozen,
+            "released_micro": cancelled.released.micro(),
+        });
+        self.output.show(words, &json)
+    }
+
+    async fn show_state(&self, id: CampaignId) -> anyhow::Result<()> {
+        let campaign = self.platform.store.campaign(id).await?;
+        self.output.show(format!("{id} is {}", campaign.state), &summary(&campaign))
+    }
+
+    async fn show(&self, id: CampaignId) -> anyhow::Result<()> {
+        let store = &self.platform.store;
+        let campaign = store.campaign(id).await?;
+        let bill = billing::bill(store, campaign.business, id).await?;
+        let left_out = billing::left_out(store, campaign.business, id).await?;
+        let by_rule: serde_json::Map<String, serde_json::Value> = left_out
+            .iter()
+            .map(|(rule, count)| (rule.name().to_owned(), (*count).into()))
+            .collect();
+        let outcomes = bill.outcomes;
+        let mut json = summary(&campaign);
+        let more = json!({
+            "pending": outcomes.pending,
+            "accepted": outcomes.accepted,
+            "failed": outcomes.failed,
+            "excluded": outcomes.excluded,
+            "uncertain": outcomes.uncertain,
+            "cancelled": outcomes.cancelled,
+            "left_out": outcomes.left_out,
+            "left_out_by_rule": by_rule,
+            "price_version": bill.price_version,
+            "currency": bill.quoted.currency(),
+            "quoted_micro": bill.quoted.micro(),
+            "held_micro": bill.held.micro(),
+            "captured_micro": bill.captured.micro(),
+            "released_micro": bill.released.micro(),
+            "open_micro": bill.open.micro(),
+        });
+        if let (Some(json), serde_json::Value::Object(more)) = (json.as_object_mut(), more) {
+            json.extend(more);
+        }
+        let mut words = format!(
+            "{id} {}: {}
+  accepted {}, failed {}, excluded {}, uncertain {}, cancelled {}, pending {}, left out {}
+  quoted {}, held {}, captured {}, released {}, open {}",
+            campaign.name,
+            campaign.state,
+            thousands(outcomes.accepted),
+            thousands(outcomes.failed),
+            thousands(outcomes.excluded),
+            thousands(outcomes.uncertain),
+            thousands(outcomes.cancelled),
+            thousands(outcomes.pending),
+            thousands(outcomes.left_out),
+            bill.quoted,
+            bill.held,
+            bill.captured,
+            bill.released,
+            bill.open,
+        );
+        for (rule, count) in left_out {
+            words.push_str(&format!("\n  left out as {}: {}", rule.name(), thousands(count)));
+        }
+        if let Some(error) = &campaign.launch_error {
+            words.push_str(&format!("\n  launch failed: {error}"));
+        }
+        self.output.show(words, &json)
+    }
+
+    async fn report(&self, id: CampaignId, output: Option<&Path>) -> anyhow::Result<()> {
+        let store = &self.platform.store;
+        let campaign = store.campaign(id).await?;
+        let mut report = billing::report::SendReport::open(store, campaign.business, id).await?;
+        let mut out: Box<dyn std::io::Write> = match output {
+            None => Box::new(std::io::stdout().lock()),
+            Some(path) => {
+                let file = std::fs::File::create(path);
+                Box::new(file.with_context(|| format!("cannot write {}", path.display()))?)
+            }
+        };
+        let bar = progress::count();
+        bar.set_message("sends written");
+        while let Some(page) = report.next_page().await? {
+            out.write_all(&page.csv).context("the report cannot be written")?;
+            bar.inc(page.lines);
+        }
+        out.flush().context("the report cannot be written")?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// What every command about one campaign tells.
+fn summary(campaign: &Campaign) -> serde_json::Value {
+    let time = |at: Option<domain::time::Timestamp>| at.map(|at| at.to_string());
+    json!({
+        "id": campaign.id,
+        "name": campaign.name,
+        "account": campaign.account,
+        "business": campaign.business,
+        "purpose": campaign.purpose.name(),
+        "state": campaign.state.name(),
+        "pause_reason": campaign.state.pause_reason().map(|reason| reason.name()),
+        "rate_per_second": campaign.rate_per_second,
+        "lifetime_seconds": campaign.lifetime_seconds,
+        "scheduled_for": time(campaign.scheduled_for),
+        "launched_at": time(campaign.launch.map(|launch| launch.launched_at)),
+        "freeze_ended_at": time(campaign.freeze_ended_at),
+        "closed_at": time(campaign.closed_at),
+        "launch_error": campaign.launch_error,
+    })
+}
+
+/// A text as it stands, or with `@` in front the file that holds it.
+fn text_or_file(what: &str, argument: &str) -> anyhow::Result<String> {
+    match argument.strip_prefix('@') {
+        None => Ok(argument.to_owned()),
+        Some(path) => {
+            std::fs::read_to_string(path).with_context(|| format!("{what}: cannot read {path}"))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `chingu admin`: what pages will do one day, from a shell, on the same database beside the
+//! running server.
+
+mod organisation; // operators, businesses, accounts, members, wordings
+mod money; // top-ups
+mod campaign; // campaigns, from draft to report
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::config::Config;
+use crate::output::Output;
+use crate::platform::Platform;
+
+#[derive(Debug, Args)]
+pub struct AdminArgs {
+    /// Prints one JSON object instead of words
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: AdminCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// The platform team
+    #[command(subcommand)]
+    Operator(organisation::OperatorCommand),
+    /// The legal entity that pays
+    #[command(subcommand)]
+    Business(organisation::BusinessCommand),
+    /// An official account of a business
+    #[command(subcommand)]
+    Account(organisation::AccountCommand),
+    /// Who works for a business
+    #[command(subcommand)]
+    Member(organisation::MemberCommand),
+    /// The words friends agree to
+    #[command(subcommand)]
+    Wording(organisation::WordingCommand),
+    /// Books a payment; the same reference again books nothing
+    TopUp(money::TopUpArgs),
+    /// One broadcast, from draft to closed
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+}
+
+pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCode> {
+    let platform = Platform::open(config).await?;
+    let shell = Shell {
+        platform: &platform,
+        output: Output::of(arguments.json),
+    };
+    let done = match arguments.command {
+        AdminCommand::Operator(command) => shell.operator(command).await,
+        AdminCommand::Business(command) => shell.business(command).await,
+        AdminCommand::Account(command) => shell.account(command).await,
+        AdminCommand::Member(command) => shell.member(command).await,
+        AdminCommand::Wording(command) => shell.wording(command).await,
+        AdminCommand::TopUp(arguments) => shell.top_up(arguments).await,
+        AdminCommand::Campaign(command) => shell.campaign(command).await,
+    };
+    platform.close().await?;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// What every admin command is handed.
+struct Shell<'a> {
+    platform: &'a Platform,
+    output: Output,
+}

@@ -1,0 +1,158 @@
+//! Operators, businesses, accounts, members, wordings.
+
+use anyhow::anyhow;
+use clap::Subcommand;
+use directory::{AccountRequest, Role};
+use domain::id::BusinessId;
+use domain::money::Currency;
+use serde_json::json;
+
+use super::Shell;
+
+#[derive(Debug, Subcommand)]
+pub enum OperatorCommand {
+    Create {
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BusinessCommand {
+    Create {
+        #[arg(long)]
+        name: String,
+        /// KRW, JPY, USD or EUR
+        #[arg(long, default_value = "KRW")]
+        currency: Currency,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    Create {
+        #[arg(long)]
+        business: BusinessId,
+        /// What friends look for, such as @hanok
+        #[arg(long)]
+        handle: String,
+        #[arg(long)]
+        name: String,
+        /// The IANA name of its place, such as Asia/Seoul
+        #[arg(long)]
+        zone: String,
+        #[arg(long)]
+        icon_url: Option<String>,
+        /// Recipients per second over all of its campaigns
+        #[arg(long)]
+        rate: Option<u32>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MemberCommand {
+    Create {
+        #[arg(long)]
+        business: BusinessId,
+        #[arg(long)]
+        email: String,
+        #[arg(long)]
+        name: String,
+        /// owner, manager, composer, approver, analyst or finance
+        #[arg(long)]
+        role: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WordingCommand {
+    Create {
+        #[arg(long, value_name = "HANDLE")]
+        account: String,
+        #[arg(long)]
+        version: String,
+        #[arg(long)]
+        text: String,
+    },
+}
+
+impl Shell<'_> {
+    pub(super) async fn operator(&self, command: OperatorCommand) -> anyhow::Result<()> {
+        let OperatorCommand::Create { email, name } = command;
+        let operator = self.platform.directory().add_operator(&email, &name).await?;
+        let words = format!("operator {} {}", operator.id, operator.email);
+        self.output.show(words, &json!({"id": operator.id, "email": operator.email}))
+    }
+
+    pub(super) async fn business(&self, command: BusinessCommand) -> anyhow::Result<()> {
+        let BusinessCommand::Create { name, currency } = command;
+        let business = self.platform.directory().add_business(&name, currency).await?;
+        let words = format!("business {} {}, in {currency}", business.id, business.name);
+        let json = json!({"id": business.id, "name": business.name, "currency": currency});
+        self.output.show(words, &json)
+    }
+
+    pub(super) async fn account(&self, command: AccountCommand) -> anyhow::Result<()> {
+        let AccountCommand::Create {
+            business,
+            handle,
+            name,
+            zone,
+            icon_url,
+            rate,
+        } = command;
+        let request = AccountRequest {
+            handle: &handle,
+            display_name: &name,
+            icon_url: icon_url.as_deref(),
+            time_zone: &zone,
+            rate_per_second: rate,
+        };
+        let account = self.platform.directory().add_account(business, &request).await?;
+        let words = format!("account {} {}", account.id, account.handle);
+        let json = json!({
+            "id": account.id,
+            "handle": account.handle.to_string(),
+            "business": account.business,
+            "time_zone": account.time_zone,
+            "rate_per_second": account.rate_per_second,
+        });
+        self.output.show(words, &json)
+    }
+
+    pub(super) async fn member(&self, command: MemberCommand) -> anyhow::Result<()> {
+        let MemberCommand::Create {
+            business,
+            email,
+            name,
+            role,
+        } = command;
+        let role = Role::from_name(&role).ok_or_else(|| {
+            let known = Role::ALL.map(Role::name).join(", ");
+            anyhow!("role: '{role}' is not one: expected one of {known}")
+        })?;
+        let directory = self.platform.directory();
+        let member = directory.add_member(business, &email, &name, role).await?;
+        let words = format!("member {} {}, {}", member.id, member.email, member.role);
+        let json = json!({"id": member.id, "email": member.email, "role": member.role});
+        self.output.show(words, &json)
+    }
+
+    pub(super) async fn wording(&self, command: WordingCommand) -> anyhow::Result<()> {
+        let WordingCommand::Create {
+            account,
+            version,
+            text,
+        } = command;
+        let directory = self.platform.directory();
+        let account = directory.account_by_handle(&account).await?;
+        let wording = directory
+            .add_wording(account.business, account.id, &version, &text)
+            .await?;
+        let words = format!("wording {} {} of {}", wording.id, wording.version, account.handle);
+        let json = json!({"id": wording.id, "version": wording.version, "account": account.id});
+        self.output.show(words, &json)
+    }
+}

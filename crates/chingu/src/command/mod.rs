@@ -1,0 +1,8 @@
+//! One file per command.
+
+pub mod serve; // roles, signals, shutdown in order
+pub mod migrate; // migrations, and nothing else
+pub mod sandbox; // the messenger alone, and its accept log
+pub mod import; // friends out of a file
+pub mod reconcile; // the proof that the books close
+pub mod bench; // a real broadcast, measured

@@ -1,0 +1,195 @@
+//! `chingu serve`: the roles of one process, from the listener to the last commit.
+//!
+//! It stops in order: first nothing new is claimed and what is in flight is recorded, then the
+//! scheduler gives up its lead, then the port closes. A second signal ends it at once; what was in
+//! flight then is unknown, and resolved after the next start.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Role};
+use crate::http::{self, Health};
+use crate::output::say;
+use crate::platform::Platform;
+use crate::signals::Signals;
+use crate::wiring::{Parts, reachable};
+
+/// After the second signal, as shells say it: 128 + 2.
+const STOPPED_AT_ONCE: i32 = 130;
+
+pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
+    config.check_roles_together()?;
+    let mut signals = Signals::listen()?;
+    let metrics = PrometheusBuilder::new()
+        .install_recorder()
+        .context("metrics cannot be collected")?;
+    let wanted = config.server.listen;
+    let listener = TcpListener::bind(wanted)
+        .await
+        .with_context(|| format!("cannot listen on {wanted}"))?;
+    let address = reachable(listener.local_addr()?);
+    let platform = Platform::open(config).await?;
+    let parts = Parts::of(config, &platform, listener.local_addr()?).await?;
+    let health = Health::of(platform.store.clone(), parts.broker.clone(), metrics.clone());
+    let mut running = Running::start(&parts, health.clone(), listener, metrics);
+    greet(config, &format!("http://{address}"), &parts.messenger_url)?;
+    tracing::info!(%address, roles = ?config.roles(), "started");
+    let failed = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping; what is in flight is finished");
+            false
+        }
+        role = running.any_ends() => {
+            tracing::error!(role, "a role has ended; the process stops");
+            true
+        }
+    };
+    health.stopping();
+    let in_time = Duration::from_millis(config.server.shutdown_ms);
+    tokio::select! {
+        () = running.stop() => {}
+        () = tokio::time::sleep(in_time) => {
+            let left = health.running();
+            tracing::error!(?left, "not finished in time; stopped in the middle of it");
+            std::process::exit(1);
+        }
+        signal = signals.next() => {
+            let left = health.running();
+            tracing::warn!(signal, ?left, "stopped at once");
+            std::process::exit(STOPPED_AT_ONCE);
+        }
+    }
+    if let Some(sandbox) = &parts.sandbox {
+        sandbox.close().await;
+    }
+    platform.close().await?;
+    tracing::info!("stopped");
+    Ok(match failed {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// The tasks of the process, in the order in which they stop.
+struct Running {
+    tasks: Vec<RoleTask>,
+    upkeep: JoinHandle<()>,
+}
+
+struct RoleTask {
+    name: &'static str,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    fn start(
+        parts: &Parts,
+        health: Arc<Health>,
+        listener: TcpListener,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        let mut tasks = Vec::new();
+        let mut role = |name, start: &mut dyn FnMut(CancellationToken) -> JoinHandle<()>| {
+            let stop = CancellationToken::new();
+            let task = start(stop.clone());
+            health.watch(name, task.abort_handle());
+            tasks.push(RoleTask { name, stop, task });
+        };
+        if let Some(worker) = &parts.worker {
+            role(Role::Worker.name(), &mut |stop| tokio::spawn(worker.clone().run(stop)));
+        }
+        if let Some(scheduler) = &parts.scheduler {
+            role(Role::Scheduler.name(), &mut |stop| tokio::spawn(scheduler.clone().run(stop)));
+        }
+        let router = http::router(health.clone(), role_routes(parts));
+        let mut listener = Some(listener);
+        role("http", &mut |stop| {
+            let (listener, router) = (listener.take(), router.clone());
+            tokio::spawn(async move {
+                let Some(listener) = listener else { return };
+                if let Err(error) = http::serve(listener, router, stop).await {
+                    tracing::error!(%error, "the port failed");
+                }
+            })
+        });
+        let upkeep = tokio::spawn(http::keep_metrics(metrics));
+        Self { tasks, upkeep }
+    }
+
+    /// Waits until a role ends that nobody stopped: a panic, or a port that failed.
+    async fn any_ends(&mut self) -> &'static str {
+        let ends = self.tasks.iter_mut().map(|role| {
+            let name = role.name;
+            Box::pin(async move {
+                if let Err(error) = (&mut role.task).await {
+                    tracing::error!(role = name, %error, "a role failed");
+                }
+                name
+            })
+        });
+        futures_util::future::select_all(ends).await.0
+    }
+
+    /// Stops one after the other and waits for each.
+    async fn stop(&mut self) {
+        for RoleTask { name, stop, task } in &mut self.tasks {
+            stop.cancel();
+            if !task.is_finished()
+                && let Err(error) = task.await
+            {
+                tracing::error!(role = name, %error, "a role failed while it stopped");
+            }
+            tracing::debug!(role = name, "stopped");
+        }
+        self.upkeep.abort();
+    }
+}
+
+fn role_routes(parts: &Parts) -> Router {
+    let mut routes = Router::new();
+    if let Some(sandbox) = &parts.sandbox {
+        routes = routes.merge(sandbox::router(sandbox.clone()));
+    }
+    routes
+}
+
+/// Where it is, and what to try: there are no pages yet.
+fn greet(config: &Config, url: &str, messenger_url: &str) -> anyhow::Result<()> {
+    let roles: Vec<&str> = config.roles().into_iter().map(Role::name).collect();
+    let data = config.data().display();
+    let flag = match config.data() == std::path::Path::new("data") {
+        true => String::new(),
+        false => format!(" --data {data}"),
+    };
+    say(format_args!(
+        "Chingu {version} listens on {url}
+
+  roles      {roles}
+  data       {data}
+  messenger  {messenger_url}
+
+Try, in another shell (each prints the id that the next one needs):
+
+  chingu admin{flag} business create --name \"Hanok Coffee\"
+  chingu admin{flag} account create --business biz_… --handle @hanok --name Hanok --zone Asia/Seoul
+  chingu admin{flag} wording create --account @hanok --version ad-2025-03 --text \"News by message?\"
+  chingu import friends --account @hanok FILE.csv{flag}
+  chingu admin{flag} top-up --business biz_… --amount 1000000 --reference first
+  chingu admin{flag} campaign create --account @hanok --name Hello \\
+      --messages '[{{\"type\":\"text\",\"text\":\"Hello\"}}]'
+  chingu admin{flag} campaign launch cmp_…
+  chingu admin{flag} campaign show cmp_…
+",
+        version = env!("CARGO_PKG_VERSION"),
+        roles = roles.join(", "),
+    ))
+}

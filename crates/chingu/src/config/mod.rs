@@ -1,0 +1,218 @@
+//! Configuration: sections from `chingu.toml`, `CHINGU_SECTION__KEY` variables and flags, later ones
+//! over earlier ones; unknown keys are errors, and what cannot work together is refused at start.
+
+mod check; // what cannot work, in words
+mod read; // file, variables, flags
+mod role; // the roles one process can have
+mod secret; // texts that are never shown
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::Deserialize;
+
+pub use read::{Overrides, Sources};
+pub use role::{Role, Roles};
+pub use secret::SecretText;
+
+/// Where the program listens, unless told otherwise.
+const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
+/// Where `chingu sandbox` listens, unless told otherwise.
+const SANDBOX_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8081);
+
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub server: ServerSection,
+    pub store: StoreSection,
+    pub gateway: GatewaySection,
+    pub scheduler: SchedulerSection,
+    pub worker: WorkerSection,
+    pub sandbox: SandboxSection,
+    pub log: LogSection,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSection {
+    pub listen: SocketAddr,
+    /// `None`: every role this installation needs.
+    pub roles: Option<Roles>,
+    /// How long work in flight may take after the first signal.
+    pub shutdown_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// The data folder.
+    pub data: PathBuf,
+}
+
+/// The messenger, and what is shared with it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewaySection {
+    /// Up to and without `/v1/pushes`; `None`: the sandbox inside.
+    pub url: Option<String>,
+    pub token: Option<SecretText>,
+    pub secret: Option<SecretText>,
+    /// Valid beside `secret` during a rotation.
+    pub previous_secret: Option<SecretText>,
+    pub guarantee: GuaranteeName,
+    pub query_settles_ms: Option<u64>,
+    pub batch_max: u32,
+    pub recipients_per_second: Option<u32>,
+    pub request_timeout_ms: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SchedulerSection {
+    pub window_chunks_min: usize,
+    pub window_chunks_max: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerSection {
+    pub lease_ms: u64,
+    pub in_flight_max: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxSection {
+    /// Of `chingu sandbox`; inside the program it shares the server's address.
+    pub listen: SocketAddr,
+    /// Where friends' events go; `None`: to the program it runs in, or nowhere.
+    pub events_url: Option<String>,
+    pub faults: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSection {
+    pub format: LogFormat,
+    /// As in `info,scheduler=debug`; `None`: what the command finds worth saying.
+    pub filter: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    Pretty,
+    Json,
+}
+
+/// The guarantees of a connector, by the words of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum GuaranteeName {
+    #[default]
+    Keyed,
+    Queryable,
+    Neither,
+}
+
+impl Config {
+    /// The platform's database.
+    pub fn database(&self) -> PathBuf {
+        self.store.data.join("chingu.db")
+    }
+
+    /// The sandbox messenger's own file.
+    pub fn sandbox_file(&self) -> PathBuf {
+        self.store.data.join("sandbox.db")
+    }
+
+    pub fn data(&self) -> &Path {
+        &self.store.data
+    }
+
+    /// The named roles, or those the configuration calls for: no sandbox where another messenger
+    /// is named.
+    pub fn roles(&self) -> Vec<Role> {
+        if let Some(Roles(named)) = &self.server.roles {
+            return named.clone();
+        }
+        let needed = |role: &Role| *role != Role::Sandbox || self.gateway.url.is_none();
+        Role::ALL.into_iter().filter(needed).collect()
+    }
+
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.gateway.request_timeout_ms)
+    }
+}
+
+impl Default for ServerSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(LISTEN),
+            roles: None,
+            shutdown_ms: 30_000,
+        }
+    }
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("data"),
+        }
+    }
+}
+
+impl Default for GatewaySection {
+    fn default() -> Self {
+        let worker = worker::WorkerSettings::default();
+        Self {
+            url: None,
+            token: None,
+            secret: None,
+            previous_secret: None,
+            guarantee: GuaranteeName::default(),
+            query_settles_ms: None,
+            batch_max: domain::capability::Capability::gateway().batch_max,
+            recipients_per_second: None,
+            request_timeout_ms: worker.request_timeout.as_millis() as u64,
+        }
+    }
+}
+
+impl Default for SchedulerSection {
+    fn default() -> Self {
+        let settings = scheduler::SchedulerSettings::default();
+        Self {
+            window_chunks_min: settings.window_chunks_min,
+            window_chunks_max: settings.window_chunks_max,
+        }
+    }
+}
+
+impl Default for WorkerSection {
+    fn default() -> Self {
+        let settings = worker::WorkerSettings::default();
+        Self {
+            lease_ms: settings.lease.as_millis() as u64,
+            in_flight_max: settings.in_flight_max,
+        }
+    }
+}
+
+impl Default for SandboxSection {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(SANDBOX_LISTEN),
+            events_url: None,
+            faults: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The one port: routes of the roles, health, readiness and metrics.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use broker::Broker;
+use metrics::gauge;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::json;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Histograms would grow without bound otherwise.
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// A database that takes longer to say yes is not ready.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What health, readiness and metrics are read from.
+pub struct Health {
+    store: Store,
+    broker: Arc<dyn Broker>,
+    metrics: PrometheusHandle,
+    roles: Mutex<Vec<(&'static str, AbortHandle)>>,
+    is_stopping: AtomicBool,
+}
+
+impl Health {
+    pub fn of(store: Store, broker: Arc<dyn Broker>, metrics: PrometheusHandle) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            broker,
+            metrics,
+            roles: Mutex::default(),
+            is_stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// From now on the process is ready only while this task runs.
+    pub fn watch(&self, role: &'static str, task: AbortHandle) {
+        self.roles().push((role, task));
+    }
+
+    /// Whoever balances load sends nothing new.
+    pub fn stopping(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The roles that still run.
+    pub fn running(&self) -> Vec<&'static str> {
+        let roles = self.roles();
+        let running = roles.iter().filter(|(_, task)| !task.is_finished());
+        running.map(|(name, _)| *name).collect()
+    }
+
+    fn ended(&self) -> Vec<&'static str> {
+        let roles = self.roles();
+        let ended = roles.iter().filter(|(_, task)| task.is_finished());
+        ended.map(|(name, _)| *name).collect()
+    }
+
+    fn roles(&self) -> std::sync::MutexGuard<'_, Vec<(&'static str, AbortHandle)>> {
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every route of this process; `role_routes` are those of its roles.
+pub fn router(health: Arc<Health>, role_routes: Router) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(render_metrics))
+        .with_state(health)
+        .merge(role_routes)
+        .layer(CatchPanicLayer::new())
+}
+
+/// Serves until `shutdown`, then finishes the requests under way.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    let listener = listener.tap_io(|connection| {
+        // Answers are small and somebody waits for each.
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await
+}
+
+/// Keeps the metrics small for as long as the process runs.
+pub async fn keep_metrics(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(METRICS_UPKEEP).await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Ready: the database answers (it is migrated, or the process had not started), every role runs.
+async fn ready(State(health): State<Arc<Health>>) -> Response {
+    let mut faults: Vec<String> = Vec::new();
+    match tokio::time::timeout(PING_TIMEOUT, health.store.ping()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => faults.push(error.to_string()),
+        Err(_) => faults.push("the database does not answer in time".into()),
+    }
+    let ended = health.ended();
+    faults.extend(ended.iter().map(|role| format!("the role {role} has ended")));
+    if health.is_stopping.load(Ordering::Relaxed) {
+        faults.push("the process is stopping".into());
+    }
+    let status = match faults.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let body = json!({"ready": faults.is_empty(), "faults": faults, "roles": health.running()});
+    (status, axum::Json(body)).into_response()
+}
+
+async fn render_metrics(State(health): State<Arc<Health>>) -> Response {
+    let depth = health.broker.depth();
+    gauge!("chingu_broker_queued").set(depth.queued as f64);
+    gauge!("chingu_broker_unacknowledged").set(depth.unacknowledged as f64);
+    let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
+    (text, health.metrics.render()).into_response()
+}

@@ -1,0 +1,154 @@
+//! Which adapter stands behind which port: the one place that chooses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use broker::{Broker, InProcessBroker};
+use connector::{Connector, GatewayConfig, GatewayConnector};
+use domain::time::Clock;
+use sandbox::serve::GATEWAY_BASE;
+use sandbox::{Sandbox, SandboxConfig};
+use scheduler::dispatch::Dispatcher;
+use scheduler::{Scheduler, SchedulerSettings};
+use tokio::sync::Notify;
+use worker::Worker;
+
+use crate::config::{Config, Role};
+use crate::counted_broker::CountedBroker;
+use crate::credentials::{Credentials, Surroundings, leads_to_loopback};
+use crate::platform::Platform;
+
+/// The actors of one process, ready to run.
+pub struct Parts {
+    pub broker: Arc<dyn Broker>,
+    pub sandbox: Option<Arc<Sandbox>>,
+    pub scheduler: Option<Arc<Scheduler>>,
+    pub worker: Option<Arc<Worker>>,
+    /// Where pushes go.
+    pub messenger_url: String,
+    pub credentials: Credentials,
+}
+
+impl Parts {
+    /// Wires the configured roles of a process that listens on `address`.
+    pub async fn of(
+        config: &Config,
+        platform: &Platform,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let roles = config.roles();
+        let has = |role| roles.contains(&role);
+        let own = format!("http://{}", reachable(address));
+        let inside = || format!("{own}{GATEWAY_BASE}");
+        let messenger_url = config.gateway.url.clone().unwrap_or_else(inside);
+        let surroundings = Surroundings {
+            is_loopback: address.ip().is_loopback() && leads_to_loopback(&messenger_url),
+            has_sandbox: has(Role::Sandbox),
+        };
+        let credentials = Credentials::of(config, surroundings)?;
+        let broker: Arc<dyn Broker> = Arc::new(CountedBroker(Arc::<InProcessBroker>::default()));
+        let connector: Arc<dyn Connector> = Arc::new(GatewayConnector::open(
+            GatewayConfig {
+                base_url: messenger_url.clone(),
+                token: credentials.token.reveal().to_owned(),
+                secrets: credentials.secrets.clone(),
+                capability: config.capability(),
+                request_timeout: config.request_timeout(),
+            },
+            platform.clock.clone(),
+        )?);
+        let wake: Arc<Notify> = Arc::default();
+        let actors = Actors {
+            config,
+            platform,
+            broker: &broker,
+            connector: &connector,
+            wake: &wake,
+        };
+        let sandbox = match has(Role::Sandbox) {
+            true => Some(open_sandbox(config, platform.clock.clone(), &credentials, Some(&own)).await?),
+            false => None,
+        };
+        Ok(Self {
+            sandbox,
+            scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
+            worker: has(Role::Worker).then(|| actors.worker()),
+            broker,
+            messenger_url,
+            credentials,
+        })
+    }
+}
+
+/// The sandbox messenger; `own` is the program it runs in, where it does.
+pub async fn open_sandbox(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    credentials: &Credentials,
+    own: Option<&str>,
+) -> anyhow::Result<Arc<Sandbox>> {
+    let inside = || own.map(|own| format!("{own}/gateway/v1/events"));
+    let sandbox = SandboxConfig {
+        file: config.sandbox_file(),
+        token: credentials.token.reveal().to_owned(),
+        secrets: credentials.secrets.clone(),
+        events_url: config.sandbox.events_url.clone().or_else(inside),
+        faults: config.sandbox.faults.clone(),
+    };
+    std::fs::create_dir_all(config.data())?;
+    Ok(Sandbox::open(sandbox, clock).await?)
+}
+
+/// Where a process that listens on `address` reaches itself.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// What scheduler and worker are made from.
+struct Actors<'a> {
+    config: &'a Config,
+    platform: &'a Platform,
+    broker: &'a Arc<dyn Broker>,
+    connector: &'a Arc<dyn Connector>,
+    wake: &'a Arc<Notify>,
+}
+
+impl Actors<'_> {
+    fn scheduler(&self) -> Arc<Scheduler> {
+        let section = &self.config.scheduler;
+        Arc::new(Scheduler {
+            id: self.platform.ids.next(),
+            store: self.platform.store.clone(),
+            broker: self.broker.clone(),
+            connector: self.connector.clone(),
+            clock: self.platform.clock.clone(),
+            ids: self.platform.ids.clone(),
+            settings: SchedulerSettings {
+                window_chunks_min: section.window_chunks_min,
+                window_chunks_max: section.window_chunks_max,
+                connector_rate: self.config.gateway.recipients_per_second,
+            },
+            rules: self.platform.rules.clone(),
+            wake: self.wake.clone(),
+            dispatcher: Mutex::new(Dispatcher::default()),
+        })
+    }
+
+    fn worker(&self) -> Arc<Worker> {
+        Arc::new(Worker {
+            id: self.platform.ids.next(),
+            store: self.platform.store.clone(),
+            broker: self.broker.clone(),
+            connector: self.connector.clone(),
+            clock: self.platform.clock.clone(),
+            settings: self.config.worker_settings(),
+            recorded: self.wake.clone(),
+            facts: Default::default(),
+        })
+    }
+}

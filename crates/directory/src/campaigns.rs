@@ -1,0 +1,109 @@
+//! Campaigns as a brand writes them, checked as a whole before anything is stored.
+
+use domain::audience::Audience;
+use domain::campaign::{CampaignEvent, Purpose};
+use domain::id::{AccountId, BusinessId, CampaignId};
+use domain::message::{self, Rules, ValidationError};
+use domain::schedule::Schedule;
+use store::campaign::{Campaign, CampaignDraft};
+
+use crate::organisation::{checked_name, checked_rate};
+use crate::{Directory, Error};
+
+/// Pushes of one campaign may begin this long after its launch, at most: a week.
+pub const LIFETIME_SECONDS_MAX: u32 = 7 * 24 * 60 * 60;
+
+/// A campaign as it is asked for.
+#[derive(Debug, Clone)]
+pub struct CampaignRequest<'a> {
+    pub name: &'a str,
+    pub purpose: Purpose,
+    /// A JSON array of message objects.
+    pub messages: &'a str,
+    /// The JSON of an audience; `None` is every friend.
+    pub audience: Option<&'a str>,
+    pub schedule: &'a Schedule,
+    pub rate_per_second: Option<u32>,
+    pub lifetime_seconds: u32,
+}
+
+impl Directory {
+    /// Writes a campaign that needs no second person: approved, or scheduled where it has a time.
+    pub async fn add_campaign(
+        &self,
+        business: BusinessId,
+        account: AccountId,
+        request: &CampaignRequest<'_>,
+        rules: &Rules,
+    ) -> Result<Campaign, Error> {
+        let account = self.account(business, account).await?;
+        let now = self.clock.now();
+        let messages = message::parse(request.messages, rules)
+            .map_err(|errors| Error::refused("messages", in_words("messages", &errors)))?;
+        let audience = match request.audience {
+            None => Audience::ALL,
+            Some(json) => Audience::parse(json)
+                .map_err(|errors| Error::refused("audience", in_words("audience", &errors)))?,
+        };
+        let start = request.schedule.resolve(now);
+        let start = start.map_err(|why| Error::refused("schedule", why))?;
+        let is_scheduled = *request.schedule != Schedule::Now;
+        let draft = CampaignDraft {
+            id: self.ids.next(),
+            business,
+            account: account.id,
+            name: checked_name("name", request.name)?,
+            purpose: request.purpose,
+            messages: messages.to_json(),
+            audience: audience.to_json(),
+            schedule: request.schedule.to_json(),
+            scheduled_for: is_scheduled.then_some(start),
+            rate_per_second: request.rate_per_second.map(checked_rate).transpose()?,
+            lifetime_seconds: checked_lifetime(request.lifetime_seconds)?,
+            created_at: now,
+        };
+        self.store_draft(&draft, is_scheduled).await
+    }
+
+    async fn store_draft(
+        &self,
+        draft: &CampaignDraft,
+        is_scheduled: bool,
+    ) -> Result<Campaign, Error> {
+        let id: CampaignId = draft.id;
+        let mut write = self.store.write().await?;
+        write.insert_campaign(draft).await?;
+        let campaign = write.campaign(id).await?;
+        write.move_campaign(&campaign, CampaignEvent::Approve).await?;
+        let mut campaign = write.campaign(id).await?;
+        if is_scheduled {
+            write.move_campaign(&campaign, CampaignEvent::Schedule).await?;
+            campaign = write.campaign(id).await?;
+        }
+        write.commit().await?;
+        Ok(campaign)
+    }
+}
+
+fn checked_lifetime(seconds: u32) -> Result<u32, Error> {
+    match seconds {
+        1..=LIFETIME_SECONDS_MAX => Ok(seconds),
+        _ => {
+            let why = format!("is 1 to {LIFETIME_SECONDS_MAX} seconds, not {seconds}");
+            Err(Error::refused("lifetime", why))
+        }
+    }
+}
+
+/// Every fault with its place, where it has one beyond the whole.
+fn in_words(root: &str, errors: &[ValidationError]) -> String {
+    let words = errors.iter().map(|error| match error.property.as_str() {
+        "" => error.message.clone(),
+        property if property == root => error.message.clone(),
+        property => format!("{property}: {}", error.message),
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests;
