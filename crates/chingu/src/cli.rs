@@ -72,10 +72,20 @@ pub struct ServeArgs {
 #[derive(Debug, Args)]
 pub struct GatewayArgs {
     /// The messenger's bearer token; better in the file or the variable than on a command line
-    #[arg(long, value_name = "TOKEN", env = "CHINGU_GATEWAY_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "CHINGU_GATEWAY_TOKEN",
+        hide_env_values = true
+    )]
     pub gateway_token: Option<SecretText>,
     /// The secret that signs both directions
-    #[arg(long, value_name = "SECRET", env = "CHINGU_GATEWAY_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "CHINGU_GATEWAY_SECRET",
+        hide_env_values = true
+    )]
     pub gateway_secret: Option<SecretText>,
 }
 

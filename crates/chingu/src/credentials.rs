@@ -43,7 +43,9 @@ impl Credentials {
         let gateway = &config.gateway;
         if let (Some(token), Some(secret)) = (&gateway.token, &gateway.secret) {
             let previous = gateway.previous_secret.as_ref();
-            let previous = previous.map(|text| Secret::parse(text.reveal())).transpose()?;
+            let previous = previous
+                .map(|text| Secret::parse(text.reveal()))
+                .transpose()?;
             let current = Secret::parse(secret.reveal())?;
             let secrets = Secrets { current, previous };
             let token = token.clone();
@@ -175,7 +177,10 @@ mod tests {
         let configured = Credentials::of(&config(folder.path(), pair), near).unwrap();
         assert_eq!(configured.token.reveal(), "t");
         let bare = config(folder.path(), "");
-        assert_eq!(Credentials::of(&bare, near).unwrap().token.reveal(), DEVELOPMENT_TOKEN);
+        assert_eq!(
+            Credentials::of(&bare, near).unwrap().token.reveal(),
+            DEVELOPMENT_TOKEN
+        );
         let far = Surroundings {
             has_sandbox: false,
             ..FAR

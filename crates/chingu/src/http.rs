@@ -118,7 +118,11 @@ async fn ready(State(health): State<Arc<Health>>) -> Response {
         Err(_) => faults.push("the database does not answer in time".into()),
     }
     let ended = health.ended();
-    faults.extend(ended.iter().map(|role| format!("the role {role} has ended")));
+    faults.extend(
+        ended
+            .iter()
+            .map(|role| format!("the role {role} has ended")),
+    );
     if health.is_stopping.load(Ordering::Relaxed) {
         faults.push("the process is stopping".into());
     }

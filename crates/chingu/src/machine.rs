@@ -14,7 +14,10 @@ pub struct SystemClock {
 pub struct SystemIds;
 
 impl SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock everybody else is handed")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock everybody else is handed"
+    )]
     pub fn start() -> Self {
         Self {
             started: Instant::now(),
@@ -23,7 +26,10 @@ impl SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock everybody else is handed")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock everybody else is handed"
+    )]
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         // A machine that believes it is before 1970 gets the first instant there is.
@@ -37,7 +43,10 @@ impl Clock for SystemClock {
 }
 
 impl IdSource for SystemIds {
-    #[expect(clippy::disallowed_methods, reason = "this is the source everybody else is handed")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the source everybody else is handed"
+    )]
     fn next_bytes(&self) -> [u8; 16] {
         uuid::Uuid::now_v7().into_bytes()
     }

@@ -66,7 +66,9 @@ impl Parts {
             wake: &wake,
         };
         let sandbox = match has(Role::Sandbox) {
-            true => Some(open_sandbox(config, platform.clock.clone(), &credentials, Some(&own)).await?),
+            true => {
+                Some(open_sandbox(config, platform.clock.clone(), &credentials, Some(&own)).await?)
+            }
             false => None,
         };
         Ok(Self {

@@ -74,10 +74,14 @@ impl Directory {
         let mut write = self.store.write().await?;
         write.insert_campaign(draft).await?;
         let campaign = write.campaign(id).await?;
-        write.move_campaign(&campaign, CampaignEvent::Approve).await?;
+        write
+            .move_campaign(&campaign, CampaignEvent::Approve)
+            .await?;
         let mut campaign = write.campaign(id).await?;
         if is_scheduled {
-            write.move_campaign(&campaign, CampaignEvent::Schedule).await?;
+            write
+                .move_campaign(&campaign, CampaignEvent::Schedule)
+                .await?;
             campaign = write.campaign(id).await?;
         }
         write.commit().await?;

@@ -134,13 +134,20 @@ impl Shell<'_> {
         let campaign = directory
             .add_campaign(business, account, &request, rules)
             .await?;
-        let words = format!("campaign {} {}, {}", campaign.id, campaign.name, campaign.state);
+        let words = format!(
+            "campaign {} {}, {}",
+            campaign.id, campaign.name, campaign.state
+        );
         self.output.show(words, &summary(&campaign))
     }
 
     async fn launch(&self, id: CampaignId, max_amount: Option<String>) -> anyhow::Result<()> {
         let campaign = self.platform.store.campaign(id).await?;
-        let business = self.platform.directory().business(campaign.business).await?;
+        let business = self
+            .platform
+            .directory()
+            .business(campaign.business)
+            .await?;
         let highest = max_amount
             .map(|text| Money::parse(&text, business.currency))
             .transpose()?;
@@ -193,7 +200,8 @@ impl Shell<'_> {
 
     async fn show_state(&self, id: CampaignId) -> anyhow::Result<()> {
         let campaign = self.platform.store.campaign(id).await?;
-        self.output.show(format!("{id} is {}", campaign.state), &summary(&campaign))
+        self.output
+            .show(format!("{id} is {}", campaign.state), &summary(&campaign))
     }
 
     async fn show(&self, id: CampaignId) -> anyhow::Result<()> {
@@ -247,7 +255,11 @@ impl Shell<'_> {
             bill.open,
         );
         for (rule, count) in left_out {
-            words.push_str(&format!("\n  left out as {}: {}", rule.name(), thousands(count)));
+            words.push_str(&format!(
+                "\n  left out as {}: {}",
+                rule.name(),
+                thousands(count)
+            ));
         }
         if let Some(error) = &campaign.launch_error {
             words.push_str(&format!("\n  launch failed: {error}"));
@@ -269,7 +281,8 @@ impl Shell<'_> {
         let bar = progress::count();
         bar.set_message("sends written");
         while let Some(page) = report.next_page().await? {
-            out.write_all(&page.csv).context("the report cannot be written")?;
+            out.write_all(&page.csv)
+                .context("the report cannot be written")?;
             bar.inc(page.lines);
         }
         out.flush().context("the report cannot be written")?;

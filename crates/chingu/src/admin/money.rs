@@ -21,7 +21,11 @@ pub struct TopUpArgs {
 
 impl Shell<'_> {
     pub(super) async fn top_up(&self, arguments: TopUpArgs) -> anyhow::Result<()> {
-        let business = self.platform.directory().business(arguments.business).await?;
+        let business = self
+            .platform
+            .directory()
+            .business(arguments.business)
+            .await?;
         let amount = Money::parse(&arguments.amount, business.currency)?;
         let transaction = billing::top_up(
             &self.platform.store,
@@ -33,7 +37,10 @@ impl Shell<'_> {
         )
         .await?;
         let wallet = billing::wallet::wallet(&self.platform.store, business.id).await?;
-        let words = format!("booked {amount} as {transaction}; available {}", wallet.available);
+        let words = format!(
+            "booked {amount} as {transaction}; available {}",
+            wallet.available
+        );
         let json = json!({
             "id": transaction,
             "amount_micro": amount.micro(),

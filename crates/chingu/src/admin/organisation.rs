@@ -81,14 +81,23 @@ pub enum WordingCommand {
 impl Shell<'_> {
     pub(super) async fn operator(&self, command: OperatorCommand) -> anyhow::Result<()> {
         let OperatorCommand::Create { email, name } = command;
-        let operator = self.platform.directory().add_operator(&email, &name).await?;
+        let operator = self
+            .platform
+            .directory()
+            .add_operator(&email, &name)
+            .await?;
         let words = format!("operator {} {}", operator.id, operator.email);
-        self.output.show(words, &json!({"id": operator.id, "email": operator.email}))
+        self.output
+            .show(words, &json!({"id": operator.id, "email": operator.email}))
     }
 
     pub(super) async fn business(&self, command: BusinessCommand) -> anyhow::Result<()> {
         let BusinessCommand::Create { name, currency } = command;
-        let business = self.platform.directory().add_business(&name, currency).await?;
+        let business = self
+            .platform
+            .directory()
+            .add_business(&name, currency)
+            .await?;
         let words = format!("business {} {}, in {currency}", business.id, business.name);
         let json = json!({"id": business.id, "name": business.name, "currency": currency});
         self.output.show(words, &json)
@@ -110,7 +119,11 @@ impl Shell<'_> {
             time_zone: &zone,
             rate_per_second: rate,
         };
-        let account = self.platform.directory().add_account(business, &request).await?;
+        let account = self
+            .platform
+            .directory()
+            .add_account(business, &request)
+            .await?;
         let words = format!("account {} {}", account.id, account.handle);
         let json = json!({
             "id": account.id,
@@ -151,7 +164,10 @@ impl Shell<'_> {
         let wording = directory
             .add_wording(account.business, account.id, &version, &text)
             .await?;
-        let words = format!("wording {} {} of {}", wording.id, wording.version, account.handle);
+        let words = format!(
+            "wording {} {} of {}",
+            wording.id, wording.version, account.handle
+        );
         let json = json!({"id": wording.id, "version": wording.version, "account": account.id});
         self.output.show(words, &json)
     }

@@ -14,7 +14,10 @@ use crate::progress;
 pub async fn run(config: &Config, command: ImportCommand) -> anyhow::Result<ExitCode> {
     let ImportCommand::Friends(arguments) = command;
     let platform = Platform::open(config).await?;
-    let account = platform.directory().account_by_handle(&arguments.account).await?;
+    let account = platform
+        .directory()
+        .account_by_handle(&arguments.account)
+        .await?;
     let bar = progress::bytes(0);
     bar.set_message("importing");
     let started = platform.clock.monotonic();
@@ -73,7 +76,9 @@ fn in_words(report: &ImportReport, seconds: f64) -> String {
         words.push_str("this file was taken in before; nothing was done\n");
     }
     if let Some(line) = report.resumed_at_line {
-        words.push_str(&format!("went on at line {line}, where it was interrupted\n"));
+        words.push_str(&format!(
+            "went on at line {line}, where it was interrupted\n"
+        ));
     }
     words.push_str(&format!(
         "{} friends accepted, {} rows rejected, {seconds:.1} s",
@@ -87,7 +92,10 @@ fn in_words(report: &ImportReport, seconds: f64) -> String {
             false => "",
         };
         let (reason, rows) = (counted.reason.as_str(), thousands(counted.rows));
-        words.push_str(&format!("\n  {rows:>7} {reason:<24} lines {}{more}", lines.join(", ")));
+        words.push_str(&format!(
+            "\n  {rows:>7} {reason:<24} lines {}{more}",
+            lines.join(", ")
+        ));
     }
     words
 }

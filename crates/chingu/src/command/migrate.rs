@@ -8,6 +8,9 @@ use crate::platform::Platform;
 
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Platform::open(config).await?.close().await?;
-    say(format_args!("{} is up to date", config.database().display()))?;
+    say(format_args!(
+        "{} is up to date",
+        config.database().display()
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -38,7 +38,11 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let address = reachable(listener.local_addr()?);
     let platform = Platform::open(config).await?;
     let parts = Parts::of(config, &platform, listener.local_addr()?).await?;
-    let health = Health::of(platform.store.clone(), parts.broker.clone(), metrics.clone());
+    let health = Health::of(
+        platform.store.clone(),
+        parts.broker.clone(),
+        metrics.clone(),
+    );
     let mut running = Running::start(&parts, health.clone(), listener, metrics);
     greet(config, &format!("http://{address}"), &parts.messenger_url)?;
     tracing::info!(%address, roles = ?config.roles(), "started");
@@ -105,10 +109,14 @@ impl Running {
             tasks.push(RoleTask { name, stop, task });
         };
         if let Some(worker) = &parts.worker {
-            role(Role::Worker.name(), &mut |stop| tokio::spawn(worker.clone().run(stop)));
+            role(Role::Worker.name(), &mut |stop| {
+                tokio::spawn(worker.clone().run(stop))
+            });
         }
         if let Some(scheduler) = &parts.scheduler {
-            role(Role::Scheduler.name(), &mut |stop| tokio::spawn(scheduler.clone().run(stop)));
+            role(Role::Scheduler.name(), &mut |stop| {
+                tokio::spawn(scheduler.clone().run(stop))
+            });
         }
         let router = http::router(health.clone(), role_routes(parts));
         let mut listener = Some(listener);

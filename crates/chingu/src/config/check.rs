@@ -35,7 +35,9 @@ impl Config {
         if let Some(url) = &self.sandbox.events_url
             && !is_http_url(url)
         {
-            faults.add(format!("sandbox.events_url: '{url}' is not an http:// address"));
+            faults.add(format!(
+                "sandbox.events_url: '{url}' is not an http:// address"
+            ));
         }
         if let Some(filter) = &self.log.filter
             && let Err(error) = EnvFilter::builder().parse(filter)
@@ -95,7 +97,11 @@ impl Config {
     fn check_numbers(&self, faults: &mut Faults) {
         let (server, gateway) = (&self.server, &self.gateway);
         faults.expect("server.shutdown_ms", server.shutdown_ms, DURATION_MS);
-        faults.expect("gateway.request_timeout_ms", gateway.request_timeout_ms, DURATION_MS);
+        faults.expect(
+            "gateway.request_timeout_ms",
+            gateway.request_timeout_ms,
+            DURATION_MS,
+        );
         faults.expect("gateway.batch_max", gateway.batch_max, BATCH);
         if let Some(rate) = gateway.recipients_per_second {
             faults.expect("gateway.recipients_per_second", rate, RATE);
@@ -128,7 +134,9 @@ impl Config {
                 "gateway.query_settles_ms: a queryable messenger needs it: how long after a push \
                  its answer to a query is final",
             ),
-            (_, Some(_)) => faults.add("gateway.query_settles_ms: only a queryable messenger has it"),
+            (_, Some(_)) => {
+                faults.add("gateway.query_settles_ms: only a queryable messenger has it")
+            }
             (_, None) => {}
         }
         if gateway.token.is_some() != gateway.secret.is_some() {
@@ -204,6 +212,7 @@ impl Faults {
 fn is_http_url(url: &str) -> bool {
     let host = url.strip_prefix("http://").unwrap_or_default();
     let starts_with_host = host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
-    starts_with_host && host.bytes().all(|byte| byte.is_ascii_graphic())
+    starts_with_host
+        && host.bytes().all(|byte| byte.is_ascii_graphic())
         && !host.contains(['@', '?', '#'])
 }

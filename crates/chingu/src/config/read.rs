@@ -121,7 +121,10 @@ impl Config {
         }
         lay(&mut self.store.data, flags.data);
         lay(&mut self.server.listen, flags.listen);
-        lay(&mut self.server.roles, flags.roles.map(|roles| Some(Roles(roles))));
+        lay(
+            &mut self.server.roles,
+            flags.roles.map(|roles| Some(Roles(roles))),
+        );
         lay(&mut self.gateway.url, flags.gateway_url.map(Some));
         lay(&mut self.gateway.token, flags.gateway_token.map(Some));
         lay(&mut self.gateway.secret, flags.gateway_secret.map(Some));
@@ -146,8 +149,11 @@ impl Variable {
         if OTHER_VARIABLES.contains(&name) {
             return Ok(None);
         }
-        let words = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once("__"));
-        let Some((section, key)) = words.filter(|(section, key)| !(section.is_empty() || key.is_empty()))
+        let words = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split_once("__"));
+        let Some((section, key)) =
+            words.filter(|(section, key)| !(section.is_empty() || key.is_empty()))
         else {
             bail!("variable {name} is not known: expected CHINGU_SECTION__KEY or a flag's name");
         };
@@ -195,7 +201,10 @@ fn in_words(error: figment::Error) -> anyhow::Error {
     let mut lines: Vec<String> = Vec::new();
     for error in error {
         let key = error.path.join(".");
-        let place = error.metadata.as_ref().map(|metadata| metadata.name.to_string());
+        let place = error
+            .metadata
+            .as_ref()
+            .map(|metadata| metadata.name.to_string());
         let mut line = error.kind.to_string();
         if !key.is_empty() {
             line.push_str(&format!(" at {key}"));

@@ -44,7 +44,9 @@ pub struct Roles(pub Vec<Role>);
 impl Roles {
     fn of<E: de::Error>(names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, E> {
         let role = |name: &str| {
-            let found = Role::ALL.into_iter().find(|role| role.name() == name.trim());
+            let found = Role::ALL
+                .into_iter()
+                .find(|role| role.name() == name.trim());
             found.ok_or_else(|| {
                 let known = Role::ALL.map(Role::name).join(", ");
                 E::custom(format!("'{name}' is not a role: expected some of {known}"))

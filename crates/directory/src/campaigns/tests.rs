@@ -28,7 +28,10 @@ async fn world() -> World {
     let store = Store::open(&config).await.unwrap();
     let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap());
     let directory = Directory::of(store, Arc::new(clock), Arc::new(SeededIds::of(7)));
-    let business = directory.add_business("Hanok", Currency::Krw).await.unwrap();
+    let business = directory
+        .add_business("Hanok", Currency::Krw)
+        .await
+        .unwrap();
     let request = AccountRequest {
         handle: "@hanok",
         display_name: "Hanok",
@@ -84,7 +87,11 @@ async fn a_campaign_is_approved_and_one_with_a_time_is_scheduled() {
 #[tokio::test]
 async fn another_business_cannot_write_for_the_account() {
     let world = world().await;
-    let theirs = world.directory.add_business("Sakura", Currency::Jpy).await.unwrap();
+    let theirs = world
+        .directory
+        .add_business("Sakura", Currency::Jpy)
+        .await
+        .unwrap();
     let rules = Rules::default();
     let schedule = Schedule::Now;
     let written = world
@@ -102,25 +109,97 @@ async fn what_cannot_be_sent_is_refused_in_words() {
     let too_long = "나".repeat(65);
     let good = request(&now);
     let cases = [
-        (CampaignRequest { name: "", ..good.clone() }, "name: "),
-        (CampaignRequest { name: &too_long, ..good.clone() }, "name: "),
-        (CampaignRequest { messages: "", ..good.clone() }, "messages: "),
-        (CampaignRequest { messages: "[]", ..good.clone() }, "messages: "),
         (
-            CampaignRequest { messages: r#"[{"type":"text"}]"#, ..good.clone() },
+            CampaignRequest {
+                name: "",
+                ..good.clone()
+            },
+            "name: ",
+        ),
+        (
+            CampaignRequest {
+                name: &too_long,
+                ..good.clone()
+            },
+            "name: ",
+        ),
+        (
+            CampaignRequest {
+                messages: "",
+                ..good.clone()
+            },
+            "messages: ",
+        ),
+        (
+            CampaignRequest {
+                messages: "[]",
+                ..good.clone()
+            },
+            "messages: ",
+        ),
+        (
+            CampaignRequest {
+                messages: r#"[{"type":"text"}]"#,
+                ..good.clone()
+            },
             "messages: messages[0].text: ",
         ),
         (
-            CampaignRequest { messages: r#"[{"type":"dance"},{"type":"text"}]"#, ..good.clone() },
+            CampaignRequest {
+                messages: r#"[{"type":"dance"},{"type":"text"}]"#,
+                ..good.clone()
+            },
             "; messages[1].text: ",
         ),
-        (CampaignRequest { audience: Some("everybody"), ..good.clone() }, "audience: "),
-        (CampaignRequest { audience: Some(r#"{"tag":5}"#), ..good.clone() }, "audience: "),
-        (CampaignRequest { schedule: &past, ..good.clone() }, "schedule: 2026-11-22 20:00:00"),
-        (CampaignRequest { rate_per_second: Some(0), ..good.clone() }, "rate: "),
-        (CampaignRequest { rate_per_second: Some(u32::MAX), ..good.clone() }, "rate: "),
-        (CampaignRequest { lifetime_seconds: 0, ..good.clone() }, "lifetime: "),
-        (CampaignRequest { lifetime_seconds: 604_801, ..good.clone() }, "lifetime: "),
+        (
+            CampaignRequest {
+                audience: Some("everybody"),
+                ..good.clone()
+            },
+            "audience: ",
+        ),
+        (
+            CampaignRequest {
+                audience: Some(r#"{"tag":5}"#),
+                ..good.clone()
+            },
+            "audience: ",
+        ),
+        (
+            CampaignRequest {
+                schedule: &past,
+                ..good.clone()
+            },
+            "schedule: 2026-11-22 20:00:00",
+        ),
+        (
+            CampaignRequest {
+                rate_per_second: Some(0),
+                ..good.clone()
+            },
+            "rate: ",
+        ),
+        (
+            CampaignRequest {
+                rate_per_second: Some(u32::MAX),
+                ..good.clone()
+            },
+            "rate: ",
+        ),
+        (
+            CampaignRequest {
+                lifetime_seconds: 0,
+                ..good.clone()
+            },
+            "lifetime: ",
+        ),
+        (
+            CampaignRequest {
+                lifetime_seconds: 604_801,
+                ..good.clone()
+            },
+            "lifetime: ",
+        ),
     ];
     for (request, words) in cases {
         let error = world.add(&request).await.unwrap_err();

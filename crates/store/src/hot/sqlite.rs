@@ -230,10 +230,12 @@ async fn read_block(
     packed: &mut Vec<u8>,
 ) -> Result<bool, StoreError> {
     let (source, bound) = reach_source(query, 3);
+    // SQLite's bit operators all bind alike, from the left: every shift has its parentheses.
     let sql = format!(
         "SELECT COUNT(*) AS friends,
                 COALESCE(SUM(length(r.user_key) = {PACKED_KEY_BYTES}), 0) AS packed,
-                COALESCE(group_concat(r.number << 20 | (r.utc_offset_minutes + {OFFSET_BIAS}) << 8
+                COALESCE(group_concat((r.number << 20)
+                                      | ((r.utc_offset_minutes + {OFFSET_BIAS}) << 8)
                                       | r.flags), '') AS facts,
                 CAST(COALESCE(group_concat(r.user_key, ''), '') AS BLOB) AS keys
          {source} AND r.number BETWEEN $1 AND $2"
@@ -640,3 +642,6 @@ async fn capture_business(
         .filter(|(_, amount)| *amount > 0)
         .collect())
 }
+
+#[cfg(test)]
+mod tests;
