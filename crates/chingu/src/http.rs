@@ -84,6 +84,18 @@ pub fn router(health: Arc<Health>, role_routes: Router) -> Router {
         .layer(CatchPanicLayer::new())
 }
 
+/// The sandbox in a process of its own: ready once it listens, for its file is open then.
+pub fn sandbox_alone(routes: Router) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route(
+            "/readyz",
+            get(|| async { axum::Json(json!({"ready": true})) }),
+        )
+        .merge(routes)
+        .layer(CatchPanicLayer::new())
+}
+
 /// Serves until `shutdown`, then finishes the requests under way.
 pub async fn serve(
     listener: TcpListener,

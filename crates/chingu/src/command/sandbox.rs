@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use sandbox::serve::GATEWAY_BASE;
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{SandboxArgs, SandboxCommand};
 use crate::config::Config;
 use crate::credentials::{Credentials, Surroundings, leads_to_loopback};
+use crate::http;
 use crate::machine::SystemClock;
 use crate::output::say;
 use crate::signals::Signals;
@@ -37,13 +39,14 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         has_sandbox: true,
     };
     let credentials = Credentials::of(config, surroundings)?;
-    let clock = std::sync::Arc::new(SystemClock::start());
+    let clock = Arc::new(SystemClock::start());
     let sandbox = wiring::open_sandbox(config, clock, &credentials, None).await?;
     let url = format!("http://{}{GATEWAY_BASE}", reachable(address));
     say(format_args!("The sandbox messenger listens on {url}"))?;
     tracing::info!(%address, faults = ?config.sandbox.faults, "the sandbox listens");
     let shutdown = CancellationToken::new();
-    let serving = sandbox::serve(listener, sandbox, shutdown.clone());
+    let routes = http::sandbox_alone(sandbox::router(sandbox.clone()));
+    let serving = http::serve(listener, routes, shutdown.clone());
     tokio::pin!(serving);
     tokio::select! {
         ended = &mut serving => ended?,
@@ -59,6 +62,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    sandbox.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
