@@ -15,6 +15,8 @@ const ITEMS_PER_LOOKUP: usize = 500;
 const _: () = assert!(ITEMS_PER_LOOKUP < VALUES_PER_STATEMENT);
 
 /// `{head} VALUES (…), (…), … {tail}`, as many times as the rows need. The number of rows changed.
+/// Callers collect `rows` first: a future that holds a borrowing closure over the statement is not
+/// known to be `Send`.
 pub(crate) async fn insert<const N: usize>(
     connection: &impl ConnectionTrait,
     head: &str,

@@ -49,6 +49,7 @@ impl Write {
             let id: UserId = ids.next();
             values![id, key.as_str()]
         });
+        let rows: Vec<_> = rows.collect();
         // Only keys that are missing are inserted: a refused row would use up a number.
         let head = r#"INSERT INTO "user" (id, user_key)"#;
         let tail = "RETURNING number, user_key";

@@ -28,6 +28,7 @@ impl Write {
         row::execute(self.connection(), sql, values).await?;
         let head = "INSERT INTO user_list_entry (list, number)";
         let rows = numbers.iter().map(|number| values![list.id, number.0]);
+        let rows: Vec<_> = rows.collect();
         bulk::insert(self.connection(), head, "ON CONFLICT DO NOTHING", rows).await?;
         Ok(())
     }

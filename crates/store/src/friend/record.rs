@@ -70,6 +70,7 @@ impl Write {
             let is_different = change.before.friend.as_ref() != Some(friend);
             is_different.then(|| friend_row(account, change.number, friend))
         });
+        let rows: Vec<_> = rows.collect();
         bulk::insert(self.connection(), FRIEND, FRIEND_CHANGES, rows).await?;
         Ok(())
     }
@@ -99,6 +100,7 @@ impl Write {
                 now,
             ]
         });
+        let rows: Vec<_> = rows.collect();
         // The same answer told twice is one answer.
         bulk::insert(self.connection(), CONSENT, "ON CONFLICT DO NOTHING", rows).await?;
         Ok(())
@@ -112,12 +114,13 @@ impl Write {
         let told = || changes.iter().filter(|change| change.tags.is_some());
         let known = told().filter(|change| change.before != Standing::default());
         let items: Vec<_> = known.map(|change| change.number.0.bind()).collect();
-        let delete = "DELETE FROM friend_tag WHERE account = {} AND number IN";
-        bulk::execute_for(self.connection(), delete, &[account.bind()], &items).await?;
         let rows = told().flat_map(|change| {
             let tags = change.tags.iter().flatten();
             tags.map(|tag| values![account, change.number.0, tag.as_str()])
         });
+        let rows: Vec<_> = rows.collect();
+        let delete = "DELETE FROM friend_tag WHERE account = {} AND number IN";
+        bulk::execute_for(self.connection(), delete, &[account.bind()], &items).await?;
         bulk::insert(self.connection(), TAG, "ON CONFLICT DO NOTHING", rows).await?;
         Ok(())
     }
@@ -147,12 +150,14 @@ impl Write {
                 change.key.to_reach_bytes(),
             ]
         });
-        bulk::insert(self.connection(), REACH, REACH_CHANGES, rows).await?;
+        let rows: Vec<_> = rows.collect();
         let lost = moved.iter().filter_map(|(change, reach)| {
             let before = change.before.reach?.flags.bits();
             let lost = before & !reach.flags.bits();
             (lost != 0).then(|| values![account, change.number.0, sequence, lost, now])
         });
+        let lost: Vec<_> = lost.collect();
+        bulk::insert(self.connection(), REACH, REACH_CHANGES, rows).await?;
         // A second change in the same transaction adds to what was lost.
         let again = "ON CONFLICT (account, number, sequence)
             DO UPDATE SET change = reach_change.change | excluded.change";

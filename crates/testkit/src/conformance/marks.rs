@@ -1,0 +1,393 @@
+//! The statements beside the hot paths that claims and closes rely on: dispatch marks, leases, what
+//! ends unsent, what the gate hears.
+
+use std::time::Duration;
+
+use domain::campaign::{CampaignEvent, PauseReason};
+use domain::chunk::{ChunkId, ChunkState, WORKER_DEATHS_MAX};
+use domain::friend::FriendState;
+use domain::gate::Consent;
+use domain::id::CampaignId;
+use domain::outcome::Outcome;
+use domain::user::UserNumber;
+
+use super::world::{LEASE, NOW, Person, QUARANTINE, RULE, World, returned, settle, unknown};
+
+async fn lease_over(world: &World, chunk: ChunkId, epoch: u32, after: Duration) -> bool {
+    let mut write = world.store.write().await.unwrap();
+    let moved = write
+        .lease_over(chunk, epoch, NOW + after, ChunkState::Unknown, "lease_over")
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    moved
+}
+
+async fn end_ready(world: &World, campaign: CampaignId, state: ChunkState) -> u64 {
+    let mut write = world.store.write().await.unwrap();
+    let units = write.end_ready(campaign, state, NOW).await.unwrap();
+    write.commit().await.unwrap();
+    units
+}
+
+pub async fn a_dispatch_marks_each_chunk_once(world: World) {
+    let chunks = world
+        .running_of(world.business, world.account, &[1, 1])
+        .await;
+    assert!(!world.store.has_dispatched_unclaimed().await.unwrap());
+    assert_eq!(world.dispatch(&chunks[..1], NOW).await, 1);
+    assert_eq!(
+        world.dispatch(&chunks, NOW).await,
+        1,
+        "the first was marked before"
+    );
+    assert_eq!(world.dispatch(&chunks, NOW).await, 0);
+    assert!(world.store.has_dispatched_unclaimed().await.unwrap());
+    world.claim(&chunks).await;
+    assert!(!world.store.has_dispatched_unclaimed().await.unwrap());
+}
+
+pub async fn a_paused_campaign_is_not_dispatched(world: World) {
+    let chunks = world.running_of(world.business, world.account, &[1]).await;
+    let pause = CampaignEvent::Pause(PauseReason::Requested);
+    world.move_campaign(chunks[0].campaign, pause).await;
+    assert_eq!(world.dispatch(&chunks, NOW).await, 0);
+    world
+        .move_campaign(chunks[0].campaign, CampaignEvent::Resume)
+        .await;
+    world
+        .raw
+        .execute("UPDATE campaign SET restored_at = 1")
+        .await;
+    assert_eq!(world.dispatch(&chunks, NOW).await, 0);
+    world
+        .raw
+        .execute("UPDATE campaign SET restored_at = NULL")
+        .await;
+    assert_eq!(world.dispatch(&chunks, NOW).await, 1);
+}
+
+pub async fn settled_and_sending_chunks_are_not_dispatched(world: World) {
+    let chunks = world.running(&[1, 1, 1]).await;
+    let claimed = world.claim(&chunks).await;
+    assert!(
+        world
+            .record(&claimed[0], settle(&[Outcome::Accepted]))
+            .await
+    );
+    assert!(world.record(&claimed[1], QUARANTINE).await);
+    world
+        .raw
+        .execute("UPDATE chunk SET dispatched_at = NULL")
+        .await;
+    assert_eq!(world.dispatch(&chunks, NOW).await, 0);
+}
+
+pub async fn a_pause_takes_dispatches_back(world: World) {
+    let chunks = world.running(&[1, 1]).await;
+    let others = world.running(&[1]).await;
+    let claimed = world.claim(&chunks[..1]).await;
+    let clear = async |campaign| {
+        let mut write = world.store.write().await.unwrap();
+        let taken_back = write.clear_dispatched(campaign).await.unwrap();
+        write.commit().await.unwrap();
+        taken_back
+    };
+    assert_eq!(
+        clear(Some(chunks[0].campaign)).await,
+        1,
+        "the unclaimed one only"
+    );
+    assert!(world.claim(&chunks[1..]).await.is_empty());
+    // Whoever was sending may record.
+    assert!(
+        world
+            .record(&claimed[0], settle(&[Outcome::Accepted]))
+            .await
+    );
+    assert_eq!(clear(None).await, 1, "the other campaign's");
+    assert!(world.claim(&others).await.is_empty());
+}
+
+pub async fn what_is_due_comes_unknown_first(world: World) {
+    let chunks = world.running(&[1, 2, 3, 4]).await;
+    let claimed = world.claim(&chunks[2..]).await;
+    let campaign = chunks[0].campaign;
+    assert!(world.record(&claimed[0], unknown("timeout", false)).await);
+    assert!(world.record(&claimed[1], returned(NOW + LEASE)).await);
+    world
+        .raw
+        .execute("UPDATE chunk SET dispatched_at = NULL")
+        .await;
+    let due = async |now, since| -> Vec<u32> {
+        let due = world
+            .store
+            .due_chunks(campaign, now, since, 10)
+            .await
+            .unwrap();
+        due.iter().map(|due| due.size).collect()
+    };
+    let long_ago = Some(NOW - Duration::from_secs(3_600));
+    assert_eq!(
+        due(NOW, long_ago).await,
+        [3, 1, 2],
+        "unknown, then by number"
+    );
+    assert_eq!(due(NOW, None).await, [1, 2], "no key may be used again");
+    assert_eq!(due(NOW, Some(NOW)).await, [1, 2], "its window is over");
+    assert_eq!(due(NOW + LEASE, long_ago).await, [3, 1, 2, 4]);
+    assert_eq!(world.store.next_due(NOW).await.unwrap(), Some(NOW + LEASE));
+}
+
+pub async fn a_lease_ends_at_its_time(world: World) {
+    let claimed = world.claimed(3).await;
+    let early = LEASE - Duration::from_millis(1);
+    assert!(
+        world
+            .store
+            .leases_over(NOW + early)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(!lease_over(&world, claimed.id, 1, early).await);
+    let over = world.store.leases_over(NOW + LEASE).await.unwrap();
+    assert_eq!(over, [(claimed.id, 1, 0)]);
+    assert!(lease_over(&world, claimed.id, 1, LEASE).await);
+    assert_eq!(world.state(claimed.id).await, ChunkState::Unknown);
+    let columns = "tainted + 10 * deaths + 100 * close_next";
+    assert_eq!(world.column(columns, "round = 0").await, 11);
+    assert_eq!(
+        world.column("COUNT(*)", "dispatched_at IS NOT NULL").await,
+        0
+    );
+    assert!(!lease_over(&world, claimed.id, 1, LEASE).await, "once");
+    let campaign = claimed.id.campaign;
+    let unknown = world
+        .store
+        .unknown_due(campaign, NOW + LEASE, 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        (unknown[0].id, unknown[0].epoch, unknown[0].deaths),
+        (claimed.id, 1, 1)
+    );
+    assert_eq!(unknown[0].first_attempt_at, NOW);
+    // A worker that was only slow still settles under its epoch.
+    assert!(
+        world
+            .record(&claimed, settle(&[Outcome::Accepted; 3]))
+            .await
+    );
+}
+
+pub async fn a_renewed_claim_keeps_its_lease(world: World) {
+    let stale = world.claimed(3).await;
+    assert!(world.record(&stale, unknown("timeout", false)).await);
+    world.dispatch(&[stale.id], NOW).await;
+    world.claim(&[stale.id]).await;
+    assert!(!lease_over(&world, stale.id, stale.epoch, LEASE).await);
+    assert_eq!(world.state(stale.id).await, ChunkState::Sending);
+}
+
+pub async fn the_fifth_death_quarantines(world: World) {
+    let chunk = world.running(&[3]).await[0];
+    for death in 1..=WORKER_DEATHS_MAX {
+        world.dispatch(&[chunk], NOW).await;
+        let claimed = world.claim(&[chunk]).await.remove(0);
+        let over = world.store.leases_over(NOW + LEASE).await.unwrap();
+        assert_eq!(over, [(chunk, u32::from(death), death - 1)]);
+        let state = match death == WORKER_DEATHS_MAX {
+            true => ChunkState::Quarantined,
+            false => ChunkState::Unknown,
+        };
+        let mut write = world.store.write().await.unwrap();
+        let end = NOW + LEASE;
+        let moved = write
+            .lease_over(chunk, claimed.epoch, end, state, "lease_over")
+            .await;
+        assert!(moved.unwrap());
+        write.commit().await.unwrap();
+        // Due again at once, so that the next claim of this case is at the same time.
+        world.raw.execute("UPDATE chunk SET due_at = 0").await;
+    }
+    assert_eq!(world.state(chunk).await, ChunkState::Quarantined);
+    assert_eq!(world.dispatch(&[chunk], NOW).await, 0);
+    assert!(world.store.has_open_chunks(chunk.campaign).await.unwrap());
+}
+
+pub async fn a_cancel_ends_ready_chunks_only(world: World) {
+    let chunks = world.running(&[1, 2, 3, 4, 5]).await;
+    let others = world.running(&[7]).await;
+    let claimed = world.claim(&chunks[1..4]).await;
+    assert!(
+        world
+            .record(&claimed[0], settle(&[Outcome::Accepted; 2]))
+            .await
+    );
+    assert!(world.record(&claimed[1], unknown("timeout", false)).await);
+    let campaign = chunks[0].campaign;
+    assert_eq!(
+        end_ready(&world, campaign, ChunkState::Cancelled).await,
+        1 + 5
+    );
+    let mut states = Vec::new();
+    for chunk in &chunks {
+        states.push(world.state(*chunk).await);
+    }
+    use ChunkState::{Cancelled, Sending, Settled, Unknown};
+    assert_eq!(states, [Cancelled, Settled, Unknown, Sending, Cancelled]);
+    assert_eq!(world.state(others[0]).await, ChunkState::Ready);
+    assert_eq!(end_ready(&world, campaign, ChunkState::Cancelled).await, 0);
+}
+
+pub async fn an_expiry_ends_ready_chunks_with_a_sequence(world: World) {
+    let chunks = world.running(&[3]).await;
+    let campaign = chunks[0].campaign;
+    assert!(world.store.has_ready_chunks(campaign).await.unwrap());
+    assert_eq!(end_ready(&world, campaign, ChunkState::Expired).await, 3);
+    let chunk = world.chunk(chunks[0]).await;
+    assert_eq!(chunk.known_state(), Some(ChunkState::Expired));
+    assert_eq!((chunk.counts.cancelled, chunk.settled_at), (3, Some(NOW)));
+    assert_eq!(chunk.outcomes().unwrap(), Some(vec![Outcome::Cancelled; 3]));
+    assert!(chunk.sequence.is_some());
+    assert!(!world.store.has_ready_chunks(campaign).await.unwrap());
+    assert!(!world.store.has_open_chunks(campaign).await.unwrap());
+    assert!(world.claim(&chunks).await.is_empty());
+}
+
+pub async fn exclusions_are_noted_under_the_claim_only(world: World) {
+    let stale = world.claimed(3).await;
+    assert!(world.record(&stale, unknown("timeout", false)).await);
+    let note = async |claimed, position| {
+        let mut write = world.store.write().await.unwrap();
+        let noted = write
+            .set_exclusions(claimed, &[(position, RULE)])
+            .await
+            .unwrap();
+        write.commit().await.unwrap();
+        noted
+    };
+    assert!(!note(&stale, 0).await, "it is UNKNOWN");
+    world.dispatch(&[stale.id], NOW).await;
+    let fresh = world.claim(&[stale.id]).await.remove(0);
+    assert!(!note(&stale, 0).await, "somebody else has it");
+    assert!(note(&fresh, 1).await);
+    assert!(world.record(&fresh, unknown("timeout", false)).await);
+    let unknown = world
+        .store
+        .unknown_due(stale.id.campaign, NOW, 10)
+        .await
+        .unwrap();
+    assert_eq!(unknown[0].exclusions, [(1, RULE)]);
+}
+
+/// Everybody whom the gate hears of between two numbers.
+async fn heard(
+    world: &World,
+    first: u32,
+    last: u32,
+    mark: i64,
+) -> Vec<(u32, FriendState, Consent)> {
+    let (first, last) = (UserNumber(first), UserNumber(last));
+    let facts = world
+        .store
+        .gate_facts(world.account, first, last, mark)
+        .await
+        .unwrap();
+    let mut heard: Vec<_> = facts
+        .iter()
+        .map(|(number, facts)| (number.0, facts.state, facts.promotion))
+        .collect();
+    heard.sort_by_key(|(number, ..)| *number);
+    heard
+}
+
+fn without_consent(number: u32) -> Person {
+    let mut person = Person::of(number);
+    person.promotion = false;
+    person
+}
+
+fn blocked(number: u32) -> Person {
+    let mut person = Person::of(number);
+    person.state = FriendState::Blocked;
+    person
+}
+
+pub async fn the_gate_hears_changes_from_its_mark_on(world: World) {
+    let all: Vec<Person> = (1..=4).map(Person::of).collect();
+    world.befriend(&all).await;
+    world.befriend(&[without_consent(1)]).await;
+    let campaign = world.launch(10).await;
+    let mark = world
+        .store
+        .campaign(campaign)
+        .await
+        .unwrap()
+        .launch
+        .unwrap()
+        .reach_mark;
+    assert!(
+        heard(&world, 1, 100, mark).await.is_empty(),
+        "older changes are the freeze's"
+    );
+    world.befriend(&[without_consent(2), blocked(3)]).await;
+    let expected = [
+        (2, FriendState::Active, Consent::Refused),
+        (3, FriendState::Blocked, Consent::Granted),
+    ];
+    assert_eq!(heard(&world, 1, 100, mark).await, expected);
+    // A hint only: the facts are those of now.
+    world.befriend(&[Person::of(2)]).await;
+    let back = (2, FriendState::Active, Consent::Granted);
+    assert_eq!(heard(&world, 1, 100, mark).await[0], back);
+    assert_eq!(
+        heard(&world, 1, 100, 0).await.len(),
+        3,
+        "a mark of 0 hears everything"
+    );
+}
+
+pub async fn the_gate_hears_of_its_numbers_only(world: World) {
+    let (_, other) = world.add_business("second").await;
+    let all: Vec<Person> = (1..=5).map(Person::of).collect();
+    world.befriend(&all).await;
+    world.befriend_of(other, &all).await;
+    let gone: Vec<Person> = [1, 2, 4, 5].map(blocked).to_vec();
+    world.befriend(&gone).await;
+    world.befriend_of(other, &[blocked(3)]).await;
+    let numbers = |heard: Vec<(u32, FriendState, Consent)>| -> Vec<u32> {
+        heard.iter().map(|(number, ..)| *number).collect()
+    };
+    assert_eq!(numbers(heard(&world, 2, 4, 0).await), [2, 4]);
+    assert_eq!(numbers(heard(&world, 3, 3, 0).await), [0; 0]);
+}
+
+pub async fn an_overdue_uncertain_recipient_is_named(world: World) {
+    let claimed = world.claimed(3).await;
+    let outcomes = [Outcome::Uncertain, Outcome::Accepted, Outcome::Uncertain];
+    assert!(world.record(&claimed, settle(&outcomes)).await);
+    let campaign = claimed.id.campaign;
+    let left = async || {
+        let mut write = world.store.write().await.unwrap();
+        let left = write.uncertain_left(campaign).await.unwrap();
+        let before = NOW - Duration::from_millis(1);
+        assert!(
+            write
+                .uncertain_overdue(campaign, before)
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        let overdue = write.uncertain_overdue(campaign, NOW).await.unwrap();
+        write.roll_back().await.unwrap();
+        (left, overdue)
+    };
+    assert_eq!(left().await, (2, vec![(claimed.id, 0), (claimed.id, 2)]));
+    assert!(world.amend(claimed.id, 2, Outcome::Confirmed).await);
+    assert_eq!(left().await.0, 1);
+    assert!(left().await.1.contains(&(claimed.id, 0)));
+    assert!(world.amend(claimed.id, 0, Outcome::WrittenOff).await);
+    assert_eq!(left().await, (0, vec![]));
+}
