@@ -142,6 +142,21 @@ impl Store {
             .map(|_| ())
     }
 
+    /// `journal_mode` and `synchronous` of the writer, by SQLite's words.
+    pub async fn durability_in_force(&self) -> Result<(String, String), StoreError> {
+        let sql = "SELECT journal_mode, synchronous
+                   FROM pragma_journal_mode, pragma_synchronous";
+        let row = row::one(&self.writer, "pragma", sql, []).await?;
+        let row = row.ok_or_else(|| StoreError::NotFound("durability".into()))?;
+        let synchronous = match row.get::<i64>("synchronous")? {
+            0 => "off",
+            1 => "normal",
+            2 => "full",
+            _ => "extra",
+        };
+        Ok((row.get("journal_mode")?, synchronous.to_owned()))
+    }
+
     pub(crate) fn writer(&self) -> &DatabaseConnection {
         &self.writer
     }

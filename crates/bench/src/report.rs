@@ -1,0 +1,296 @@
+//! The figures of a run, as a table and as JSON. The keys are fixed: others compare by them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BroadcastReport {
+    pub engine: &'static str,
+    pub friends: u64,
+    pub sends: u64,
+    /// From the launch request to the last capture committed.
+    pub seconds: f64,
+    pub sends_per_second: f64,
+    /// From the first claim to the last settle.
+    pub dispatch_sends_per_second: f64,
+    /// From the launch request to the messenger's first acceptance.
+    pub first_push_seconds: f64,
+    pub freeze_per_second: f64,
+    pub roofline_sends_per_second: f64,
+    pub roofline_ratio: f64,
+    /// Of the program's process; the messenger's is not counted.
+    pub peak_memory_bytes: u64,
+    pub lost: u64,
+    pub duplicated: u64,
+    pub billed_micro: i64,
+    pub cpu_us_per_send: CpuPerSend,
+    pub bytes_per_send: BytesPerSend,
+    pub broker: BrokerCounts,
+    pub durability: Durability,
+}
+
+/// CPU time by process group, in microseconds per send.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CpuPerSend {
+    pub chingu: f64,
+    pub postgres: f64,
+    pub broker: f64,
+    pub sink: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BytesPerSend {
+    pub table: f64,
+    pub wal: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BrokerCounts {
+    pub published: u64,
+    pub delivered: u64,
+    pub acknowledged: u64,
+}
+
+/// What a commit had survived, had the power failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Durability {
+    pub journal_mode: String,
+    pub synchronous: String,
+}
+
+/// Something a broadcast must never do, in words.
+impl BroadcastReport {
+    pub fn violations(&self, due_micro: i64) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.lost > 0 {
+            words.push(format!("{} were lost", self.lost));
+        }
+        if self.duplicated > 0 {
+            words.push(format!("{} were sent twice", self.duplicated));
+        }
+        if self.sends != self.friends {
+            words.push(format!(
+                "{} of {} friends are recorded",
+                self.sends, self.friends
+            ));
+        }
+        if self.billed_micro != due_micro {
+            words.push(format!(
+                "{} micro-units are billed, not {due_micro}",
+                self.billed_micro
+            ));
+        }
+        words
+    }
+}
+
+impl fmt::Display for BroadcastReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, value: String| writeln!(f, "{name:<34}{value:>16}");
+        line("engine", self.engine.to_owned())?;
+        line("friends", grouped(self.friends as f64))?;
+        line("sends", grouped(self.sends as f64))?;
+        line(
+            "seconds, launch to last capture",
+            format!("{:.3}", self.seconds),
+        )?;
+        line("sends per second", grouped(self.sends_per_second))?;
+        line(
+            "  of the dispatch phase alone",
+            grouped(self.dispatch_sends_per_second),
+        )?;
+        line(
+            "first push, seconds",
+            format!("{:.3}", self.first_push_seconds),
+        )?;
+        line("freeze per second", grouped(self.freeze_per_second))?;
+        line(
+            "roofline, sends per second",
+            grouped(self.roofline_sends_per_second),
+        )?;
+        line(
+            "  of it reached",
+            format!("{:.1} %", self.roofline_ratio * 100.0),
+        )?;
+        line(
+            "peak memory, MB",
+            format!("{:.1}", self.peak_memory_bytes as f64 / 1e6),
+        )?;
+        line("lost", grouped(self.lost as f64))?;
+        line("duplicated", grouped(self.duplicated as f64))?;
+        line("billed, micro-units", grouped(self.billed_micro as f64))?;
+        let cpu = &self.cpu_us_per_send;
+        line("CPU per send, µs: chingu", format!("{:.3}", cpu.chingu))?;
+        line("  postgres", format!("{:.3}", cpu.postgres))?;
+        line("  broker", format!("{:.3}", cpu.broker))?;
+        line("  sink", format!("{:.3}", cpu.sink))?;
+        line(
+            "bytes per send: table",
+            format!("{:.2}", self.bytes_per_send.table),
+        )?;
+        line(
+            "  write-ahead log",
+            format!("{:.2}", self.bytes_per_send.wal),
+        )?;
+        line("broker: published", grouped(self.broker.published as f64))?;
+        line("  delivered", grouped(self.broker.delivered as f64))?;
+        line("  acknowledged", grouped(self.broker.acknowledged as f64))?;
+        line(
+            "durability: journal mode",
+            self.durability.journal_mode.clone(),
+        )?;
+        let synchronous = &self.durability.synchronous;
+        write!(f, "{:<34}{synchronous:>16}", "  synchronous")
+    }
+}
+
+/// `1,234,567`, rounded to whole ones.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> BroadcastReport {
+        BroadcastReport {
+            engine: "embedded",
+            friends: 1_000_000,
+            sends: 1_000_000,
+            seconds: 2.5,
+            sends_per_second: 400_000.0,
+            dispatch_sends_per_second: 500_000.0,
+            first_push_seconds: 0.4,
+            freeze_per_second: 900_000.0,
+            roofline_sends_per_second: 800_000.0,
+            roofline_ratio: 0.5,
+            peak_memory_bytes: 90_000_000,
+            lost: 0,
+            duplicated: 0,
+            billed_micro: 15_000_000_000_000,
+            cpu_us_per_send: CpuPerSend {
+                chingu: 2.0,
+                postgres: 0.0,
+                broker: 0.0,
+                sink: 0.5,
+            },
+            bytes_per_send: BytesPerSend {
+                table: 26.0,
+                wal: 60.0,
+            },
+            broker: BrokerCounts {
+                published: 1_000,
+                delivered: 1_000,
+                acknowledged: 1_000,
+            },
+            durability: Durability {
+                journal_mode: "wal".into(),
+                synchronous: "full".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn the_keys_are_those_others_compare_by() {
+        let json = serde_json::to_value(report()).unwrap();
+        let keys: Vec<&str> = json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        let mut expected = [
+            "engine",
+            "friends",
+            "sends",
+            "seconds",
+            "sends_per_second",
+            "dispatch_sends_per_second",
+            "first_push_seconds",
+            "freeze_per_second",
+            "roofline_sends_per_second",
+            "roofline_ratio",
+            "peak_memory_bytes",
+            "lost",
+            "duplicated",
+            "billed_micro",
+            "cpu_us_per_send",
+            "bytes_per_send",
+            "broker",
+            "durability",
+        ];
+        expected.sort_unstable();
+        let mut sorted = keys.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, expected);
+        for key in ["chingu", "postgres", "broker", "sink"] {
+            assert!(json["cpu_us_per_send"][key].is_number(), "{key}");
+        }
+        for key in ["published", "delivered", "acknowledged"] {
+            assert!(json["broker"][key].is_number(), "{key}");
+        }
+        assert!(json["bytes_per_send"]["table"].is_number());
+        assert!(json["bytes_per_send"]["wal"].is_number());
+    }
+
+    #[test]
+    fn what_must_never_happen_is_said() {
+        let due = report().billed_micro;
+        assert_eq!(report().violations(due), Vec::<String>::new());
+        let wrong = [
+            (
+                BroadcastReport {
+                    lost: 1,
+                    ..report()
+                },
+                "lost",
+            ),
+            (
+                BroadcastReport {
+                    duplicated: 2,
+                    ..report()
+                },
+                "twice",
+            ),
+            (
+                BroadcastReport {
+                    sends: 999_999,
+                    ..report()
+                },
+                "recorded",
+            ),
+            (
+                BroadcastReport {
+                    billed_micro: due - 1,
+                    ..report()
+                },
+                "billed",
+            ),
+        ];
+        for (report, words) in wrong {
+            let violations = report.violations(due);
+            assert!(
+                violations.len() == 1 && violations[0].contains(words),
+                "{violations:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_figure() {
+        let table = report().to_string();
+        for words in ["1,000,000", "400,000", "50.0 %", "90.0", "26.00", "full"] {
+            assert!(table.contains(words), "{words} in\n{table}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The roofline: the hot functions alone, one loop after the other, on the run's own data.
+//!
+//! What each loop takes per send, added up, is what the same work costs without a scheduler, a
+//! worker and everything that keeps them honest; the cores divided by it are the most that one
+//! machine could send. The claim loop works on a copy of the campaign under another id.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use broker::{Broker, InProcessBroker};
+use connector::{Connector, GatewayConfig, GatewayConnector, Push};
+use domain::answer::PushAnswer;
+use domain::audience::Expression;
+use domain::capability::Capability;
+use domain::chunk::{ChunkId, ChunkState};
+use domain::codec;
+use domain::freeze::FreezePlan;
+use domain::id::{CampaignId, IdSource, WorkerId};
+use domain::outcome::{Outcome, OutcomeCounts};
+use domain::push::PushKey;
+use domain::time::Clock;
+use futures_util::{StreamExt, stream};
+use gateway::{FrozenBody, Secret, Secrets};
+use sqlx::SqlitePool;
+use store::campaign::{Campaign, Launch};
+use store::chunk::Recipients;
+use store::hot::{Change, Claimed, ReachQuery, Record};
+use store::{Store, StoreConfig};
+
+use crate::process::{Program, own_cpu};
+use crate::record;
+
+/// As the worker claims and records.
+const CLAIM_BATCH: usize = 16;
+const RECORD_BATCH: usize = 20;
+const IN_FLIGHT: usize = 32;
+const LEASE: Duration = Duration::from_secs(3_600);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Any will do: the loop's messenger is started with them.
+const TOKEN: &str = "roofline-token";
+const SECRET: &str = "roofline-secret-of-the-bench";
+
+/// CPU time of each loop, over all sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Roofline {
+    pub sends: u64,
+    pub read: Duration,
+    pub claim_and_settle: Duration,
+    /// Both sides of the wire.
+    pub push: Duration,
+    pub publish: Duration,
+}
+
+/// What the loops work with.
+pub struct Ground<'a> {
+    pub program: &'a Program,
+    pub database: &'a Path,
+    pub campaign: CampaignId,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl Roofline {
+    pub fn per_send(&self) -> Duration {
+        let total = self.read + self.claim_and_settle + self.push + self.publish;
+        total.div_f64(self.sends.max(1) as f64)
+    }
+
+    /// The most that `cores` could send in a second.
+    pub fn sends_per_second(&self, cores: usize) -> f64 {
+        cores as f64 / self.per_send().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+impl Ground<'_> {
+    /// Runs every loop once. The database's own books do not close afterwards.
+    pub async fn measure(&self) -> anyhow::Result<Roofline> {
+        let store = Store::open(&StoreConfig::durable(self.database)).await?;
+        let campaign = store.campaign(self.campaign).await?;
+        let launch = campaign.launch.context("the campaign was never launched")?;
+        let before = own_cpu()?;
+        let sends = read_friends(&store, &campaign, &launch).await?;
+        let read = own_cpu()? - before;
+
+        let copy: CampaignId = self.ids.next();
+        let pool = record::open(self.database).await?;
+        let chunks = copy_campaign(&pool, &launch, self.campaign, copy).await?;
+        pool.close().await;
+        let before = own_cpu()?;
+        let claimed = self.claim_and_settle(&store, &chunks).await?;
+        let claim_and_settle = own_cpu()? - before;
+
+        let stored = store.message(launch.message_hash).await?;
+        let body = FrozenBody::from_stored(&stored)?;
+        let push = self.push_all(&body, &claimed).await?;
+        let before = own_cpu()?;
+        publish_all(&chunks).await?;
+        let publish = own_cpu()? - before;
+        store.close().await?;
+        Ok(Roofline {
+            sends,
+            read,
+            claim_and_settle,
+            push,
+            publish,
+        })
+    }
+
+    /// Claims, reads the recipients, settles everybody as accepted.
+    async fn claim_and_settle(
+        &self,
+        store: &Store,
+        chunks: &[ChunkId],
+    ) -> anyhow::Result<Vec<(Claimed, Recipients)>> {
+        let worker: WorkerId = self.ids.next();
+        let mut done = Vec::with_capacity(chunks.len());
+        let mut records: Vec<Record> = Vec::with_capacity(RECORD_BATCH + CLAIM_BATCH);
+        for batch in chunks.chunks(CLAIM_BATCH) {
+            let mut write = store.write().await?;
+            let now = self.clock.now();
+            let claimed = store
+                .hot()
+                .claim(&mut write, batch, worker, now, LEASE)
+                .await?;
+            write.commit().await?;
+            for chunk in claimed {
+                let recipients = store.recipients(chunk.id).await?;
+                records.push(all_accepted(&chunk));
+                done.push((chunk, recipients));
+            }
+            if records.len() >= RECORD_BATCH {
+                self.settle(store, &mut records).await?;
+            }
+        }
+        self.settle(store, &mut records).await?;
+        if done.len() != chunks.len() {
+            bail!("of {} chunks {} were claimed", chunks.len(), done.len());
+        }
+        Ok(done)
+    }
+
+    async fn settle(&self, store: &Store, records: &mut Vec<Record>) -> anyhow::Result<()> {
+        let mut write = store.write().await?;
+        let now = self.clock.now();
+        let applied = store.hot().record(&mut write, records, now).await?;
+        write.commit().await?;
+        if applied.contains(&false) {
+            bail!("a chunk that nobody else has could not be settled");
+        }
+        records.clear();
+        Ok(())
+    }
+
+    /// The same bodies against a messenger of its own; the time of both sides.
+    async fn push_all(
+        &self,
+        body: &FrozenBody,
+        chunks: &[(Claimed, Recipients)],
+    ) -> anyhow::Result<Duration> {
+        let data = self.program.folder.join("roofline");
+        let data = data.to_str().context("the folder's name is UTF-8")?;
+        let arguments = ["sandbox", "--listen", "127.0.0.1:0", "--data", data];
+        let shared = ["--gateway-token", TOKEN, "--gateway-secret", SECRET];
+        let arguments = [&arguments[..], &shared[..]].concat();
+        let messenger = self.program.serve("roofline", &arguments).await?;
+        let connector = GatewayConnector::open(
+            GatewayConfig {
+                base_url: messenger.url.clone(),
+                token: TOKEN.to_owned(),
+                secrets: Secrets::of(Secret::parse(SECRET)?),
+                capability: Capability::gateway(),
+                request_timeout: REQUEST_TIMEOUT,
+            },
+            self.clock.clone(),
+        )?;
+        let deadline = self.clock.monotonic() + LEASE;
+        let before = own_cpu()? + messenger.cpu()?;
+        let pushes = stream::iter(chunks).map(|(chunk, recipients)| {
+            let connector = &connector;
+            async move {
+                let push = Push {
+                    key: PushKey::of(&chunk.id),
+                    content_hash: chunk.content_hash,
+                    size: chunk.size,
+                    frozen: body,
+                    keys: &recipients.keys,
+                    variables: None,
+                    not_after: None,
+                    exclude: &[],
+                    deadline,
+                };
+                connector.push(&push).await
+            }
+        });
+        let mut pushes = pushes.buffer_unordered(IN_FLIGHT);
+        while let Some(answer) = pushes.next().await {
+            if !matches!(answer, PushAnswer::Processed(_)) {
+                bail!("a push of the roofline was answered {answer:?}");
+            }
+        }
+        let took = own_cpu()? + messenger.cpu()? - before;
+        messenger.stop().await?;
+        Ok(took)
+    }
+}
+
+/// The freeze's read, range by range.
+async fn read_friends(store: &Store, campaign: &Campaign, launch: &Launch) -> anyhow::Result<u64> {
+    let query = ReachQuery::of(campaign, Expression::All, Some(launch.cut_sequence));
+    let mut friends = 0;
+    for range in FreezePlan::of(launch.highest_number, launch.chunk_size).ranges() {
+        let read = store.hot().read_reach(store, &query, range).await?;
+        friends += read.rows.len() as u64;
+    }
+    Ok(friends)
+}
+
+/// The campaign under another id, RUNNING, its chunks as they were before the first claim.
+async fn copy_campaign(
+    pool: &SqlitePool,
+    launch: &Launch,
+    from: CampaignId,
+    to: CampaignId,
+) -> anyhow::Result<Vec<ChunkId>> {
+    let campaign = "INSERT INTO campaign (id, business, account, kind, name, purpose, state,
+            messages, message_version, audience, schedule, lifetime_seconds, created_at, month,
+            launched_at, price_version, tariff, message_hash, cut_sequence, reach_mark,
+            highest_number, chunk_size, not_after, freeze_ended_at)
+        SELECT $2, business, account, kind, name, purpose, 8, messages, message_version, audience,
+            schedule, lifetime_seconds, created_at, month, launched_at, price_version, tariff,
+            message_hash, cut_sequence, reach_mark, highest_number, chunk_size, not_after,
+            freeze_ended_at
+        FROM campaign WHERE id = $1";
+    let chunks = "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
+            content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
+            dispatched_at, numbers)
+        SELECT month, $2, number, round, 1, size, tariff, message, content_hash, night_consent,
+            utc_offset_minutes, first_number, last_number, 0, 0, numbers
+        FROM chunk WHERE campaign = $1 AND round = 0";
+    let recipients =
+        "INSERT INTO chunk_recipients (month, campaign, number, round, keys, variables)
+        SELECT month, $2, number, round, keys, variables
+        FROM chunk_recipients WHERE campaign = $1 AND round = 0";
+    for sql in [campaign, chunks, recipients] {
+        let copied = sqlx::query(sql)
+            .bind(from.as_bytes().as_slice())
+            .bind(to.as_bytes().as_slice());
+        copied.execute(pool).await?;
+    }
+    let sql = "SELECT number FROM chunk WHERE campaign = $1 ORDER BY number";
+    let numbers: Vec<i64> = sqlx::query_scalar(sql)
+        .bind(to.as_bytes().as_slice())
+        .fetch_all(pool)
+        .await?;
+    let id = |number: i64| ChunkId {
+        month: launch.month,
+        campaign: to,
+        number: number as u64,
+        round: 0,
+    };
+    Ok(numbers.into_iter().map(id).collect())
+}
+
+fn all_accepted(chunk: &Claimed) -> Record {
+    let outcomes = vec![Outcome::Accepted; chunk.size as usize];
+    Record {
+        id: chunk.id,
+        epoch: chunk.epoch,
+        answer: "processed",
+        change: Change::End {
+            state: ChunkState::Settled,
+            outcomes: codec::pack_outcomes(&outcomes),
+            counts: OutcomeCounts::all(Outcome::Accepted, chunk.size),
+            detour: None,
+            next_round: None,
+            uncertain_keys: Vec::new(),
+        },
+    }
+}
+
+/// Publish to acknowledge, one chunk after the other.
+async fn publish_all(chunks: &[ChunkId]) -> anyhow::Result<()> {
+    let broker = InProcessBroker::default();
+    for batch in chunks.chunks(CLAIM_BATCH) {
+        for chunk in batch {
+            broker.publish(*chunk).await?;
+        }
+        for delivery in broker.receive(batch.len()).await? {
+            broker.acknowledge(delivery).await?;
+        }
+    }
+    Ok(())
+}
