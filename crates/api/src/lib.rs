@@ -1,1 +1,31 @@
-//! api
+//! HTTP for machines. Today: what the messenger tells.
+//!
+//! It owns routes, limits and the words of errors. It does not own what an event means for a friend
+//! (`directory`) or for a delivery (`store`), nor the shapes of the wire (`gateway`).
+//!
+//! Invariants: nothing a client sends is answered with a 500 or with a page of the framework; a bad
+//! event never rejects its neighbours; what is answered with 202 is committed.
+
+pub mod error; // answers that are not what was asked for, as JSON in words
+pub mod state; // what every route needs, and how much at once
+pub mod body; // reading a body without trusting its length
+pub mod events; // POST /gateway/v1/events
+pub mod take; // events to facts and deliveries, in one transaction
+
+pub use error::ApiError;
+pub use state::ApiState;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::post;
+
+/// Every route of this crate, on one page.
+pub fn router(state: Arc<ApiState>) -> Router {
+    Router::new()
+        .route(
+            "/gateway/v1/events",
+            post(events::post_events).fallback(error::method_not_allowed),
+        )
+        .with_state(state)
+}

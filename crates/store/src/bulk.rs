@@ -21,13 +21,10 @@ pub(crate) async fn insert<const N: usize>(
     connection: &impl ConnectionTrait,
     head: &str,
     tail: &str,
-    rows: impl IntoIterator<Item = [Value; N]>,
+    rows: Vec<[Value; N]>,
 ) -> Result<u64, StoreError> {
-    let rows_max = VALUES_PER_STATEMENT / N;
     let mut changed = 0;
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let (sql, values) = statement(connection, head, tail, rows.by_ref().take(rows_max));
+    for (sql, values) in statements(Places::of(connection), head, tail, rows) {
         changed += row::execute(connection, &sql, values).await?;
     }
     Ok(changed)
@@ -39,13 +36,10 @@ pub(crate) async fn insert_returning<const N: usize>(
     table: &'static str,
     head: &str,
     tail: &str,
-    rows: impl IntoIterator<Item = [Value; N]>,
+    rows: Vec<[Value; N]>,
 ) -> Result<Vec<Row>, StoreError> {
-    let rows_max = VALUES_PER_STATEMENT / N;
     let mut returned = Vec::new();
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let (sql, values) = statement(connection, head, tail, rows.by_ref().take(rows_max));
+    for (sql, values) in statements(Places::of(connection), head, tail, rows) {
         returned.extend(row::all(connection, table, &sql, values).await?);
     }
     Ok(returned)
@@ -83,16 +77,29 @@ pub(crate) async fn execute_for(
     Ok(changed)
 }
 
+/// One statement per group of rows, made when the one before it has run.
+fn statements<'a, const N: usize>(
+    places: Places,
+    head: &'a str,
+    tail: &'a str,
+    rows: Vec<[Value; N]>,
+) -> impl Iterator<Item = (String, Vec<Value>)> + Send + use<'a, N> {
+    let mut rows = rows.into_iter();
+    std::iter::from_fn(move || {
+        let group: Vec<[Value; N]> = rows.by_ref().take(VALUES_PER_STATEMENT / N).collect();
+        (!group.is_empty()).then(|| statement(places, head, tail, group))
+    })
+}
+
 fn statement<const N: usize>(
-    connection: &impl ConnectionTrait,
+    mut places: Places,
     head: &str,
     tail: &str,
-    rows: impl Iterator<Item = [Value; N]>,
+    rows: Vec<[Value; N]>,
 ) -> (String, Vec<Value>) {
-    let mut places = Places::of(connection);
     let mut values = Vec::with_capacity(VALUES_PER_STATEMENT);
     let mut sql = format!("{head} VALUES ");
-    for (index, row) in rows.enumerate() {
+    for (index, row) in rows.into_iter().enumerate() {
         sql.push_str(if index == 0 { "(" } else { ", (" });
         places.push(&mut sql, N);
         sql.push(')');
@@ -126,6 +133,7 @@ fn list_statement(
 
 /// Placeholders as the dialect counts them. Both know `$1`, but SQLite takes it for a name and
 /// searches the list of names for every value it binds, which is slow for thousands of them.
+#[derive(Clone, Copy)]
 struct Places {
     are_numbered: bool,
     used: usize,

@@ -4,6 +4,7 @@
 //! the chunk too. The way from a push key to its chunk is written by that settle, so an earlier word
 //! waits in `waiting_delivery` and the settle takes it in its own transaction.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ impl Write {
         let head = "INSERT INTO gateway_event (id, received_at)";
         let tail = "ON CONFLICT DO NOTHING RETURNING id";
         let rows = distinct.into_iter().map(|id| values![id, now]);
-        let connection = self.connection();
+        let (connection, rows) = (self.connection(), rows.collect());
         let fresh = bulk::insert_returning(connection, "gateway_event", head, tail, rows).await?;
         fresh.iter().map(|row| row.get("id")).collect()
     }
@@ -101,10 +102,11 @@ impl Write {
         let mut room = None;
         for delivery in deliveries {
             let key = *delivery.push_key.as_bytes();
-            if !pushes.contains_key(&key) {
-                pushes.insert(key, self.settled_push(key).await?);
-            }
-            let verdict = match pushes.get(&key).and_then(Option::as_ref) {
+            let push = match pushes.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.settled_push(key).await?),
+            };
+            let verdict = match push {
                 Some(push) => self.decide(push, delivery).await?,
                 None => {
                     let left = match room {

@@ -117,7 +117,13 @@ impl Write {
             let explanation = rejection.explanation.as_str();
             values![id, rejection.line, rejection.reason.as_str(), explanation]
         });
-        bulk::insert(self.connection(), head, "ON CONFLICT DO NOTHING", rows).await?;
+        bulk::insert(
+            self.connection(),
+            head,
+            "ON CONFLICT DO NOTHING",
+            rows.collect(),
+        )
+        .await?;
         Ok(())
     }
 

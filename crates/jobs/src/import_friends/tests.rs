@@ -68,15 +68,9 @@ impl World {
         path: &Path,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<ImportReport, Error> {
-        import_friends(
-            &self.store,
-            &*self.ids,
-            &self.account,
-            path,
-            IMPORTED_AT,
-            progress,
-        )
-        .await
+        let (store, ids, account) = (&self.store, &*self.ids, &self.account);
+        let import = import_friends(store, ids, account, path, IMPORTED_AT, progress);
+        movable(import).await
     }
 
     /// Line and reason of every refusal, in the order of the file.
@@ -130,6 +124,11 @@ impl World {
             assert_eq!(tags, friend.tags);
         }
     }
+}
+
+/// Imports run on whichever thread the binary's runtime has free.
+fn movable<T>(import: impl Future<Output = T> + Send) -> impl Future<Output = T> + Send {
+    import
 }
 
 async fn write(store: &Store, import: &Import, path: &Path) -> u64 {

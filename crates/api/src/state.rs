@@ -1,0 +1,42 @@
+//! What every route needs, and how much of it at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::id::IdSource;
+use domain::time::Clock;
+use gateway::Secrets;
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// Requests with events that are read and taken at once: at most 64 MB of bodies. Whoever comes
+/// while so many wait for the database is told that the platform is behind.
+pub const REQUESTS_AT_ONCE: usize = 32;
+/// How long a body may take to arrive.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub struct ApiState {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
+    /// What the messenger signs its events with.
+    pub secrets: Secrets,
+    pub(crate) requests: Semaphore,
+}
+
+impl ApiState {
+    pub fn of(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        secrets: Secrets,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            ids,
+            secrets,
+            requests: Semaphore::new(REQUESTS_AT_ONCE),
+        }
+    }
+}
