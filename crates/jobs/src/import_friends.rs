@@ -358,8 +358,8 @@ fn judge(batch: &mut Batch, span: Span, records: &Records<File>, columns: &Colum
             Err(faults) => batch.refuse(span.line, faults),
         },
         Kind::UnbalancedQuotes => {
-            let explanation = "a quoted cell does not end where it should: quotes inside a cell are \
-                               doubled, and a comma or the line's end follows the last one";
+            let explanation = "a quoted cell does not end where it should: quotes inside a cell \
+                               are doubled, and a comma or the line's end follows the last one";
             batch.refuse(
                 span.line,
                 [(RejectReason::UnbalancedQuotes, explanation.into())],

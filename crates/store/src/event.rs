@@ -1,8 +1,8 @@
 //! The messenger's events: each taken once, deliveries decided or kept until their chunk settles.
 //!
 //! A messenger tells what became of an uncertain recipient whenever it knows, before the settle of
-//! the chunk too. The way from a push key to its chunk is written by that settle, so an earlier word
-//! waits in `waiting_delivery` and the settle takes it in its own transaction.
+//! the chunk too. The way from a push key to its chunk is written by that settle, so an earlier
+//! word waits in `waiting_delivery` and the settle takes it in its own transaction.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

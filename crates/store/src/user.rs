@@ -53,8 +53,7 @@ impl Write {
         // Only keys that are missing are inserted: a refused row would use up a number.
         let head = r#"INSERT INTO "user" (id, user_key)"#;
         let tail = "RETURNING number, user_key";
-        let made =
-            bulk::insert_returning(self.connection(), "user", head, tail, rows.collect()).await?;
+        let made = bulk::insert_returning(self.connection(), "user", head, tail, rows).await?;
         let old = known.into_iter().map(|(key, number)| {
             let is_new = false;
             Ok((key, Numbered { number, is_new }))

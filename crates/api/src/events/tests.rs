@@ -1,3 +1,5 @@
+//! Events through the router: what is taken, told twice, refused, too large, too old, too many.
+
 mod bad;
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Facts in any order end in the same standing.
+
 use domain::friend::ReachFlags;
 use proptest::prelude::*;
 

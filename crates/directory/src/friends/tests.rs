@@ -1,3 +1,5 @@
+//! What a transaction of facts leaves in the books: numbers, consents, reach and its losses.
+
 use std::sync::Arc;
 
 use domain::friend::{ConsentPurpose, ConsentSource, FriendState, ReachFlags};

@@ -1,3 +1,5 @@
+//! Tenants do not meet, names are unique, bad fields are named.
+
 use store::{Durability, StoreConfig};
 use testkit::{ManualClock, SeededIds};
 

@@ -1,3 +1,5 @@
+//! Files of every kind: what is taken, refused, resumed, doubled, and left alone.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Bytes of every shape: cells, broken rows, long rows, and where a read ends.
+
 use super::*;
 
 /// Line, kind and cells of every stretch.

@@ -1,3 +1,5 @@
+//! The database means what the domain means, on random friends and random expressions.
+
 use domain::audience::FriendFacts;
 use domain::friend::{ConsentFact, ConsentSource, FriendState, Profile, StateFact};
 use domain::handle::Handle;

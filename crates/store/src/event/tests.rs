@@ -1,3 +1,5 @@
+//! Events are new once; deliveries are decided once, before or after their chunk's settle.
+
 use domain::chunk::ChunkState;
 use domain::id::CampaignId;
 use domain::outcome::{OutcomeCounts, RejectionCode};
@@ -35,7 +37,8 @@ async fn settle(write: &mut Write, outcomes: &[Outcome]) {
     let sql = "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
                  content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
                  accepted, uncertain, failed, settled_at, sequence, numbers, outcomes)
-               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0, 0, 1, 9, 0, $8, $9, $10, 0, $11, $7, $12)";
+               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0, 0, 1, 9, 0, $8, $9, $10, 0, $11,
+                 $7, $12)";
     let bound = values![
         chunk.month.number(),
         chunk.campaign,
