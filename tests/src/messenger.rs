@@ -1,7 +1,8 @@
 //! The sandbox messenger as a process of its own, never killed: its accept log is the oracle.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -27,37 +28,59 @@ pub struct Counted {
     pub duplicates: u64,
 }
 
+/// Token and secret that platform and messenger share in these suites.
+pub const TOKEN: &str = "suite-token";
+pub const SECRET: &str = "suite-secret-of-32-characters-or-so";
+
+/// A sandbox messenger: a process of its own, or the role inside a platform.
 #[derive(Debug)]
 pub struct Messenger {
-    program: Program,
-    token: String,
+    address: SocketAddr,
+    data: PathBuf,
+    /// `None` where it lives inside the platform's process.
+    program: Option<Program>,
 }
 
 impl Messenger {
-    /// Starts it with faults in the words of `chingu sandbox --fault`.
-    pub fn start(folder: &Path, token: &str, secret: &str, faults: &[String]) -> Result<Self> {
+    /// Starts a process with faults in the words of `chingu sandbox --fault`, telling the platform
+    /// at `platform` what its friends do.
+    pub fn start(folder: &Path, platform: SocketAddr, faults: &[&str]) -> Result<Self> {
         let mut recipe = Recipe::new(folder, "messenger", &["sandbox"])?
-            .with("CHINGU_GATEWAY_TOKEN", token)
-            .with("CHINGU_GATEWAY_SECRET", secret);
+            .with("CHINGU_GATEWAY__TOKEN", TOKEN)
+            .with("CHINGU_GATEWAY__SECRET", SECRET)
+            .with(
+                "CHINGU_SANDBOX__EVENTS_URL",
+                format!("http://{platform}/gateway/v1/events"),
+            );
         for fault in faults {
             recipe
                 .arguments
-                .extend(["--fault".to_owned(), fault.clone()]);
+                .extend(["--fault".to_owned(), (*fault).to_owned()]);
         }
+        let program = recipe.start()?;
         Ok(Self {
-            program: recipe.start()?,
-            token: token.to_owned(),
+            address: program.address(),
+            data: program.recipe().data.clone(),
+            program: Some(program),
         })
+    }
+
+    /// The role inside a platform that may be killed and started again on the same address.
+    pub fn inside(platform: &Recipe) -> Self {
+        Self {
+            address: platform.listen,
+            data: platform.data.clone(),
+            program: None,
+        }
     }
 
     /// Where the platform pushes to.
     pub fn gateway_url(&self) -> String {
-        format!("http://{}/messenger/gateway", self.program.address())
+        format!("http://{}/messenger/gateway", self.address)
     }
 
-    /// Where the messenger's process keeps its file.
-    pub fn data(&self) -> &Path {
-        &self.program.recipe().data
+    pub fn is_inside(&self) -> bool {
+        self.program.is_none()
     }
 
     /// From now on these faults and no others; how often each struck so far.
@@ -90,17 +113,17 @@ impl Messenger {
 
     /// The accept log of the running process.
     pub fn log(&self) -> Result<Vec<Accepted>> {
-        accept_log(self.data())
+        accept_log(&self.data)
     }
 
     fn control(&self, method: &str, path: &str, body: &str) -> Result<Value> {
-        let authorization = format!("Bearer {}", self.token);
+        let authorization = format!("Bearer {TOKEN}");
         let headers = [
             ("Authorization", &*authorization),
             ("Content-Type", "application/json"),
         ];
         let path = format!("/messenger/control/{path}");
-        let answer = http::request(self.program.address(), method, &path, &headers, body)?;
+        let answer = http::request(self.address, method, &path, &headers, body)?;
         if answer.status != 200 {
             bail!("{method} {path}: {} {}", answer.status, answer.body);
         }
