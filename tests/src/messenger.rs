@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::program::{Program, Recipe};
@@ -57,6 +58,8 @@ impl Messenger {
                 .arguments
                 .extend(["--fault".to_owned(), (*fault).to_owned()]);
         }
+        // Who has no token is refused, by a sandbox that listens.
+        recipe.ready = ("/messenger/control/summary", 401);
         let program = recipe.start()?;
         Ok(Self {
             address: program.address(),
@@ -154,6 +157,13 @@ pub fn count(log: &[Accepted], campaign: &str) -> Counted {
         people: by_person.len() as u64,
         duplicates: by_person.values().map(|times| times - 1).sum(),
     }
+}
+
+/// When the last acceptance of a campaign was, in milliseconds since 1970.
+pub fn last_accepted_ms(log: &[Accepted], campaign: &str) -> Result<Option<i64>> {
+    let of_campaign = log.iter().filter(|accepted| accepted.campaign == campaign);
+    let times = of_campaign.map(|accepted| Ok(Timestamp::parse_rfc3339(&accepted.at)?.as_millis()));
+    Ok(times.collect::<Result<Vec<_>>>()?.into_iter().max())
 }
 
 fn parse(csv: &str) -> Result<Vec<Accepted>> {

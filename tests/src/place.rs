@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
 use anyhow::{Context, Result, bail};
@@ -32,6 +33,18 @@ pub fn program() -> Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+/// The program as a command without arguments. Variables of the suites are not its own: it refuses
+/// variables it does not know.
+pub fn command() -> Result<Command> {
+    let mut command = Command::new(program()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CHINGU_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
 }
 
 /// A port nobody listens on, and none that this test process was given before.

@@ -97,6 +97,17 @@ impl Platform {
         Ok((shown, watch.elapsed()))
     }
 
+    /// Waits until the messenger accepted so many more than before; how many it then had.
+    pub fn wait_for_accepted(&self, at_least: u64, deadline: Duration) -> Result<u64> {
+        wait::until_state(
+            &format!("{at_least} accepted"),
+            deadline,
+            || self.messenger.accepted(),
+            |accepted| *accepted >= at_least,
+        )
+        .map_err(|error| error.context(self.recipe.log_end()))
+    }
+
     /// What the books, the record and the messenger's log say of a campaign.
     pub fn verdict(&self, campaign: &str, seconds: f64) -> Result<Verdict> {
         Verdict::of(&self.brand, &self.messenger, campaign, seconds)

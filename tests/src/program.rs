@@ -26,6 +26,8 @@ pub struct Recipe {
     pub environment: Vec<(String, String)>,
     pub data: PathBuf,
     pub listen: SocketAddr,
+    /// What it answers once it is ready: a path, and the status.
+    pub ready: (&'static str, u16),
     /// Where standard output and error of every start are appended.
     pub log: PathBuf,
 }
@@ -47,6 +49,7 @@ impl Recipe {
             environment: Vec::new(),
             data: folder.join(name),
             listen: place::free_address()?,
+            ready: ("/readyz", 200),
             log: folder.join(format!("{name}.log")),
         })
     }
@@ -82,7 +85,7 @@ impl Recipe {
             .append(true)
             .open(&self.log)
             .context("the log")?;
-        let child = Command::new(place::program()?)
+        let child = place::command()?
             .args(&self.arguments)
             .args([OsString::from("--data"), self.data.clone().into()])
             .args(["--listen", &self.listen.to_string()])
@@ -132,6 +135,7 @@ impl Program {
 
     pub fn wait_until_ready(&mut self) -> Result<()> {
         let address = self.recipe.listen;
+        let (path, status) = self.recipe.ready;
         let recipe = self.recipe.clone();
         let mut ended = None;
         wait::until(
@@ -139,7 +143,7 @@ impl Program {
             READY_WITHIN,
             || {
                 ended = self.child.try_wait().ok().flatten();
-                let is_ready = http::get(address, "/readyz").is_ok_and(|a| a.status == 200);
+                let is_ready = http::get(address, path).is_ok_and(|answer| answer.status == status);
                 (is_ready || ended.is_some()).then_some(())
             },
             || recipe.log_end(),

@@ -11,7 +11,7 @@ use crate::place;
 
 /// A command of the program, not started yet.
 pub fn command<S: AsRef<OsStr>>(data: &Path, arguments: &[S]) -> Result<Command> {
-    let mut command = Command::new(place::program()?);
+    let mut command = place::command()?;
     command
         .args(arguments)
         .arg("--data")

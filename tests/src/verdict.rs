@@ -49,7 +49,7 @@ impl Verdict {
     pub fn of(brand: &Brand, messenger: &Messenger, campaign: &str, seconds: f64) -> Result<Self> {
         let shown = brand.show(campaign)?;
         let counted = messenger::count(&messenger.log()?, campaign);
-        let outcome = |name: &str| number(&shown["outcomes"], name);
+        let outcome = |name: &str| number(&shown, name);
         let (recorded, unknown) = (outcome("accepted")?, outcome("uncertain")?);
         let (failed, cancelled) = (outcome("failed")?, outcome("cancelled")?);
         let excluded = outcome("excluded")?;

@@ -1,7 +1,7 @@
 //! Facts with a deadline. The only place of the suites that sleeps, between two looks.
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
@@ -80,6 +80,15 @@ pub fn until_state<S: Debug>(
         String::new,
     );
     seen.map_err(|error| error.context(last))
+}
+
+/// The wall clock, as the program's own log lines have it.
+#[allow(clippy::disallowed_methods)] // Real processes live in real time.
+pub fn wall_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    since.as_millis() as i64
 }
 
 /// Lets time pass: for faults that have a duration, never for facts.
