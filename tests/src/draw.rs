@@ -15,7 +15,7 @@ impl Draw {
     /// The seed is `CHINGU_SEED`, or the test's usual one.
     pub fn seeded(test: &str, usual: u64) -> Self {
         let seed = place::number("CHINGU_SEED", usual);
-        println!("{test}: seed {seed} (CHINGU_SEED={seed} repeats it)");
+        eprintln!("{test}: seed {seed} (CHINGU_SEED={seed} repeats it)");
         Self {
             seed,
             generator: ChaCha8Rng::seed_from_u64(seed),

@@ -37,7 +37,7 @@ impl Table {
     /// Prints the table, and writes it as the document `name` where whole tables are asked for.
     pub fn publish(&self, name: &str, title: &str, introduction: &str) -> Result<()> {
         let table = self.to_markdown();
-        println!("\n{table}");
+        eprintln!("\n{table}");
         let Some(folder) = place::tables() else {
             return Ok(());
         };

@@ -93,7 +93,7 @@ fn too_long(source: &Source) -> Option<String> {
         None => all,
     };
     if !is_test && shipped > SHIPPED_LINES_NAMED {
-        println!("is it still one thing? {}: {shipped} lines", source.path);
+        eprintln!("is it still one thing? {}: {shipped} lines", source.path);
     }
     let fits = all <= LINES_MAX && (is_test || shipped <= SHIPPED_LINES_MAX);
     (!fits).then(|| format!("{}: {all} lines, {shipped} without tests", source.path))
