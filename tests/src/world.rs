@@ -71,7 +71,14 @@ impl Brand {
         let top_up = ["top-up", "--business", &business, "--amount", FUNDS];
         admin(
             data,
-            &[&top_up[..], &["--reference", &format!("first {handle}")]].concat(),
+            &[
+                &top_up[..],
+                &[
+                    "--reference",
+                    &format!("first-{}", handle.trim_start_matches('@')),
+                ],
+            ]
+            .concat(),
         )?;
 
         let (csv, reachable) = friends_csv(friends, draw);

@@ -8,7 +8,9 @@ pub const CLAIM_BATCH_MAX: usize = 16;
 pub const RECORD_BATCH_MAX: usize = 20;
 pub const RECORD_WAIT_MAX: Duration = Duration::from_millis(5);
 /// Between the end of a request and the end of the lease: time to record.
-pub const COMMIT_TIME_MAX: Duration = Duration::from_secs(1);
+pub const COMMIT_TIME_MAX: Duration = Duration::from_millis(500);
+/// Between a claim and its first byte, at least: a lease without it would always be too late.
+pub const START_TIME_MIN: Duration = Duration::from_millis(250);
 /// While the database or the broker is away.
 pub const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
@@ -25,7 +27,7 @@ pub struct WorkerSettings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a lease of {lease:?} is too short for a request of {request_timeout:?}: it must be at least \
-     {:?}", *request_timeout + COMMIT_TIME_MAX
+     {:?}", lease_min(*request_timeout)
 )]
 pub struct LeaseTooShort {
     lease: Duration,
@@ -34,7 +36,7 @@ pub struct LeaseTooShort {
 
 impl WorkerSettings {
     pub fn check(&self) -> Result<(), LeaseTooShort> {
-        match self.lease >= self.request_timeout + COMMIT_TIME_MAX {
+        match self.lease >= lease_min(self.request_timeout) {
             true => Ok(()),
             false => Err(LeaseTooShort {
                 lease: self.lease,
@@ -42,6 +44,11 @@ impl WorkerSettings {
             }),
         }
     }
+}
+
+/// The shortest lease under which a push of that timeout can begin and be recorded.
+fn lease_min(request_timeout: Duration) -> Duration {
+    request_timeout + COMMIT_TIME_MAX + START_TIME_MIN
 }
 
 impl Default for WorkerSettings {
