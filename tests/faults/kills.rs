@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use chingu_tests::draw::Draw;
+use chingu_tests::messenger;
 use chingu_tests::place;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::{Program, Recipe};
@@ -137,7 +138,7 @@ fn run_table(place: Place, file: &str, title: &str) -> Result<()> {
             phase.to_owned(),
             in_words(strike),
             struck.accepted_then.to_string(),
-            format!("{:.1} s", struck.ready_seconds),
+            format!("{:.2} s", struck.ready_seconds),
         ];
         table.add([cells, struck.verdict.cells()].concat());
     }
@@ -191,11 +192,8 @@ fn strike_once(platform: &Platform, number: u64, strike: Strike) -> Result<Struc
         .brand
         .campaign(&format!("kill {number}"), Wishes::default())?;
     let watch = Stopwatch::start();
-    let accepted = match (strike, &file) {
-        (Strike::Launcher, _) => {
-            launch_and_kill_the_launcher(platform, &program, &campaign)?;
-            before
-        }
+    match (strike, &file) {
+        (Strike::Launcher, _) => launch_and_kill_the_launcher(platform, &program, &campaign)?,
         (Strike::Sending { percent }, _) => {
             platform.brand.launch(&campaign)?;
             let share = (platform.brand.reachable * percent / 100).max(1);
@@ -205,20 +203,15 @@ fn strike_once(platform: &Platform, number: u64, strike: Strike) -> Result<Struc
                 accepted < all,
                 "missed: everything was sent before the kill"
             );
-            accepted
         }
         (Strike::At { .. }, Some(file)) => {
             platform.brand.launch(&campaign)?;
             program.wait_until_paused(file, PAUSED_WITHIN)?;
-            before
         }
         (Strike::At { .. }, None) => unreachable!("a pause point has a file"),
-    };
+    }
     program.kill()?;
-    let accepted_then = match platform.messenger.is_inside() {
-        true => accepted - before,
-        false => platform.messenger.accepted()? - before,
-    };
+    let accepted_then = messenger::count(&platform.messenger.log()?, &campaign).people;
     let ready = Stopwatch::start();
     let program = platform.recipe.clone().start()?;
     let ready_seconds = ready.seconds();

@@ -39,7 +39,7 @@ pub struct Messenger {
     address: SocketAddr,
     data: PathBuf,
     /// `None` where it lives inside the platform's process.
-    program: Option<Program>,
+    _program: Option<Program>,
 }
 
 impl Messenger {
@@ -64,7 +64,7 @@ impl Messenger {
         Ok(Self {
             address: program.address(),
             data: program.recipe().data.clone(),
-            program: Some(program),
+            _program: Some(program),
         })
     }
 
@@ -73,17 +73,13 @@ impl Messenger {
         Self {
             address: platform.listen,
             data: platform.data.clone(),
-            program: None,
+            _program: None,
         }
     }
 
     /// Where the platform pushes to.
     pub fn gateway_url(&self) -> String {
         format!("http://{}/messenger/gateway", self.address)
-    }
-
-    pub fn is_inside(&self) -> bool {
-        self.program.is_none()
     }
 
     /// From now on these faults and no others; how often each struck so far.
