@@ -2,14 +2,78 @@
 //!
 //! With the feature `pause-points`, `CHINGU_PAUSE_AT=freeze:before_commit` (or with `:3` behind it for the third
 //! time) makes the process write `CHINGU_PAUSE_FILE` and stand still at that place, where a test kills
-//! it. Without the feature nothing of this exists.
+//! it. A simulation decides by itself, per thread, through `hook`. Without the feature nothing of
+//! this exists.
 
 /// Stops here if this is the place that was asked for.
 #[cfg(not(feature = "pause-points"))]
 pub async fn point(_name: &'static str) {}
 
+/// A place where the answer of the database may be lost; it never is without the feature.
+#[cfg(not(feature = "pause-points"))]
+pub(crate) async fn answer(_name: &'static str) -> Result<(), crate::StoreError> {
+    Ok(())
+}
+
 #[cfg(feature = "pause-points")]
 pub async fn point(name: &'static str) {
+    if hook::fate(name) == hook::Fate::Die {
+        std::future::pending::<()>().await;
+    }
+    stop_process(name);
+}
+
+#[cfg(feature = "pause-points")]
+pub(crate) async fn answer(name: &'static str) -> Result<(), crate::StoreError> {
+    match hook::fate(name) {
+        hook::Fate::GoOn => {}
+        hook::Fate::Die => std::future::pending::<()>().await,
+        hook::Fate::NoAnswer => {
+            let words = format!("the answer was lost at {name}");
+            return Err(crate::StoreError::Unavailable(sea_orm::DbErr::Custom(
+                words,
+            )));
+        }
+    }
+    stop_process(name);
+    Ok(())
+}
+
+/// A simulation's say at every place its thread passes.
+#[cfg(feature = "pause-points")]
+pub mod hook {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    /// What becomes of whoever passes a place.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Fate {
+        GoOn,
+        /// Stands still for ever: the simulation drops it there.
+        Die,
+        /// Is told that the database did not answer, where there is an answer to lose.
+        NoAnswer,
+    }
+
+    type Hook = Rc<dyn Fn(&'static str) -> Fate>;
+
+    thread_local! {
+        static HOOK: RefCell<Option<Hook>> = const { RefCell::new(None) };
+    }
+
+    /// Asks `hook` at every place that this thread passes from now on.
+    pub fn install(hook: impl Fn(&'static str) -> Fate + 'static) {
+        HOOK.set(Some(Rc::new(hook)));
+    }
+
+    pub(super) fn fate(name: &'static str) -> Fate {
+        let hook = HOOK.with_borrow(Clone::clone);
+        hook.map_or(Fate::GoOn, |hook| hook(name))
+    }
+}
+
+#[cfg(feature = "pause-points")]
+fn stop_process(name: &'static str) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static PASSED: AtomicU32 = AtomicU32::new(0);
     let Ok(wanted) = std::env::var("CHINGU_PAUSE_AT") else {

@@ -2,8 +2,7 @@
 
 use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use crate::row;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, pause, row};
 
 /// An open write transaction. Dropped without [`Write::commit`] it rolls back.
 pub struct Write {
@@ -43,7 +42,9 @@ impl Write {
     }
 
     pub async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        pause::answer("commit:before").await?;
+        self.transaction.commit().await?;
+        pause::answer("commit:after").await
     }
 
     /// Gives up everything written so far; the same as dropping it, but awaited.
