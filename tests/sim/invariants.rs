@@ -148,10 +148,11 @@ impl History {
             chunk.content_hash == request.content_hash,
             "{id} was pushed with another content than the books say"
         );
-        let users: Vec<&UserKey> = chunk.numbers.iter().map(|n| &self.users[n]).collect();
+        let users: Vec<Option<&UserKey>> =
+            chunk.numbers.iter().map(|number| self.users.get(number)).collect();
         ensure!(
-            users == request.users.iter().collect::<Vec<_>>(),
-            "{id} was pushed to others than the books say"
+            users == request.users.iter().map(Some).collect::<Vec<_>>(),
+            "{id} was pushed to others than the books say: {:?}, {:?} not {:?} in {:?}", chunk.numbers, users, request.users, self.users
         );
         for position in &request.exclude {
             ensure!(

@@ -241,10 +241,10 @@ impl World {
     pub async fn top_up(&mut self, brand: usize) -> Result<()> {
         let sends = self.setting.friends as i64 * self.dice.pick(&[1, 2, 4]);
         let amount = Money::whole(PRICE * sends, Currency::Krw);
-        let reference = format!("payment {}", self.step);
+        
         let business = self.brands[brand].business;
         let (now, ids) = (self.now(), self.ids.clone());
-        let reference = format!("{reference} of {brand}");
+        let reference = format!("payment-{brand}-{}", self.step);
         billing::top_up(&self.store, business, amount, &reference, now, ids.as_ref()).await?;
         Ok(())
     }
