@@ -54,8 +54,12 @@ enum Victim {
 impl World {
     pub fn draw_action(&mut self) -> Action {
         let mut choices: Vec<(u64, Action)> = Vec::new();
+        let is_led = self
+            .schedulers
+            .iter()
+            .any(|process| process.epoch.is_some());
         for index in 0..self.schedulers.len() {
-            choices.push((6, Action::Lead(index)));
+            choices.push((if is_led { 3 } else { 25 }, Action::Lead(index)));
             if self.schedulers[index].epoch.is_some() {
                 choices.extend([
                     (2, Action::LaunchDue(index)),
@@ -84,9 +88,9 @@ impl World {
             .messenger
             .oracle(|oracle| oracle.undecided.len() + oracle.acceptances.len() > 0);
         choices.extend([
-            (20, Action::Pass(Duration::ZERO)),
+            (24, Action::Pass(Duration::ZERO)),
             (self.setting.friend_weight, Action::Friend),
-            (8, Action::Launch),
+            (if self.step < 30 { 20 } else { 4 }, Action::Launch),
             (self.setting.control_weight, Action::Control),
             (1, Action::TopUp),
             (2, Action::LoseMessages),
@@ -118,8 +122,8 @@ impl World {
             return Duration::from_secs(self.dice.between(1, 80) * 1_800);
         }
         let millis = match self.dice.between(0, 9) {
-            0..=4 => self.dice.between(5, 400),
-            5..=7 => self.dice.between(500, 4_000),
+            0..=5 => self.dice.between(20, 400),
+            6..=7 => self.dice.between(500, 4_000),
             8 => self.dice.between(14_000, 20_000),
             _ => self.dice.between(30_000, 400_000),
         };
@@ -270,7 +274,10 @@ impl World {
             Action::Push(index) => {
                 let which = self.dice.index(self.workers[index].claims.len());
                 let claim = self.workers[index].claims.swap_remove(which);
-                let ended = self.crash.run(plan, self.workers[index].worker.push(&claim)).await;
+                let ended = self
+                    .crash
+                    .run(plan, self.workers[index].worker.push(&claim))
+                    .await;
                 if let Ended::DiedAt(_) = ended {
                     self.worker_ended(action, index, ended)?;
                     return Ok(());
@@ -288,10 +295,15 @@ impl World {
                 self.workers[index].pushed.push(Pushed { record, delivery });
             }
             Action::Record(index) => {
-                let count = self.dice.between(1, self.workers[index].pushed.len() as u64);
+                let count = self
+                    .dice
+                    .between(1, self.workers[index].pushed.len() as u64);
                 let batch: Vec<Pushed> =
                     self.workers[index].pushed.drain(..count as usize).collect();
-                let ended = self.crash.run(plan, self.workers[index].worker.record(&batch)).await;
+                let ended = self
+                    .crash
+                    .run(plan, self.workers[index].worker.record(&batch))
+                    .await;
                 let failed = matches!(ended, Ended::Done(Err(_)));
                 let recorded = self.worker_ended(action, index, ended)?;
                 self.note(|| format!("{action:?}: {count} chunks"));
@@ -366,10 +378,14 @@ impl World {
                 let step = async { control::cancel(store, clock, ids, id).await.map(|_| ()) };
                 ("cancel", self.crash.run(plan, step).await)
             }
-            (CampaignState::Paused(_), _) => {
-                ("resume", self.crash.run(plan, control::resume(store, id)).await)
-            }
-            _ => ("pause", self.crash.run(plan, control::pause(store, id)).await),
+            (CampaignState::Paused(_), _) => (
+                "resume",
+                self.crash.run(plan, control::resume(store, id)).await,
+            ),
+            _ => (
+                "pause",
+                self.crash.run(plan, control::pause(store, id)).await,
+            ),
         };
         self.call_ended(word, ended)
     }
@@ -448,7 +464,6 @@ impl World {
         }
         Ok(())
     }
-
 }
 
 fn claim_name(claim: &worker::claim::Claim) -> String {

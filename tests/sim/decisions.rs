@@ -1,8 +1,11 @@
 //! Late words of the messenger about recipients nobody knew of: early, late, twice, contradictory.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use domain::outcome::Outcome;
+use domain::outcome::{Outcome, RejectionCode};
 use domain::push::PushKey;
+use store::event::{Delivery, DeliveryVerdict};
 use testkit::messenger::{Decision, Undecided};
 
 use crate::world::World;
@@ -44,64 +47,69 @@ impl World {
             (accepted.key, accepted.position)
         });
         let event_id = format!("event:{key}:{position}");
-        let word = Decision::Confirmed;
-        let is_heard = self.hear(key, position, word, &event_id).await?;
-        self.note(|| format!("{key}[{position}] was delivered, heard: {is_heard}"));
+        let verdict = self
+            .hear(key, position, Decision::Confirmed, event_id)
+            .await?;
+        self.note(|| format!("{key}[{position}] was delivered: {verdict:?}"));
         Ok(())
     }
 
     async fn decide_one(&mut self, which: usize, confirmed: bool, contradicts: bool) -> Result<()> {
-        let undecided = self.messenger.oracle(|oracle| oracle.undecided[which].clone());
+        let undecided = self
+            .messenger
+            .oracle(|oracle| oracle.undecided[which].clone());
         let Undecided { key, position, .. } = undecided;
         let drawn = match confirmed {
             true => Decision::Confirmed,
             false => Decision::Failed,
         };
-        // The truth is what was said first and heard.
         let (word, event_id) = match (undecided.decision, contradicts) {
             (Some(first), false) => (first, format!("event:{key}:{position}")),
             (Some(first), true) => (contrary(first), format!("contrary:{key}:{position}")),
             (None, _) => (drawn, format!("event:{key}:{position}")),
         };
-        let is_heard = self.hear(key, position, word, &event_id).await?;
-        if is_heard && undecided.decision.is_none() {
-            self.messenger
-                .oracle(|oracle| oracle.undecided[which].decision = Some(word));
-        }
-        self.note(|| format!("{key}[{position}] {word:?}, heard: {is_heard}"));
+        // The truth is what was said first.
+        self.messenger.oracle(|oracle| {
+            oracle.undecided[which]
+                .decision
+                .get_or_insert(word)
+                .to_owned()
+        });
+        let verdict = self.hear(key, position, word, event_id).await?;
+        self.note(|| format!("{key}[{position}] {word:?}: {verdict:?}"));
         Ok(())
     }
 
-    /// As the platform takes an event: it counts where the record says uncertain, and once.
+    /// As the platform takes an event; `None` where it was heard before.
     async fn hear(
         &mut self,
         key: PushKey,
         position: u32,
         word: Decision,
-        event_id: &str,
-    ) -> Result<bool> {
-        let page = self.books.page().await?;
-        let chunk = page.chunks.iter().find(|(id, _)| PushKey::of(id) == key);
-        let Some((id, chunk)) = chunk else {
-            return Ok(false);
-        };
-        if chunk.outcomes.get(position as usize) != Some(&Outcome::Uncertain) {
-            return Ok(false);
-        }
-        let (outcome, reason) = match word {
-            Decision::Confirmed => (Outcome::Confirmed, "delivery.confirmed"),
-            Decision::Failed => (
-                Outcome::Failed(domain::outcome::RejectionCode::Unreachable),
-                "delivery.failed",
-            ),
-        };
+        event_id: String,
+    ) -> Result<Option<DeliveryVerdict>> {
+        // Two words at one instant would have no order.
+        self.clock.advance(Duration::from_millis(1));
         let now = self.now();
+        let outcome = match word {
+            Decision::Confirmed => Outcome::Confirmed,
+            Decision::Failed => Outcome::Failed(RejectionCode::Unreachable),
+        };
         let mut write = self.store.write().await?;
-        let heard = write
-            .insert_amendment(event_id, *id, position, outcome, reason, now)
-            .await?;
+        let fresh = write.remember_events(&[&event_id], now).await?;
+        if fresh.is_empty() {
+            return Ok(None);
+        }
+        let delivery = Delivery {
+            event_id,
+            push_key: key,
+            index: position,
+            outcome,
+            at: now,
+        };
+        let verdicts = write.take_deliveries(&[delivery], now).await?;
         write.commit().await?;
-        Ok(heard)
+        Ok(verdicts.first().copied())
     }
 }
 

@@ -104,8 +104,14 @@ fn tally(world: &World, history: &History) -> Tally {
         let rounds = history.page.chunks.keys().filter(|id| id.round > 0);
         rounds.count() as u64
     });
-    tally.count("keys closed", world.messenger.oracle(|o| o.closed.len() as u64));
-    tally.count("requests", world.messenger.oracle(|o| o.requests.len() as u64));
+    tally.count(
+        "keys closed",
+        world.messenger.oracle(|o| o.closed.len() as u64),
+    );
+    tally.count(
+        "requests",
+        world.messenger.oracle(|o| o.requests.len() as u64),
+    );
     let taken_back = world.broker.depth().unacknowledged as u64;
     tally.count("messages left", taken_back);
     tally
@@ -201,7 +207,13 @@ fn seeds_are_clean() {
 /// Faults that never struck and states that were never reached prove nothing.
 fn enough_happened(tally: &Tally) {
     let mut must: Vec<String> = [
-        "publish", "acknowledge", "receive", "push", "close", "ask", "commit",
+        "publish",
+        "acknowledge",
+        "receive",
+        "push",
+        "close",
+        "ask",
+        "commit",
     ]
     .iter()
     .flat_map(|port| ["before", "after"].map(|when| format!("died at {port}:{when}")))

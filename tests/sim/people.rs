@@ -85,7 +85,10 @@ impl Member {
 
     /// Whether nothing changed for them after `from` and up to `to`.
     pub fn is_unchanged(&self, from: u64, to: u64) -> bool {
-        !self.changes.iter().any(|(at, ..)| (from + 1..=to).contains(at))
+        !self
+            .changes
+            .iter()
+            .any(|(at, ..)| (from + 1..=to).contains(at))
     }
 }
 

@@ -119,9 +119,7 @@ fn is_open(state: u8) -> bool {
 fn is_at_rest(history: &History) -> bool {
     let waits_for_operator = |id: &CampaignId| {
         let mut chunks = history.page.chunks.iter();
-        chunks.any(|(chunk, row)| {
-            chunk.campaign == *id && row.state == ChunkState::Quarantined
-        })
+        chunks.any(|(chunk, row)| chunk.campaign == *id && row.state == ChunkState::Quarantined)
     };
     let mut campaigns = history.page.campaigns.iter();
     campaigns.all(|(id, campaign)| !is_open(campaign.state) || waits_for_operator(id))
@@ -138,18 +136,17 @@ pub async fn check(world: &World, history: &History) -> Result<()> {
         let ended = chunk.state.is_terminal() || chunk.state == ChunkState::Quarantined;
         let campaign = history.page.campaigns[&id.campaign].state;
         let closed = campaign == CampaignState::Closed.code();
-        ensure!(ended || !closed, "{id} is {} in a closed campaign", chunk.state.name());
+        ensure!(
+            ended || !closed,
+            "{id} is {} in a closed campaign",
+            chunk.state.name()
+        );
     }
     Ok(())
 }
 
 /// Whoever could be sent to at the launch, and stayed so until the freeze ended, is in a chunk.
-fn nobody_forgotten(
-    world: &World,
-    history: &History,
-    id: CampaignId,
-    launched: u64,
-) -> Result<()> {
+fn nobody_forgotten(world: &World, history: &History, id: CampaignId, launched: u64) -> Result<()> {
     let campaign = &history.page.campaigns[&id];
     let Some((frozen, state_then)) = history.frozen.get(&id) else {
         return Ok(());

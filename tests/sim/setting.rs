@@ -66,7 +66,7 @@ impl Setting {
             moods: moods(dice),
             deaths: dice.pick(&[0, 20, 60, 150]),
             unanswered: dice.pick(&[0, 0, 20, 60]),
-            friends: dice.between(3, 30),
+            friends: dice.between(4, 40),
             sparse: dice.per_mille(250),
             campaigns: dice.between(1, 3),
             window_chunks: dice.pick(&[1, 2, 4, 64]),

@@ -203,7 +203,9 @@ impl World {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let directory = Directory::of(self.store.clone(), clock, self.ids.clone());
         for number in 0..2 {
-            let business = directory.add_business("Hanok Coffee", Currency::Krw).await?;
+            let business = directory
+                .add_business("Hanok Coffee", Currency::Krw)
+                .await?;
             let handle = format!("@hanok{number}");
             let request = AccountRequest {
                 handle: &handle,
@@ -213,7 +215,8 @@ impl World {
                 rate_per_second: None,
             };
             let account = directory.add_account(business.id, &request).await?;
-            self.brands.push(Brand::of(business.id, &account, self.now())?);
+            self.brands
+                .push(Brand::of(business.id, &account, self.now())?);
         }
         let leaps = match self.setting.sparse {
             true => &LEAPS_OF_NUMBERS[..],
@@ -241,7 +244,7 @@ impl World {
     pub async fn top_up(&mut self, brand: usize) -> Result<()> {
         let sends = self.setting.friends as i64 * self.dice.pick(&[1, 2, 4]);
         let amount = Money::whole(PRICE * sends, Currency::Krw);
-        
+
         let business = self.brands[brand].business;
         let (now, ids) = (self.now(), self.ids.clone());
         let reference = format!("payment-{brand}-{}", self.step);
@@ -252,10 +255,13 @@ impl World {
     /// A campaign that is ready to be launched, or set for a time.
     pub async fn draft(&mut self) -> Result<()> {
         let brand = self.dice.index(self.brands.len());
-        let (business, account) = (self.brands[brand].business, self.brands[brand].friends.account);
-        let purpose = self
-            .dice
-            .pick(&[Purpose::Promotion, Purpose::Promotion, Purpose::Information]);
+        let (business, account) = (
+            self.brands[brand].business,
+            self.brands[brand].friends.account,
+        );
+        let purpose =
+            self.dice
+                .pick(&[Purpose::Promotion, Purpose::Promotion, Purpose::Information]);
         let limit = self.dice.per_mille(120).then(|| AudienceLimit {
             count: self.dice.between(1, self.setting.friends) as u32,
             method: LimitMethod::UserNumber,
@@ -276,17 +282,21 @@ impl World {
             audience: audience.to_json(),
             schedule: r#"{"now":true}"#.to_owned(),
             scheduled_for: is_scheduled.then(|| self.now() + wait),
-            rate_per_second: self.dice.pick(&[None, Some(40), Some(100), Some(400)]),
-            lifetime_seconds: self.dice.pick(&[60, 3_600, 86_400, 864_000]),
+            rate_per_second: self.dice.pick(&[None, Some(40), Some(60), Some(100)]),
+            lifetime_seconds: self.dice.pick(&[60, 3_600, 3_600, 86_400, 864_000]),
             created_at: self.now(),
         };
         let mut write = self.store.write().await?;
         write.insert_campaign(&draft).await?;
         let campaign = write.campaign(draft.id).await?;
-        write.move_campaign(&campaign, CampaignEvent::Approve).await?;
+        write
+            .move_campaign(&campaign, CampaignEvent::Approve)
+            .await?;
         if is_scheduled {
             let campaign = write.campaign(draft.id).await?;
-            write.move_campaign(&campaign, CampaignEvent::Schedule).await?;
+            write
+                .move_campaign(&campaign, CampaignEvent::Schedule)
+                .await?;
         }
         write.commit().await?;
         self.campaigns.push(draft.id);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Timestamp;
+
 /// How a send stays single when its answer is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,8 +93,33 @@ impl Capability {
         }
     }
 
+    /// An unknown outcome whose first attempt began after this may be tried again with its key at
+    /// `now`; `None` where no key may be used twice.
+    pub fn retry_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let usable = self.key_ttl.saturating_sub(KEY_TTL_MARGIN);
+        self.keyed.then(|| now - usable)
+    }
+
     /// Until when a key that was first used `age` ago may be used again.
     pub fn key_is_usable(&self, age: Duration) -> bool {
         self.keyed && age + KEY_TTL_MARGIN < self.key_ttl
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_tried_again_as_long_as_it_is_usable() {
+        let gateway = Capability::gateway();
+        let now = Timestamp::from_millis(1_793_000_000_000);
+        let margin = GATEWAY_KEY_TTL - KEY_TTL_MARGIN;
+        for (age, usable) in [(margin, false), (margin - Duration::from_millis(1), true)] {
+            let since = gateway.retry_since(now).unwrap();
+            assert_eq!(now - age > since, usable, "{age:?}");
+            assert_eq!(gateway.key_is_usable(age), usable, "{age:?}");
+        }
+        assert_eq!(Capability::bare_gateway().retry_since(now), None);
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use broker::BrokerError;
 use domain::campaign::CampaignState;
-use domain::capability::{Guarantee, KEY_TTL_MARGIN};
 use domain::fair::{FairQueue, Head};
 use domain::id::{AccountId, CampaignId};
 use domain::pace::{self, Meter, Rate};
@@ -85,7 +84,7 @@ impl Scheduler {
             return Ok(Progress::Idle);
         }
         for campaign in wanted {
-            let retry_since = self.retry_unknown_since(now);
+            let retry_since = self.connector.capability().retry_since(now);
             let due = self
                 .store
                 .due_chunks(campaign, now, retry_since, BACKLOG_READ_MAX)
@@ -172,13 +171,6 @@ impl Scheduler {
             self.settings.window_chunks_max,
         );
         per_second.clamp(min, max).saturating_sub(outstanding)
-    }
-
-    /// From which first attempt on an UNKNOWN chunk may be sent again with its key.
-    fn retry_unknown_since(&self, now: Timestamp) -> Option<Timestamp> {
-        let capability = self.connector.capability();
-        let is_keyed = capability.guarantee() == Guarantee::Keyed;
-        is_keyed.then(|| now - capability.key_ttl.saturating_sub(KEY_TTL_MARGIN))
     }
 
     async fn rates(

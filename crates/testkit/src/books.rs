@@ -216,13 +216,11 @@ fn chunk(row: &SqliteRow) -> ChunkRow {
 }
 
 fn campaign(row: &SqliteRow) -> CampaignRow {
-    let hold = row
-        .get::<Option<i64>, _>("amount")
-        .map(|amount| HoldRow {
-            amount,
-            captured: row.get("captured"),
-            released: row.get("released"),
-        });
+    let hold = row.get::<Option<i64>, _>("amount").map(|amount| HoldRow {
+        amount,
+        captured: row.get("captured"),
+        released: row.get("released"),
+    });
     let count = |column: &str| {
         let count: Option<i64> = row.get(column);
         count.unwrap_or_default().unsigned_abs()

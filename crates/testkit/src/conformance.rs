@@ -94,6 +94,7 @@ pub fn cases() -> Vec<Case> {
             an_undispatched_chunk_is_not,
             a_chunk_is_due_to_the_millisecond,
             an_unknown_chunk_is_claimed_tainted,
+            a_key_that_grew_old_is_not_used_again,
             a_key_to_be_closed_is_not_claimed,
             only_ready_and_unknown_are_claimed,
             two_claims_of_one_chunk_are_one,

@@ -220,12 +220,7 @@ impl State {
     }
 
     /// What a request does once it is there.
-    fn process(
-        &mut self,
-        capability: &Capability,
-        request: Request,
-        now: Timestamp,
-    ) -> PushAnswer {
+    fn process(&mut self, capability: &Capability, request: Request, now: Timestamp) -> PushAnswer {
         if self.oracle.is_mismatched(&request) {
             return PushAnswer::ContentMismatch;
         }
@@ -262,9 +257,13 @@ impl State {
             } else if request.not_after.is_some_and(|until| until < now) {
                 results.rejected.push((position, RejectionCode::Expired));
             } else if roll < moods.rejected_for_now {
-                results.rejected.push((position, RejectionCode::RateLimited));
+                results
+                    .rejected
+                    .push((position, RejectionCode::RateLimited));
             } else if roll < moods.rejected_for_now + moods.rejected {
-                results.rejected.push((position, RejectionCode::Unreachable));
+                results
+                    .rejected
+                    .push((position, RejectionCode::Unreachable));
             } else if roll < moods.rejected_for_now + moods.rejected + moods.uncertain {
                 results.uncertain.push(position);
             } else {

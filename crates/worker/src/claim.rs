@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use broker::Delivery;
 use domain::chunk::ChunkId;
-use store::hot::Claimed;
+use store::hot::{ClaimTerms, Claimed};
 use store::pause;
 
 use crate::{Worker, WorkerError};
@@ -53,11 +53,15 @@ impl Worker {
 
     async fn claim_chunks(&self, chunks: &[ChunkId]) -> Result<Vec<Claimed>, WorkerError> {
         let now = self.clock.now();
+        let terms = ClaimTerms {
+            worker: self.id,
+            now,
+            lease: self.settings.lease,
+            retry_unknown_since: self.connector.capability().retry_since(now),
+        };
         let mut write = self.store.write().await?;
         let hot = self.store.hot();
-        let claimed = hot
-            .claim(&mut write, chunks, self.id, now, self.settings.lease)
-            .await?;
+        let claimed = hot.claim(&mut write, chunks, &terms).await?;
         write.commit().await?;
         Ok(claimed)
     }

@@ -88,6 +88,18 @@ pub struct Claimed {
     pub exclusions: Vec<(u32, RuleId)>,
 }
 
+/// What a claim is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimTerms {
+    pub worker: WorkerId,
+    pub now: Timestamp,
+    pub lease: Duration,
+    /// UNKNOWN chunks whose first attempt began after this may be sent again with their key; none
+    /// may where it is `None`. Looked at again here: a message may have waited longer than the key
+    /// is usable.
+    pub retry_unknown_since: Option<Timestamp>,
+}
+
 /// What happened to a claimed chunk, to be written under its epoch.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -179,9 +191,7 @@ pub trait Hot: Send + Sync {
         &self,
         write: &mut Write,
         chunks: &[ChunkId],
-        worker: WorkerId,
-        now: Timestamp,
-        lease: Duration,
+        terms: &ClaimTerms,
     ) -> Result<Vec<Claimed>, StoreError>;
 
     /// Writes what happened, each under its epoch; for every record whether it was applied.

@@ -4,7 +4,6 @@
 //! more than pushing to them, so the freeze lets SQLite concatenate a block of friends into one row.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use domain::answer::UnknownReason;
 use domain::campaign::CampaignState;
@@ -12,14 +11,14 @@ use domain::chunk::{ChunkId, ChunkState, Detour};
 use domain::codec;
 use domain::freeze::{ChunkGroup, FreezeRange};
 use domain::friend::ReachFlags;
-use domain::id::{BusinessId, CampaignId, IdSource, LedgerTransactionId, WorkerId};
+use domain::id::{BusinessId, CampaignId, IdSource, LedgerTransactionId};
 use domain::time::Timestamp;
 use domain::user::{UserKey, UserNumber};
 use sea_orm::Value;
 
 use super::{
-    Change, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys, ReachQuery,
-    ReachRead, ReachRow, Record, RolledUp,
+    Change, ClaimTerms, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys,
+    ReachQuery, ReachRead, ReachRow, Record, RolledUp,
 };
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write};
@@ -131,13 +130,11 @@ impl Hot for Sqlite {
         &self,
         write: &mut Write,
         chunks: &[ChunkId],
-        worker: WorkerId,
-        now: Timestamp,
-        lease: Duration,
+        terms: &ClaimTerms,
     ) -> Result<Vec<Claimed>, StoreError> {
         let mut claimed = Vec::with_capacity(chunks.len());
         for id in chunks {
-            if let Some(chunk) = claim_one(write, *id, worker, now, lease).await? {
+            if let Some(chunk) = claim_one(write, *id, terms).await? {
                 claimed.push(chunk);
             }
         }
@@ -353,14 +350,20 @@ async fn insert_frozen_chunks(write: &Write, commit: &FreezeCommit) -> Result<()
 async fn claim_one(
     write: &Write,
     id: ChunkId,
-    worker: WorkerId,
-    now: Timestamp,
-    lease: Duration,
+    terms: &ClaimTerms,
 ) -> Result<Option<Claimed>, StoreError> {
+    let ClaimTerms {
+        worker,
+        now,
+        lease,
+        retry_unknown_since,
+    } = *terms;
+    let never = Timestamp::from_millis(i64::MAX);
     let sql = "UPDATE chunk SET state = $6, epoch = epoch + 1, lease_until = $7, worker = $8,
                  first_attempt_at = COALESCE(first_attempt_at, $5)
                WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
-                 AND state IN ($9, $10) AND dispatched_at IS NOT NULL AND due_at <= $5
+                 AND (state = $9 OR (state = $10 AND first_attempt_at > $12))
+                 AND dispatched_at IS NOT NULL AND due_at <= $5
                  AND close_next = 0
                  AND EXISTS (SELECT 1 FROM campaign k
                              JOIN account a ON a.id = k.account
@@ -382,6 +385,7 @@ async fn claim_one(
         ChunkState::Ready.code(),
         ChunkState::Unknown.code(),
         CampaignState::Running.code(),
+        retry_unknown_since.unwrap_or(never),
     ];
     let Some(row) = row::one(write.connection(), "chunk", sql, bound).await? else {
         return Ok(None);

@@ -8,7 +8,7 @@ use domain::outcome::Outcome;
 use domain::time::Timestamp;
 
 use super::world::{
-    CONTENT, LEASE, MESSAGE, NOW, QUARANTINE, RULE, World, returned, settle, unknown,
+    CONTENT, KEY_USABLE, LEASE, MESSAGE, NOW, QUARANTINE, RULE, World, returned, settle, unknown,
 };
 
 async fn expect_unclaimed(world: &World, chunk: ChunkId, why: &str) {
@@ -73,6 +73,17 @@ pub async fn an_unknown_chunk_is_claimed_tainted(world: World) {
     let second = world.claim(&[first.id]).await.remove(0);
     assert_eq!((second.epoch, second.tainted), (2, true));
     assert_eq!(world.state(first.id).await, ChunkState::Sending);
+}
+
+pub async fn a_key_that_grew_old_is_not_used_again(world: World) {
+    let first = world.claimed(3).await;
+    assert!(world.record(&first, unknown("timeout", false)).await);
+    world.dispatch(&[first.id], NOW).await;
+    let old = NOW + KEY_USABLE;
+    let claimed = world.claim_at(&[first.id], old).await;
+    assert!(claimed.is_empty(), "its message waited too long");
+    let young = old - Duration::from_millis(1);
+    assert_eq!(world.claim_at(&[first.id], young).await.len(), 1);
 }
 
 pub async fn a_key_to_be_closed_is_not_claimed(world: World) {

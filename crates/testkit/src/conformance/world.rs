@@ -21,7 +21,9 @@ use store::chunk::DueChunk;
 use store::directory::{Account, Business};
 use store::friend::record::FriendChange;
 use store::friend::{Friend, Reach, Standing};
-use store::hot::{Change, Claimed, FreezeCommit, FrozenChunk, NextRoundRows, Record, RolledUp};
+use store::hot::{
+    Change, ClaimTerms, Claimed, FreezeCommit, FrozenChunk, NextRoundRows, Record, RolledUp,
+};
 use store::report::{RecordPage, RecordedChunk};
 use store::{Store, StoreError, Write};
 
@@ -30,6 +32,8 @@ use crate::SeededIds;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 pub const LEASE: Duration = Duration::from_secs(15);
+/// How long after its first use a key may be used again here.
+pub const KEY_USABLE: Duration = Duration::from_secs(600);
 pub const MESSAGE: [u8; 32] = [7; 32];
 pub const CONTENT: [u8; 32] = [8; 32];
 /// The first worker that claims; a second one has another id.
@@ -276,10 +280,13 @@ impl World {
     pub async fn claim_at(&self, chunks: &[ChunkId], now: Timestamp) -> Vec<Claimed> {
         let mut write = self.store.write().await.unwrap();
         let hot = self.store.hot();
-        let claimed = hot
-            .claim(&mut write, chunks, WORKER, now, LEASE)
-            .await
-            .unwrap();
+        let terms = ClaimTerms {
+            worker: WORKER,
+            now,
+            lease: LEASE,
+            retry_unknown_since: Some(now - KEY_USABLE),
+        };
+        let claimed = hot.claim(&mut write, chunks, &terms).await.unwrap();
         write.commit().await.unwrap();
         claimed
     }
