@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use api::ApiState;
 use broker::{Broker, InProcessBroker};
 use connector::{Connector, GatewayConfig, GatewayConnector};
 use domain::time::Clock;
@@ -21,12 +22,12 @@ use crate::platform::Platform;
 /// The actors of one process, ready to run.
 pub struct Parts {
     pub broker: Arc<dyn Broker>,
+    pub api: Option<Arc<ApiState>>,
     pub sandbox: Option<Arc<Sandbox>>,
     pub scheduler: Option<Arc<Scheduler>>,
     pub worker: Option<Arc<Worker>>,
     /// Where pushes go.
     pub messenger_url: String,
-    pub credentials: Credentials,
 }
 
 impl Parts {
@@ -72,12 +73,12 @@ impl Parts {
             false => None,
         };
         Ok(Self {
+            api: has(Role::Api).then(|| actors.api(&credentials)),
             sandbox,
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
             worker: has(Role::Worker).then(|| actors.worker()),
             broker,
             messenger_url,
-            credentials,
         })
     }
 }
@@ -111,7 +112,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// What scheduler and worker are made from.
+/// What the roles are made from.
 struct Actors<'a> {
     config: &'a Config,
     platform: &'a Platform,
@@ -121,6 +122,15 @@ struct Actors<'a> {
 }
 
 impl Actors<'_> {
+    fn api(&self, credentials: &Credentials) -> Arc<ApiState> {
+        Arc::new(ApiState::of(
+            self.platform.store.clone(),
+            self.platform.clock.clone(),
+            self.platform.ids.clone(),
+            credentials.secrets.clone(),
+        ))
+    }
+
     fn scheduler(&self) -> Arc<Scheduler> {
         let section = &self.config.scheduler;
         Arc::new(Scheduler {

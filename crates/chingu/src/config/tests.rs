@@ -148,9 +148,9 @@ fn files_that_cannot_work_are_refused_in_words() {
             "scheduler.window_chunks_max",
         ),
         // Each allowed, together not.
-        ("[worker]\nlease_ms = 10999", "too short"),
+        ("[worker]\nlease_ms = 10749", "too short"),
         (
-            "[worker]\nlease_ms = 2000\n[gateway]\nrequest_timeout_ms = 1001",
+            "[worker]\nlease_ms = 2000\n[gateway]\nrequest_timeout_ms = 1251",
             "too short",
         ),
         ("[gateway]\nrequest_timeout_ms = 15000", "too short"),
