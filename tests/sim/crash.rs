@@ -1,8 +1,8 @@
 //! Where a step is cut off: one of the places it passes, chosen by the seed.
 //!
-//! Every port call and every commit has a place before it and one behind it. At the chosen place the
-//! step stands still and is dropped there, as if its process had been killed; or it is told that the
-//! database did not answer, though the commit may be in.
+//! Every port call and every commit has a place before it and one behind it. At the chosen place
+//! the step stands still and is dropped there, as if its process had been killed; or it is told
+//! that the database did not answer, though the commit may be in.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

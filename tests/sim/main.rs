@@ -1,8 +1,9 @@
 //! The simulation: whole installations under a seed, one small step at a time, with everything that
 //! can go wrong; after every step the books are compared with what the messenger really did.
 //!
-//! `CHINGU_SIM_SEEDS=10000` says how many seeds, `CHINGU_SIM_SEED=17` repeats one and tells its steps.
-//! That it finds what it is for is shown by `tests/sim/run_defects`: planted defects, each found.
+//! `CHINGU_SIM_SEEDS=10000` says how many seeds, `CHINGU_SIM_SEED=17` repeats one and tells its
+//! steps. That it finds what it is for is shown by `tests/sim/run_defects`: planted defects, each
+//! found.
 
 mod actions; // what may happen next, and doing it
 mod crash; // where a step is cut off

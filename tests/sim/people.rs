@@ -25,7 +25,8 @@ pub struct Member {
     pub key: UserKey,
     is_friend: bool,
     agrees: bool,
-    /// From which step on they are a friend, and agree to promotion; the last entry is how it is now.
+    /// From which step on they are a friend, and agree to promotion; the last entry is how it is
+    /// now.
     changes: Vec<(u64, bool, bool)>,
 }
 

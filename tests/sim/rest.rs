@@ -1,5 +1,5 @@
-//! The end of a run: every fault heals, time passes until nothing moves any more, and then the books
-//! must close.
+//! The end of a run: every fault heals, time passes until nothing moves any more, and then the
+//! books must close.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -158,8 +158,8 @@ fn nobody_forgotten(world: &World, history: &History, id: CampaignId, launched: 
     let (Some(brand), Some(purpose)) = (brand, Purpose::from_code(campaign.purpose)) else {
         bail!("{id} is nobody's");
     };
-    // A limit leaves people out, a cancel cuts the freeze off, and somebody who agreed meanwhile may
-    // take the place that was paid for another.
+    // A limit leaves people out, a cancel cuts the freeze off, and somebody who agreed meanwhile
+    // may take the place that was paid for another.
     let is_cut = *state_then == CampaignState::Cancelling.code() || campaign.limited;
     let is_unchanged = |member: &crate::people::Member| member.is_unchanged(launched, *frozen);
     if is_cut || !brand.members.iter().all(is_unchanged) {

@@ -1,8 +1,9 @@
 //! The token and secret shared with the messenger.
 //!
-//! What is configured counts. Otherwise: while everything listens on this machine only, a documented
-//! development default, so that `chingu serve` and `chingu sandbox` understand each other at once;
-//! else what an earlier start left in the data folder, or the sandbox inside makes it, once.
+//! What is configured counts. Otherwise: while everything listens on this machine only, a
+//! documented development default, so that `chingu serve` and `chingu sandbox` understand each
+//! other at once; else what an earlier start left in the data folder, or the sandbox inside makes
+//! it, once.
 
 use std::io::Write;
 use std::net::IpAddr;

@@ -4,14 +4,14 @@
 //! One answer is made of the parts' answers, and it must be true of the whole chunk:
 //!
 //! - **Keyed.** An attempt may follow an unknown one, so "not processed" of a part says nothing of
-//!   the attempts before. Whatever is not certain for every part leaves the whole chunk unknown; the
-//!   repetition meets the stored results of the parts that were processed. Parts that were processed
-//!   beside parts that were not are answered as *in progress*: the chunk is, and its Retry-After is
-//!   obeyed. A part that was refused for good beside processed ones is closed first: only then is it
-//!   certain that no earlier attempt delivered it.
+//!   the attempts before. Whatever is not certain for every part leaves the whole chunk unknown;
+//!   the repetition meets the stored results of the parts that were processed. Parts that were
+//!   processed beside parts that were not are answered as *in progress*: the chunk is, and its
+//!   Retry-After is obeyed. A part that was refused for good beside processed ones is closed first:
+//!   only then is it certain that no earlier attempt delivered it.
 //! - **Queryable.** Attempts never repeat a key whose outcome is unknown, so "not processed" is
-//!   certain. An unknown part leaves the chunk unknown and it is asked for; a part not found by then
-//!   was not processed and goes on in the next round.
+//!   certain. An unknown part leaves the chunk unknown and it is asked for; a part not found by
+//!   then was not processed and goes on in the next round.
 //! - **Neither.** The same, except that nobody can be asked: the recipients of an unknown part are
 //!   uncertain, those of the others are settled.
 //!

@@ -1,7 +1,8 @@
 //! The campaign: one broadcast from draft to closed.
 //!
 //! ```text
-//! DRAFT -> REVIEW -> APPROVED -> SCHEDULED -> LAUNCHING -> RUNNING <-> PAUSED(reason) -> CLOSING -> CLOSED
+//! DRAFT -> REVIEW -> APPROVED -> SCHEDULED -> LAUNCHING -> RUNNING
+//! RUNNING <-> PAUSED(reason)        RUNNING, PAUSED -> CLOSING -> CLOSED
 //! DRAFT -> APPROVED (no second person needed)
 //! REVIEW, APPROVED, SCHEDULED, WAITING_FOR_FUNDS, LAUNCH_FAILED -> DRAFT (edited) | DISCARDED
 //! APPROVED -> LAUNCHING (now)

@@ -9,7 +9,8 @@
 //! SENDING --422--> QUARANTINED
 //! SENDING --timeout, reset, 5xx, bad answer, worker death, lease over--> UNKNOWN, tainted for good
 //! UNKNOWN --K, campaign RUNNING, inside key_ttl less an hour--> SENDING with the same key
-//! UNKNOWN --K and closable, otherwise: close the key--> CLOSED KEY      SENDING --410--> CLOSED KEY
+//! UNKNOWN --K and closable, otherwise: close the key--> CLOSED KEY
+//! SENDING --410--> CLOSED KEY
 //!    CLOSED KEY: processed -> SETTLED; not processed -> CANCELLED (campaign cancelling), EXPIRED
 //!    (past its time), else SETTLED with every recipient moved to the next round
 //! UNKNOWN --Q: asked after query_settles_after--> SETTLED, or as CLOSED KEY

@@ -1,8 +1,8 @@
 //! The gate: the last decision about a chunk, in the worker, right before its push.
 //!
 //! The freeze decided from what was true then. Since then friends may have refused, blocked or
-//! left, and only they are named here. Individual facts exclude single friends; time only ever holds, and
-//! it holds the whole chunk, untouched.
+//! left, and only they are named here. Individual facts exclude single friends; time only ever
+//! holds, and it holds the whole chunk, untouched.
 
 use crate::campaign::Purpose;
 use crate::friend::FriendState;

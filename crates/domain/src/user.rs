@@ -61,8 +61,8 @@ impl UserKey {
         Some(bytes)
     }
 
-    /// What the narrow table of reachable friends keeps: the 16 packed bytes, or the text; a text of
-    /// just 16 bytes gets a NUL behind it, so that its length tells it apart.
+    /// What the narrow table of reachable friends keeps: the 16 packed bytes, or the text; a text
+    /// of just 16 bytes gets a NUL behind it, so that its length tells it apart.
     pub fn to_reach_bytes(&self) -> Vec<u8> {
         if let Some(packed) = self.packed() {
             return packed.to_vec();

@@ -11,8 +11,8 @@
 //! | 400, 413, 415 | not processed, permanent |
 //! | anything else | nothing |
 //!
-//! 409, 410 and 422 count only with the code of the protocol in their body: something on the way may
-//! answer with the same status and has proven nothing.
+//! 409, 410 and 422 count only with the code of the protocol in their body: something on the way
+//! may answer with the same status and has proven nothing.
 
 use std::time::Duration;
 

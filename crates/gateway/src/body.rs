@@ -5,8 +5,8 @@
 //!
 //! The content hash is the SHA-256 of the JSON text
 //! `{"campaignId":…,"purpose":…,"account":…,"notificationDisabled":…,"messages":…,"links":…,`
-//! `"recipients":[…],"variables":{…}}` without white space between the parts (`variables` only where
-//! there are any). The messenger compares it and never recomputes it.
+//! `"recipients":[…],"variables":{…}}` without white space between the parts (`variables` only
+//! where there are any). The messenger compares it and never recomputes it.
 
 use std::fmt;
 

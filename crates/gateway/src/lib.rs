@@ -1,8 +1,9 @@
 //! The messenger gateway protocol, version 1: the wire between the platform and a messenger.
 //!
 //! It owns the shapes of requests, answers and events, the signature and the content hash, and what
-//! an answer proves. It does no I/O and reads no clock, so that connector, API and sandbox share one
-//! reading of the protocol. The files under `fixtures/` hold it for implementers of the other side.
+//! an answer proves. It does no I/O and reads no clock, so that connector, API and sandbox share
+//! one reading of the protocol. The files under `fixtures/` hold it for implementers of the other
+//! side.
 
 pub mod error; // what can be wrong with bytes from the other side
 pub mod signature; // Chingu-Signature: who wrote this body

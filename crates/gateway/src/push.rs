@@ -116,8 +116,8 @@ impl<'a> PushRequest<'a> {
         })
     }
 
-    /// Tells contents apart: a digest of the frozen parts as they stand in this body, recipients and
-    /// variables left out. Not the content hash, which is the sender's.
+    /// Tells contents apart: a digest of the frozen parts as they stand in this body, recipients
+    /// and variables left out. Not the content hash, which is the sender's.
     pub fn frozen_digest(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
         digest.update(self.campaign.as_bytes());

@@ -368,7 +368,8 @@ mod generated {
             bytes: [u8; 16],
             millis in 0i64..4_000_000_000_000,
         ) {
-            let parsed: Vec<UserKey> = keys.iter().map(|key| UserKey::parse(key).unwrap()).collect();
+            let parsed: Vec<UserKey> =
+                keys.iter().map(|key| UserKey::parse(key).unwrap()).collect();
             let packed = PackedKeys::of(&parsed);
             let frozen = frozen();
             let hash = content_hash(&frozen, &packed, None).unwrap();

@@ -16,7 +16,7 @@
 //! | `drop_answer=0.3` | processed, then the connection is cut |
 //! | `truncate=0.1` | processed, then the answer is cut in half |
 //! | `wrong=0.1` | processed, then an answer that does not add up or is of another key |
-//! | `reject=0.03:blocked,left` | that share of recipients is rejected (any code where none is named) |
+//! | `reject=0.03:blocked,left` | that share of recipients is rejected (without codes: any) |
 //! | `uncertain=0.001` | that share of recipients is answered as uncertain |
 //! | `guarantee=Q` | K deduplicates by key, Q answers GET only, N neither |
 //! | `settles=2s` | with Q: GET knows a push only after that long |

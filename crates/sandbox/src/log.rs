@@ -1,5 +1,5 @@
-//! The accept log as CSV: `push_key,campaign,user_key,at`, one line per acceptance. It is the oracle
-//! of the fault tests; what was accepted twice stands in it twice.
+//! The accept log as CSV: `push_key,campaign,user_key,at`, one line per acceptance. It is the
+//! oracle of the fault tests; what was accepted twice stands in it twice.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};

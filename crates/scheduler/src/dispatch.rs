@@ -1,8 +1,8 @@
 //! Dispatch: due chunks go to the broker at the metered pace, fair between accounts.
 //!
 //! That a chunk is dispatched is a fact in the database, set under the leader's epoch before the
-//! message is published; the message is only a hint. Only a window's worth of work is handed out, so
-//! that a pause or cancel acts at once and a small campaign never stands behind a large one.
+//! message is published; the message is only a hint. Only a window's worth of work is handed out,
+//! so that a pause or cancel acts at once and a small campaign never stands behind a large one.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -62,8 +62,8 @@ impl Throughput {
 }
 
 impl Scheduler {
-    /// One pass: reads what is due, picks fairly as far as the meters and the window allow, marks it
-    /// dispatched and publishes it.
+    /// One pass: reads what is due, picks fairly as far as the meters and the window allow, marks
+    /// it dispatched and publishes it.
     pub async fn dispatch_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
         let now = self.clock.now();
         let monotonic = self.clock.monotonic();

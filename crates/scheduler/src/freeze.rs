@@ -1,8 +1,8 @@
 //! Freezing: the audience of one launch becomes chunks, range by range of user numbers.
 //!
 //! Resumable at the ranges not done; dispatch of the first chunks overlaps the freeze of the rest.
-//! Reading and packing happen outside the write transaction: whoever withdraws meanwhile is caught by
-//! the gate, because the launch noted its mark before it counted.
+//! Reading and packing happen outside the write transaction: whoever withdraws meanwhile is caught
+//! by the gate, because the launch noted its mark before it counted.
 
 use std::collections::BTreeMap;
 

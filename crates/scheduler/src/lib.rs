@@ -1,9 +1,9 @@
 //! The way of a campaign: launch and hold, freeze, dispatch, rescue, roll up, close.
 //!
 //! It owns when things happen to a campaign and in which commit. It does not own what an answer
-//! means or what a send costs (`domain`, `billing`), nor the push itself (`worker`). One leader at a
-//! time; its epoch stands in every leader transaction. Every stage is a step that is safe to repeat,
-//! to interrupt and to run twice.
+//! means or what a send costs (`domain`, `billing`), nor the push itself (`worker`). One leader at
+//! a time; its epoch stands in every leader transaction. Every stage is a step that is safe to
+//! repeat, to interrupt and to run twice.
 //!
 //! Read in this order.
 

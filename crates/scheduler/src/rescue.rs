@@ -1,6 +1,7 @@
 //! Rescue: chunks whose worker is gone, outcomes nobody knows, chunks past their time.
 //!
-//! Everything here is written under the chunk's epoch and state: a worker that claims meanwhile wins.
+//! Everything here is written under the chunk's epoch and state: a worker that claims meanwhile
+//! wins.
 
 use billing::{BillingError, ReleaseReason};
 use domain::answer::{AskAnswer, CloseAnswer, UnknownReason};

@@ -308,8 +308,8 @@ impl Write {
             .collect()
     }
 
-    /// Takes back the dispatch of every unclaimed chunk of one campaign, or of all: at a pause, at a
-    /// change of leader, when the queue was seen empty.
+    /// Takes back the dispatch of every unclaimed chunk of one campaign, or of all: at a pause, at
+    /// a change of leader, when the queue was seen empty.
     pub async fn clear_dispatched(
         &mut self,
         campaign: Option<CampaignId>,

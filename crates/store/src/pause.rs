@@ -1,9 +1,9 @@
 //! Places where a test build can be stopped and killed.
 //!
-//! With the feature `pause-points`, `CHINGU_PAUSE_AT=freeze:before_commit` (or with `:3` behind it for the third
-//! time) makes the process write `CHINGU_PAUSE_FILE` and stand still at that place, where a test kills
-//! it. A simulation decides by itself, per thread, through `hook`. Without the feature nothing of
-//! this exists.
+//! With the feature `pause-points`, `CHINGU_PAUSE_AT=freeze:before_commit` (or with `:3` behind it
+//! for the third time) makes the process write `CHINGU_PAUSE_FILE` and stand still at that place,
+//! where a test kills it. A simulation decides by itself, per thread, through `hook`. Without the
+//! feature nothing of this exists.
 
 /// Stops here if this is the place that was asked for.
 #[cfg(not(feature = "pause-points"))]

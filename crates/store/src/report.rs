@@ -155,8 +155,8 @@ impl RecordedExclusion {
 const CAMPAIGN_COLUMNS: &str = "c.id AS id, c.business AS business, c.account AS account,
     b.currency AS currency, c.name AS name, c.kind AS kind, c.state AS state,
     c.pause_reason AS pause_reason, c.month AS month, c.launched_at AS launched_at,
-    c.price_version AS price_version, c.highest_number AS highest_number, c.chunk_size AS chunk_size,
-    c.freeze_ended_at AS freeze_ended_at, c.closed_at AS closed_at";
+    c.price_version AS price_version, c.highest_number AS highest_number,
+    c.chunk_size AS chunk_size, c.freeze_ended_at AS freeze_ended_at, c.closed_at AS closed_at";
 
 /// Numbers asked for at once by name; a denser set is read as one stretch.
 const NUMBERS_PER_QUERY: usize = 1_000;

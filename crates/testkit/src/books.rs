@@ -158,8 +158,8 @@ impl Books {
         Ok(page)
     }
 
-    /// The highest user number given so far; the next user gets the one behind it. Dense numbers make
-    /// small installations freeze in one range: a test that wants several moves it on.
+    /// The highest user number given so far; the next user gets the one behind it. Dense numbers
+    /// make small installations freeze in one range: a test that wants several moves it on.
     pub async fn skip_user_numbers(path: &Path, highest: u32) -> Result<(), sqlx::Error> {
         let options = SqliteConnectOptions::new().filename(path);
         let mut connection = SqliteConnection::connect_with(&options).await?;

@@ -1,7 +1,8 @@
 //! Files of friends as old systems export them: good rows, and broken ones of known kinds.
 //!
 //! Mixed line ends, a byte-order mark, quoted cells with commas, quotes and line breaks,
-//! spreadsheet formulas as names. The same seed makes the same bytes, with what an import has to say of them.
+//! spreadsheet formulas as names. The same seed makes the same bytes, with what an import has to
+//! say of them.
 
 use domain::friend::RejectReason;
 use domain::time::Timestamp;

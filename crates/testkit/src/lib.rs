@@ -1,4 +1,6 @@
-//! What tests of every floor share. A development dependency only.
+//! What tests of every floor share: clocks, ids, worlds, fakes, conformance suites.
+//!
+//! A development dependency only: nothing that is shipped may use it.
 
 pub mod clock; // a clock that stands still until it is moved
 pub mod friends_csv; // files of friends, good rows and broken ones

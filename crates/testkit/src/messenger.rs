@@ -1,8 +1,8 @@
 //! A messenger in memory that misbehaves as real ones do, and remembers the truth.
 //!
 //! It speaks to a connector's port, so that nothing lies between a push and its log. What it wrote
-//! down is the oracle: who was accepted, by which request, begun when. Whether it deduplicates, tells
-//! or does neither follows from its capability record.
+//! down is the oracle: who was accepted, by which request, begun when. Whether it deduplicates,
+//! tells or does neither follows from its capability record.
 
 mod keys; // what it knows of a key
 mod moods; // how often it misbehaves, and how

@@ -4,9 +4,9 @@
 //! is due (the scheduler), what an answer means (`domain`), or how a messenger is spoken to
 //! (`connector`).
 //!
-//! Invariants: the attempt row commits before the first byte; a broker message is acknowledged after
-//! the commit it led to; every write after the claim carries the claim's epoch; no transaction is
-//! open while a messenger is waited for.
+//! Invariants: the attempt row commits before the first byte; a broker message is acknowledged
+//! after the commit it led to; every write after the claim carries the claim's epoch; no
+//! transaction is open while a messenger is waited for.
 
 pub mod settings; // limits and times
 pub mod error; // what went wrong, by what the caller does about it

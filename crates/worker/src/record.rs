@@ -22,8 +22,8 @@ pub struct Pushed {
 }
 
 impl Worker {
-    /// Commits records and acknowledges their messages. Safe to repeat after an error: a record that
-    /// was applied already finds another state and changes nothing.
+    /// Commits records and acknowledges their messages. Safe to repeat after an error: a record
+    /// that was applied already finds another state and changes nothing.
     pub async fn record(&self, pushed: &[Pushed]) -> Result<(), WorkerError> {
         let records: Vec<Record> = pushed
             .iter()

@@ -1,3 +1,5 @@
+//! Command lines that are taken and that are refused.
+
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
@@ -50,7 +52,7 @@ fn every_documented_command_is_understood() {
         "admin campaign create --account @h --name N --messages [] --lifetime 60",
         "admin campaign create --account @h --name N --messages @m.json --audience {} --rate 5",
         "admin campaign create --account @h --name N --messages [] --purpose information",
-        "admin campaign create --account @h --name N --messages [] --at 2026-12-01T09:00 --zone UTC",
+        "admin campaign create --account @h --name N --messages [] --at 2026-12-01T09:00 --zone Z",
         "admin campaign launch CMP",
         "admin campaign launch CMP --max-amount 1000.5 --data d",
         "admin campaign pause CMP",

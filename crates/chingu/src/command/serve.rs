@@ -192,7 +192,7 @@ Try, in another shell (each prints the id that the next one needs):
 
   chingu admin{flag} business create --name \"Hanok Coffee\"
   chingu admin{flag} account create --business biz_… --handle @hanok --name Hanok --zone Asia/Seoul
-  chingu admin{flag} wording create --account @hanok --version ad-2025-03 --text \"News by message?\"
+  chingu admin{flag} wording create --account @hanok --version ad-2025-03 --text \"News?\"
   chingu import friends --account @hanok FILE.csv{flag}
   chingu admin{flag} top-up --business biz_… --amount 1000000 --reference first
   chingu admin{flag} campaign create --account @hanok --name Hello \\

@@ -1,5 +1,6 @@
-//! Configuration: sections from `chingu.toml`, `CHINGU_SECTION__KEY` variables and flags, later ones
-//! over earlier ones; unknown keys are errors, and what cannot work together is refused at start.
+//! Configuration: sections from `chingu.toml`, `CHINGU_SECTION__KEY` variables and flags, later
+//! ones over earlier ones; unknown keys are errors, and what cannot work together is refused at
+//! start.
 
 mod check; // what cannot work, in words
 mod read; // file, variables, flags

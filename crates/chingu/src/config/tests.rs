@@ -1,3 +1,5 @@
+//! Configurations that are taken and that are refused, in a table.
+
 use super::*;
 
 /// Bound to be changed by nobody: what a sandbox inside and its worker share.

@@ -1,3 +1,5 @@
+//! Campaigns that may be written and those that may not.
+
 use std::sync::Arc;
 
 use domain::campaign::CampaignState;

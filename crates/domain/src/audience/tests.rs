@@ -1,3 +1,5 @@
+//! Audiences: what is read, what is refused, whom they match.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Postings balance, and wallets can be built again from them.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -186,7 +186,8 @@ pub trait Hot: Send + Sync {
         commit: &FreezeCommit,
     ) -> Result<(), StoreError>;
 
-    /// Claims those of `chunks` that are dispatched, due and allowed: epoch + 1, lease, attempt row.
+    /// Claims those of `chunks` that are dispatched, due and allowed: epoch + 1, lease, attempt
+    /// row.
     async fn claim(
         &self,
         write: &mut Write,

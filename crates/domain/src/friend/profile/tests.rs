@@ -1,3 +1,5 @@
+//! Fields of friends that are good and that are not.
+
 use super::*;
 use proptest::prelude::*;
 

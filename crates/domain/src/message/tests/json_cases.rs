@@ -233,7 +233,9 @@ fn links_are_found_where_they_are() {
     let held = |action| {
         json!({"type": "box", "layout": "vertical", "contents": [
             {"type": "text", "text": "x"},
-            {"type": "box", "layout": "vertical", "contents": [{"type": "button", "action": action}]},
+            {"type": "box", "layout": "vertical", "contents": [
+                {"type": "button", "action": action},
+            ]},
         ]})
     };
     let messages = json!([

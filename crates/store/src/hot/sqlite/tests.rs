@@ -1,3 +1,5 @@
+//! What is particular to the hot paths on SQLite.
+
 use domain::audience::Expression;
 use domain::friend::{FriendState, StateFact};
 use domain::user::UserKey;
