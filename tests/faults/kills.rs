@@ -140,6 +140,7 @@ fn run_table(place: Place, file: &str, title: &str) -> Result<()> {
             struck.accepted_then.to_string(),
             format!("{:.2} s", struck.ready_seconds),
         ];
+        eprintln!("kill {} of {kills}: {}", kill + 1, in_words(strike));
         table.add([cells, struck.verdict.cells()].concat());
     }
     let introduction = format!(

@@ -229,7 +229,10 @@ fn without_an_own_origin_only_https_is_admitted() {
 
 #[test]
 fn links_are_found_where_they_are() {
-    let uri = |name: &str| json!({"type": "uri", "label": "l", "uri": format!("https://a.example/{name}")});
+    let uri = |name: &str| {
+        let uri = format!("https://a.example/{name}");
+        json!({"type": "uri", "label": "l", "uri": uri})
+    };
     let held = |action| {
         json!({"type": "box", "layout": "vertical", "contents": [
             {"type": "text", "text": "x"},
