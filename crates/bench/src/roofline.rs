@@ -26,7 +26,7 @@ use gateway::{FrozenBody, Secret, Secrets};
 use sqlx::SqlitePool;
 use store::campaign::{Campaign, Launch};
 use store::chunk::Recipients;
-use store::hot::{Change, Claimed, ReachQuery, Record};
+use store::hot::{Change, ClaimTerms, Claimed, ReachQuery, Record};
 use store::{Store, StoreConfig};
 
 use crate::process::{Program, own_cpu};
@@ -119,11 +119,13 @@ impl Ground<'_> {
         let mut records: Vec<Record> = Vec::with_capacity(RECORD_BATCH + CLAIM_BATCH);
         for batch in chunks.chunks(CLAIM_BATCH) {
             let mut write = store.write().await?;
-            let now = self.clock.now();
-            let claimed = store
-                .hot()
-                .claim(&mut write, batch, worker, now, LEASE)
-                .await?;
+            let terms = ClaimTerms {
+                worker,
+                now: self.clock.now(),
+                lease: LEASE,
+                retry_unknown_since: None,
+            };
+            let claimed = store.hot().claim(&mut write, batch, &terms).await?;
             write.commit().await?;
             for chunk in claimed {
                 let recipients = store.recipients(chunk.id).await?;
