@@ -42,6 +42,14 @@ misbehaviour seconds="60": _program
     CHINGU_MISBEHAVIOUR_SECONDS={{ seconds }} CHINGU_TABLES=docs \
         just suite faults misbehaviour:: --nocapture --test-threads 1
 
+# A seeded simulation of whole installations.
+sim seeds="10000":
+    CHINGU_SIM_SEEDS={{ seeds }} cargo test -p chingu-tests --test sim
+
+# Planted defects, each of which the simulation must find.
+defects:
+    tests/sim/run_defects
+
 # Starts from a clean clone, as a stranger would, and runs everything.
 clean-clone:
     folder=$(mktemp -d) && git clone --quiet . "$folder/chingu" && cd "$folder/chingu" \
