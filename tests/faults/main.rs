@@ -5,8 +5,7 @@
 //! and write them below `docs`.
 
 mod control; // pause, resume, cancel at full speed
-mod imports; // kill -9 of an import
+mod frozen; // standing still past its leases
 mod kills; // kill -9 at random moments and at pause points
 mod launches; // fifty launches of one campaign at once
 mod misbehaviour; // a messenger that misbehaves, one way and every way
-mod stops; // SIGTERM under load, standing still past the leases
