@@ -213,6 +213,7 @@ fn run_table(longest: u64) -> Result<()> {
             (_, true) => SECONDS,
             (_, false) => SECONDS_SHORT,
         };
+        eprintln!("{}", mode.name);
         // One that fails does not hide the others.
         match run_mode(mode, seconds, &mut draw) {
             Ok(run) => {
