@@ -46,9 +46,9 @@ misbehaviour seconds="60": _program
 sim seeds="10000":
     CHINGU_SIM_SEEDS={{ seeds }} cargo test -p chingu-tests --test sim
 
-# Planted defects, each of which the simulation must find.
-defects:
-    tests/sim/run_defects
+# Pause and cancel at full speed: docs/control.md.
+control: _program
+    CHINGU_TABLES=docs just suite faults control:: --nocapture
 
 # Starts from a clean clone, as a stranger would, and runs everything.
 clean-clone:

@@ -76,10 +76,17 @@ fn run() -> Result<()> {
     let verdict = platform.verdict(&campaign, 0.0)?;
     verdict.assert_exactly_once()?;
     ensure!(verdict.cancelled > 0 && verdict.recorded > 0, "{verdict:?}");
+    let introduction = format!(
+        "{reachable} recipients, as fast as a messenger with `{MESSENGER}` takes them, up to four \
+         requests in flight. From the command's return to the last acceptance in the messenger's \
+         log. The cancel gave back {} KRW at once, {not_begun} recipients that had not begun, and \
+         the books closed. Written by `just control`.",
+        given_back / 1_000_000
+    );
     table.publish(
         "control.md",
         "Pause and cancel at full speed",
-        "Written by `just suite faults`.",
+        &introduction,
     )
 }
 
