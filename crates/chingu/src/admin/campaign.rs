@@ -1,5 +1,6 @@
 //! Campaigns from a shell: created, launched, paused, resumed, cancelled, shown, reported.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -281,11 +282,13 @@ impl Shell<'_> {
         let bar = progress::count();
         bar.set_message("sends written");
         while let Some(page) = report.next_page().await? {
-            out.write_all(&page.csv)
-                .context("the report cannot be written")?;
+            match out.write_all(&page.csv).and_then(|()| out.flush()) {
+                // Whoever read it has seen enough.
+                Err(error) if output.is_none() && error.kind() == ErrorKind::BrokenPipe => break,
+                written => written.context("the report cannot be written")?,
+            }
             bar.inc(page.lines);
         }
-        out.flush().context("the report cannot be written")?;
         bar.finish_and_clear();
         Ok(())
     }

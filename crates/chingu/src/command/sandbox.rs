@@ -1,6 +1,7 @@
 //! `chingu sandbox`: the messenger alone, and its accept log.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -69,7 +70,11 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
 async fn log(config: &Config, output: Option<&Path>) -> anyhow::Result<ExitCode> {
     let file = config.sandbox_file();
     match output {
-        None => sandbox::log::export(&file, std::io::stdout().lock()).await?,
+        None => match sandbox::log::export(&file, std::io::stdout().lock()).await {
+            // Whoever read it has seen enough.
+            Err(sandbox::Error::Output(error)) if error.kind() == ErrorKind::BrokenPipe => 0,
+            written => written?,
+        },
         Some(path) => {
             let cannot = || format!("cannot write {}", path.display());
             sandbox::log::export(&file, File::create(path).with_context(cannot)?).await?
