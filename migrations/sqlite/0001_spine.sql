@@ -246,7 +246,8 @@ CREATE TABLE hold (
   CHECK (captured + released <= amount)
 ) STRICT;
 
--- Units leased to one process for API sending of a standing campaign.
+-- Units leased to one process for API sending of a standing campaign; `leased_at` moves with every
+-- use, so that the block of a process that is gone is seen to rest.
 CREATE TABLE block (
   id BLOB PRIMARY KEY,
   campaign BLOB NOT NULL REFERENCES campaign (id),
@@ -259,6 +260,7 @@ CREATE TABLE block (
   ended_at INTEGER
 ) STRICT;
 CREATE INDEX block_campaign ON block (campaign);
+CREATE INDEX block_open ON block (leased_at) WHERE ended_at IS NULL;
 
 -- What every settle was captured as: at most once, by constraint. Part 0 is the settle, further
 -- parts are amendments.
@@ -322,6 +324,8 @@ CREATE TABLE campaign (
   restored_at INTEGER,
   -- The day a standing campaign sends for, as days since 1970 in the account's zone.
   day INTEGER,
+  -- The chunk number that the next request to a standing campaign gets.
+  next_chunk INTEGER NOT NULL DEFAULT 0,
   launch_error TEXT,
   UNIQUE (account, kind, day)
 ) STRICT;
@@ -428,6 +432,27 @@ CREATE TABLE chunk (
 CREATE INDEX chunk_open ON chunk (campaign, state, due_at, number) WHERE state < 10;
 CREATE INDEX chunk_sequence ON chunk (sequence) WHERE sequence IS NOT NULL;
 CREATE INDEX chunk_uncertain ON chunk (campaign, settled_at) WHERE uncertain > 0;
+CREATE INDEX chunk_block ON chunk (block) WHERE block IS NOT NULL;
+-- Open pushes to one user, which keep their order.
+CREATE INDEX chunk_single ON chunk (first_number)
+  WHERE size = 1 AND state < 10 AND request IS NOT NULL;
+
+-- A request of API sending that was accepted: under its retry key it is answered again, not sent
+-- again. Whom it left out stands as domain::codec packs exclusions, user numbers for positions.
+CREATE TABLE api_request (
+  id BLOB PRIMARY KEY,
+  campaign BLOB NOT NULL REFERENCES campaign (id),
+  account BLOB NOT NULL REFERENCES account (id),
+  retry_key TEXT,
+  accepted_at INTEGER NOT NULL,
+  -- The writer's: the order in which an account's requests were accepted.
+  sequence INTEGER NOT NULL,
+  recipients INTEGER NOT NULL,
+  left_out BLOB NOT NULL,
+  -- Recipients that are no users of this installation.
+  unknown_users INTEGER NOT NULL,
+  UNIQUE (account, retry_key)
+) STRICT;
 
 -- What only the push needs; goes 30 days after its campaign closed.
 CREATE TABLE chunk_recipients (

@@ -40,6 +40,7 @@ kinds! {
     Campaign CampaignId "cmp" "campaign",
     Hold HoldId "hld" "hold",
     Block BlockId "blk" "block",
+    Request RequestId "req" "request",
     LedgerTransaction LedgerTransactionId "ltx" "ledger transaction",
     Import ImportId "imp" "import",
     UserList UserListId "lst" "uploaded list",

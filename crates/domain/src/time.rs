@@ -130,6 +130,56 @@ impl fmt::Display for LaunchMonth {
     }
 }
 
+/// A calendar day of some zone, as days since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocalDay(i32);
+
+impl LocalDay {
+    /// The day that it is in `zone` at `at`.
+    pub fn of(at: Timestamp, zone: &jiff::tz::TimeZone) -> Self {
+        let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+        let date = instant.to_zoned(zone.clone()).date();
+        let days = date
+            .duration_since(jiff::civil::Date::constant(1970, 1, 1))
+            .as_hours()
+            / 24;
+        // Calendars end long before an i32 of days does.
+        Self(i32::try_from(days).unwrap_or_default())
+    }
+
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The first instant of the day after.
+    pub fn end(self, zone: &jiff::tz::TimeZone) -> Timestamp {
+        let next = self.date().tomorrow().unwrap_or(jiff::civil::Date::MAX);
+        let midnight = next.to_zoned(zone.clone());
+        // Only the last day of the calendar has no day after it.
+        let millis = midnight.map_or(i64::MAX, |midnight| midnight.timestamp().as_millisecond());
+        Timestamp(millis)
+    }
+
+    /// The month the day is in.
+    pub fn month(self) -> LaunchMonth {
+        const DAY_MS: i64 = 86_400_000;
+        LaunchMonth::of(Timestamp(i64::from(self.0) * DAY_MS))
+    }
+
+    fn date(self) -> jiff::civil::Date {
+        let epoch = jiff::civil::Date::constant(1970, 1, 1);
+        let days = jiff::SignedDuration::from_hours(i64::from(self.0) * 24);
+        epoch.checked_add(days).unwrap_or(jiff::civil::Date::MAX)
+    }
+}
+
+/// `2026-11-22`.
+impl fmt::Display for LocalDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.date().fmt(f)
+    }
+}
+
 /// A zone by its IANA name, or why there is none.
 pub fn zone(name: &str) -> Result<jiff::tz::TimeZone, InvalidTime> {
     let unknown = || InvalidTime::UnknownZone(name.chars().take(64).collect());
@@ -227,6 +277,30 @@ mod tests {
         let at = Timestamp::parse_rfc3339("2026-12-01T08:59:59+09:00").unwrap();
         assert_eq!(LaunchMonth::of(at).to_string(), "2026-11");
         assert_eq!(at.to_string(), "2026-11-30T23:59:59.000Z");
+    }
+
+    #[test]
+    fn days_follow_their_zone() {
+        let seoul = zone("Asia/Seoul").unwrap();
+        let at = Timestamp::parse_rfc3339("2026-12-01T00:00:00+09:00").unwrap();
+        let day = LocalDay::of(at, &seoul);
+        assert_eq!(
+            (day.to_string().as_str(), day.number()),
+            ("2026-12-01", 20_788)
+        );
+        assert_eq!(day.month().to_string(), "2026-12");
+        assert_eq!(day.end(&seoul).to_string(), "2026-12-01T15:00:00.000Z");
+        let before = LocalDay::of(at - Duration::from_millis(1), &seoul);
+        assert_eq!(
+            (before.to_string().as_str(), before.end(&seoul)),
+            ("2026-11-30", at)
+        );
+        // A midnight that does not exist: the day begins at one o'clock.
+        let cairo = zone("Africa/Cairo").unwrap();
+        let at = Timestamp::parse_rfc3339("2026-04-23T23:00:00+02:00").unwrap();
+        let end = LocalDay::of(at, &cairo).end(&cairo);
+        assert_eq!(end.to_string(), "2026-04-23T22:00:00.000Z");
+        assert_eq!(LocalDay::of(end, &cairo).to_string(), "2026-04-24");
     }
 
     #[test]

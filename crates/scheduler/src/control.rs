@@ -8,7 +8,7 @@ use domain::money::Money;
 use domain::time::Clock;
 use store::Store;
 
-use crate::SchedulerError;
+use crate::{SchedulerError, standing};
 
 /// What a cancel gave back at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +62,11 @@ pub async fn cancel(
         .await?;
     let currency = write.currency_of(campaign.business).await?;
     let units = write.end_ready(id, ChunkState::Cancelled, now).await?;
+    let blocks = standing::end_blocks(&mut write, &campaign, now, ids).await?;
     let mut released = Money::zero(currency);
-    let mut unfrozen = 0;
+    let mut unfrozen = blocks.units;
     for tariff in write.give_back_unfrozen(id).await? {
-        // A broadcast has one tariff, so the units just ended are its own.
+        // A campaign has one tariff, so the units just ended are its own.
         let given_back = tariff.granted - tariff.frozen;
         let unit_price = Money::from_micro(tariff.unit_price_micro, currency);
         let amount = unit_price
@@ -78,6 +79,9 @@ pub async fn cancel(
     if !released.is_zero() {
         billing::release(&mut write, id, released, ReleaseReason::Cancelled, now, ids).await?;
     }
+    released = released
+        .checked_add(blocks.amount)
+        .map_err(BillingError::from)?;
     write.commit().await?;
     tracing::info!(campaign = %id, units, unfrozen, %released, "cancelled");
     Ok(Cancelled {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::ReleaseReason;
 use domain::audience::Audience;
-use domain::campaign::{CampaignEvent, CampaignState};
+use domain::campaign::{CampaignEvent, CampaignKind, CampaignState};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
 use domain::money::Money;
@@ -36,7 +36,9 @@ impl Scheduler {
     pub async fn freeze_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
         let mut progress = Progress::Idle;
         for campaign in self.store.campaigns_alive().await? {
-            let is_freezing = campaign.state.may_freeze()
+            // A standing campaign's recipients come with its requests.
+            let is_freezing = campaign.kind == CampaignKind::Broadcast
+                && campaign.state.may_freeze()
                 && campaign.freeze_ended_at.is_none()
                 && campaign.restored_at.is_none();
             if !is_freezing {
@@ -85,7 +87,10 @@ impl Scheduler {
             .hot()
             .read_reach(&self.store, &query, range)
             .await?;
-        let body = FrozenBody::from_stored(&self.store.message(launch.message_hash).await?)
+        let message = launch.message_hash.ok_or_else(|| {
+            StoreError::Invariant(format!("{} was launched without a message", campaign.id))
+        })?;
+        let body = FrozenBody::from_stored(&self.store.message(message).await?)
             .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
         let room = self.room(campaign, &launch).await?;
         let chosen = self.chosen(campaign, &audience).await?;

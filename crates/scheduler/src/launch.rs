@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use billing::{BillingError, ReleaseReason};
 use domain::audience::Audience;
-use domain::campaign::{CampaignEvent, CampaignState};
+use domain::campaign::{CampaignEvent, CampaignState, Purpose};
 use domain::freeze::FreezePlan;
 use domain::id::{CampaignId, IdSource, LinkId};
 use domain::message::{Messages, Rules};
@@ -111,12 +111,16 @@ async fn launch_in(
         launched_at: now,
         price_version: book.version(),
         tariff: tariff.code(),
-        message_hash: frozen.hash(),
+        message_hash: Some(frozen.hash()),
         cut_sequence: write.sequence().await?,
         // Whatever commits after this transaction has a higher number.
         reach_mark: write.sequence().await?,
         highest_number: UserNumber(count.highest_number),
-        chunk_size: pace::chunk_size_max(slowest_rate(context, campaign, &account)),
+        chunk_size: pace::chunk_size_max(slowest_rate([
+            campaign.rate_per_second,
+            account.rate_per_second,
+            context.connector_rate,
+        ])),
         not_after: now + Duration::from_secs(u64::from(campaign.lifetime_seconds)),
     };
     let granted = CampaignTariff {
@@ -195,11 +199,34 @@ fn frozen_body(
     context: &LaunchContext<'_>,
 ) -> Result<FrozenBody, SchedulerError> {
     let messages = read_messages(campaign, context.rules)?;
-    let links: Vec<Link> = messages
+    let content = Content {
+        campaign: campaign.id,
+        purpose: campaign.purpose,
+        messages: &messages,
+        notification_disabled: false,
+    };
+    freeze_content(&content, account, context.ids)
+}
+
+/// What is sent, before its links have ids and its account a face.
+pub(crate) struct Content<'a> {
+    pub campaign: CampaignId,
+    pub purpose: Purpose,
+    pub messages: &'a Messages,
+    pub notification_disabled: bool,
+}
+
+pub(crate) fn freeze_content(
+    content: &Content<'_>,
+    account: &Account,
+    ids: &dyn IdSource,
+) -> Result<FrozenBody, SchedulerError> {
+    let links: Vec<Link> = content
+        .messages
         .links()
         .into_iter()
         .map(|link| {
-            let id: LinkId = context.ids.next();
+            let id: LinkId = ids.next();
             Link {
                 id: id.to_string(),
                 message: link.message as u32,
@@ -213,12 +240,12 @@ fn frozen_body(
         display_name: account.display_name.clone(),
         icon_url: account.icon_url.clone(),
     };
-    let json = messages.to_json();
+    let json = content.messages.to_json();
     let parts = FrozenParts {
-        campaign: campaign.id,
-        purpose: campaign.purpose,
+        campaign: content.campaign,
+        purpose: content.purpose,
         account: &card,
-        notification_disabled: false,
+        notification_disabled: content.notification_disabled,
         messages: &json,
         links: &links,
     };
@@ -227,21 +254,10 @@ fn frozen_body(
     })
 }
 
-/// The slowest speed on the campaign's way decides how small its chunks are.
-fn slowest_rate(
-    context: &LaunchContext<'_>,
-    campaign: &Campaign,
-    account: &Account,
-) -> Option<Rate> {
-    [
-        campaign.rate_per_second,
-        account.rate_per_second,
-        context.connector_rate,
-    ]
-    .into_iter()
-    .flatten()
-    .min()
-    .and_then(|rate| Rate::per_second(u64::from(rate)).ok())
+/// The slowest speed on the way, per second, decides how small chunks are.
+pub(crate) fn slowest_rate(rates: [Option<u32>; 3]) -> Option<Rate> {
+    let slowest = rates.into_iter().flatten().min();
+    slowest.and_then(|rate| Rate::per_second(u64::from(rate)).ok())
 }
 
 impl Scheduler {

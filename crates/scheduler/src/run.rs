@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::settings::{
-    IDLE_STEP, LEAD_RENEWAL, PACE_STEP, RESCUE_STEP, ROLL_UP_STEP, STEP_GAP_MIN, WATCH_STEP,
+    IDLE_STEP, LEAD_RENEWAL, PACE_STEP, RESCUE_STEP, ROLL_UP_STEP, STANDING_STEP, STEP_GAP_MIN,
+    WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -76,6 +77,14 @@ impl Scheduler {
                 idle: IDLE_STEP,
             },
             |s, epoch| Box::pin(async move { s.close_step(epoch).await }),
+        );
+        each(
+            "standing",
+            Wake {
+                on_write: false,
+                idle: STANDING_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.standing_step(epoch).await }),
         );
         stages.close();
         self.keep_leading(lead, &shutdown).await;

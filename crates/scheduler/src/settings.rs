@@ -22,6 +22,20 @@ pub const BACKLOG_READ_MAX: u32 = 256;
 /// UNKNOWN chunks of one campaign that one rescue step looks at.
 pub const RESCUE_STEP_MAX: u32 = 64;
 
+/// Units of a block of API sending, where the wallet allows as many.
+pub const BLOCK_UNITS: u64 = 10_000;
+/// A block that was not used for so long is ended: its process is gone, or needs it no more.
+pub const BLOCK_SILENCE_MAX: Duration = Duration::from_secs(600);
+/// Recipients that one request of API sending names, at most.
+pub const REQUEST_RECIPIENTS_MAX: usize = 500;
+const _: () = assert!(REQUEST_RECIPIENTS_MAX as u64 <= BLOCK_UNITS);
+/// How long a retry key is answered with what it was answered first.
+pub const RETRY_KEY_LIFE: Duration = Duration::from_secs(24 * 3_600);
+/// How long after its day a push of API sending may still begin.
+pub const STANDING_LIFETIME: Duration = Duration::from_secs(24 * 3_600);
+/// Between two looks at days that are over and blocks that rest.
+pub const STANDING_STEP: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchedulerSettings {
     /// Chunks dispatched and not yet recorded, at least: what keeps the workers busy.

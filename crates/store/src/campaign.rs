@@ -67,14 +67,15 @@ impl Campaign {
     }
 }
 
-/// What the launch transaction fixed for good.
+/// What the launch transaction fixed for good, or the opening of a standing campaign's day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Launch {
     pub month: LaunchMonth,
     pub launched_at: Timestamp,
     pub price_version: u32,
     pub tariff: u8,
-    pub message_hash: [u8; 32],
+    /// `None` for a standing campaign: each of its requests brings its own message.
+    pub message_hash: Option<[u8; 32]>,
     /// Friends that became known in a later commit are not in the audience.
     pub cut_sequence: i64,
     /// Changes of reach from this sequence on concern the gate.
@@ -291,7 +292,7 @@ impl Write {
     }
 }
 
-async fn find(
+pub(crate) async fn find(
     connection: &impl sea_orm::ConnectionTrait,
     id: CampaignId,
 ) -> Result<Campaign, StoreError> {
@@ -359,11 +360,16 @@ fn read_launch(row: &Row) -> Result<Option<Launch>, StoreError> {
         launched_at,
         price_version: row.int("price_version")?,
         tariff: row.int("tariff")?,
-        message_hash: row.bytes("message_hash")?,
+        message_hash: read_message_hash(row)?,
         cut_sequence: row.get("cut_sequence")?,
         reach_mark: row.get("reach_mark")?,
         highest_number: UserNumber(row.int("highest_number")?),
         chunk_size: row.int("chunk_size")?,
         not_after: row.time("not_after")?,
     }))
+}
+
+fn read_message_hash(row: &Row) -> Result<Option<[u8; 32]>, StoreError> {
+    let bytes: Option<Vec<u8>> = row.get("message_hash")?;
+    bytes.map(|_| row.bytes("message_hash")).transpose()
 }

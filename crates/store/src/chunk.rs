@@ -63,6 +63,16 @@ pub struct Progress {
     pub confirmed_later: u64,
 }
 
+/// Holds for a chunk unless it is a push to one user by a request and an earlier request's push to
+/// that user, of the same account, is still open. Requests have one order, so nobody waits in a ring.
+pub(crate) const IN_ORDER: &str = "(chunk.size > 1 OR chunk.request IS NULL OR NOT EXISTS (
+    SELECT 1 FROM api_request own
+    JOIN chunk e ON e.first_number = chunk.first_number AND e.size = 1 AND e.state < 10
+      AND e.request IS NOT NULL
+    JOIN api_request earlier ON earlier.id = e.request
+    WHERE own.id = chunk.request AND earlier.account = own.account
+      AND earlier.sequence < own.sequence))";
+
 impl Store {
     /// Chunks of a campaign that are due and not dispatched, in order; `retry_unknown_since` also
     /// takes UNKNOWN ones whose first attempt was after that moment: their key may be used again.
@@ -73,14 +83,15 @@ impl Store {
         retry_unknown_since: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<DueChunk>, StoreError> {
-        let sql = "SELECT month, campaign, number, round, size FROM chunk
-                   WHERE campaign = $1 AND state IN (1, 3) AND due_at <= $2
-                     AND dispatched_at IS NULL
-                     AND (state = 1 OR (close_next = 0 AND first_attempt_at > $3))
-                   ORDER BY state DESC, number LIMIT $4";
+        let sql = format!(
+            "SELECT month, campaign, number, round, size FROM chunk
+             WHERE campaign = $1 AND state IN (1, 3) AND due_at <= $2 AND dispatched_at IS NULL
+               AND (state = 1 OR (close_next = 0 AND first_attempt_at > $3)) AND {IN_ORDER}
+             ORDER BY state DESC, number LIMIT $4"
+        );
         let never = Timestamp::from_millis(i64::MAX);
         let bound = values![campaign, now, retry_unknown_since.unwrap_or(never), limit];
-        let rows = row::all(self.reader(), "chunk", sql, bound).await?;
+        let rows = row::all(self.reader(), "chunk", &sql, bound).await?;
         rows.iter()
             .map(|row| {
                 Ok(DueChunk {

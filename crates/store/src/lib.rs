@@ -28,6 +28,7 @@ pub mod report; // the record read back: chunks, captures, amendments, exclusion
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
+pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod leader; // who leads, with an epoch
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed

@@ -234,6 +234,10 @@ impl Write {
         currency_of(self.connection(), business).await
     }
 
+    pub async fn wallet(&mut self, business: BusinessId) -> Result<Wallet, StoreError> {
+        read(self.connection(), business).await
+    }
+
     /// What a campaign's hold neither captured nor released so far.
     pub async fn open_hold(&mut self, campaign: CampaignId) -> Result<Money, StoreError> {
         let hold = read_hold(self.connection(), campaign).await?;

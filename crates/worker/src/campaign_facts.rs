@@ -1,10 +1,11 @@
 //! What stays the same for every chunk of a campaign once it is launched, read once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::campaign::Purpose;
+use domain::campaign::{CampaignKind, Purpose};
 use domain::id::{AccountId, CampaignId};
 use domain::time::Timestamp;
 use gateway::FrozenBody;
@@ -14,21 +15,26 @@ use crate::WorkerError;
 
 /// Campaigns remembered; beyond that the cache begins anew.
 const CAMPAIGNS_MAX: usize = 1_000;
+/// Messages remembered: one per broadcast, one per request of API sending.
+const MESSAGES_MAX: usize = 1_000;
 
 #[derive(Debug)]
 pub struct CampaignFacts {
     pub account: AccountId,
+    pub kind: CampaignKind,
     pub purpose: Purpose,
     pub launched_at: Timestamp,
     pub not_after: Timestamp,
     pub reach_mark: i64,
-    pub frozen: FrozenBody,
     /// Chunks refused as malformed since one was not, as far as this worker saw.
     pub refusals: AtomicU32,
 }
 
 #[derive(Debug, Default)]
-pub struct CampaignFactsCache(Mutex<HashMap<CampaignId, Arc<CampaignFacts>>>);
+pub struct CampaignFactsCache {
+    campaigns: Mutex<HashMap<CampaignId, Arc<CampaignFacts>>>,
+    bodies: Mutex<HashMap<[u8; 32], Arc<FrozenBody>>>,
+}
 
 impl CampaignFactsCache {
     pub async fn of(
@@ -36,25 +42,46 @@ impl CampaignFactsCache {
         store: &Store,
         campaign: CampaignId,
     ) -> Result<Arc<CampaignFacts>, WorkerError> {
-        if let Some(facts) = self.known(campaign) {
+        if let Some(facts) = known(&self.campaigns, &campaign) {
             return Ok(facts);
         }
         let facts = Arc::new(read(store, campaign).await?);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= CAMPAIGNS_MAX {
-            known.clear();
-        }
-        known.insert(campaign, facts.clone());
+        keep(&self.campaigns, CAMPAIGNS_MAX, campaign, &facts);
         Ok(facts)
     }
 
-    fn known(&self, campaign: CampaignId) -> Option<Arc<CampaignFacts>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&campaign)
-            .cloned()
+    /// The frozen parts of a chunk's message.
+    pub async fn body(
+        &self,
+        store: &Store,
+        campaign: CampaignId,
+        message: [u8; 32],
+    ) -> Result<Arc<FrozenBody>, WorkerError> {
+        if let Some(body) = known(&self.bodies, &message) {
+            return Ok(body);
+        }
+        let stored = store.message(message).await?;
+        let frozen = FrozenBody::from_stored(&stored).map_err(|error| WorkerError::FrozenBody {
+            campaign,
+            why: error.to_string(),
+        })?;
+        let frozen = Arc::new(frozen);
+        keep(&self.bodies, MESSAGES_MAX, message, &frozen);
+        Ok(frozen)
     }
+}
+
+fn known<K: Eq + Hash, V>(cache: &Mutex<HashMap<K, Arc<V>>>, key: &K) -> Option<Arc<V>> {
+    let cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.get(key).cloned()
+}
+
+fn keep<K: Eq + Hash, V>(cache: &Mutex<HashMap<K, Arc<V>>>, max: usize, key: K, value: &Arc<V>) {
+    let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    if cache.len() >= max {
+        cache.clear();
+    }
+    cache.insert(key, value.clone());
 }
 
 async fn read(store: &Store, id: CampaignId) -> Result<CampaignFacts, WorkerError> {
@@ -64,18 +91,13 @@ async fn read(store: &Store, id: CampaignId) -> Result<CampaignFacts, WorkerErro
             "a chunk of {id} was claimed, but it was never launched"
         ))
     })?;
-    let body = store.message(launch.message_hash).await?;
-    let frozen = FrozenBody::from_stored(&body).map_err(|error| WorkerError::FrozenBody {
-        campaign: id,
-        why: error.to_string(),
-    })?;
     Ok(CampaignFacts {
         account: campaign.account,
+        kind: campaign.kind,
         purpose: campaign.purpose,
         launched_at: launch.launched_at,
         not_after: launch.not_after,
         reach_mark: launch.reach_mark,
-        frozen,
         refusals: AtomicU32::new(0),
     })
 }

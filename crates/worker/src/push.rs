@@ -8,6 +8,7 @@ use domain::gate::{self, Decision, GateFacts, RecipientFacts};
 use domain::push::PushKey;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
+use gateway::FrozenBody;
 use store::chunk::Recipients;
 use store::hot::{Change, ChangeSource, Claimed, Record};
 use store::{StoreError, pause};
@@ -27,12 +28,25 @@ enum Gated {
     ClaimLost,
 }
 
+/// What of a push is not in its claim.
+struct Request<'a> {
+    not_after: Timestamp,
+    frozen: &'a FrozenBody,
+    recipients: &'a Recipients,
+    exclusions: &'a [(u32, RuleId)],
+}
+
 impl Worker {
     /// Pushes one claimed chunk. `None` where the claim was lost before the first byte: there is
     /// nothing to record then.
     pub async fn push(&self, claim: &Claim) -> Result<Option<Record>, WorkerError> {
         let claimed = &claim.claimed;
         let facts = self.facts.of(&self.store, claimed.id.campaign).await?;
+        let message = claimed.message_hash;
+        let frozen = self
+            .facts
+            .body(&self.store, claimed.id.campaign, message)
+            .await?;
         let recipients = self.store.recipients(claimed.id).await?;
         let (answer, exclusions) = match self.gate(claimed, &facts, &recipients).await? {
             Gated::ClaimLost => return Ok(None),
@@ -40,7 +54,13 @@ impl Worker {
                 return Ok(Some(self.hold(claimed, at, rule)));
             }
             Gated::Push(exclusions) => {
-                let answer = self.request(claim, &facts, &recipients, &exclusions).await;
+                let request = Request {
+                    not_after: facts.not_after,
+                    frozen: &frozen,
+                    recipients: &recipients,
+                    exclusions: &exclusions,
+                };
+                let answer = self.request(claim, &request).await;
                 (answer, exclusions)
             }
         };
@@ -58,7 +78,7 @@ impl Worker {
             .copied()
             .collect();
         let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
-        let change = self.change(next, claimed, &facts, &recipients)?;
+        let change = self.change(next, claimed, &frozen, &recipients)?;
         Ok(Some(Record {
             id: claimed.id,
             epoch: claimed.epoch,
@@ -123,13 +143,7 @@ impl Worker {
         }
     }
 
-    async fn request(
-        &self,
-        claim: &Claim,
-        facts: &CampaignFacts,
-        recipients: &Recipients,
-        exclusions: &[(u32, RuleId)],
-    ) -> PushAnswer {
+    async fn request(&self, claim: &Claim, request: &Request<'_>) -> PushAnswer {
         // The first byte leaves early enough for the answer to be recorded under the lease.
         let reserve = self.settings.request_timeout + COMMIT_TIME_MAX;
         let deadline = claim.lease_ends.saturating_sub(reserve);
@@ -140,15 +154,16 @@ impl Worker {
             };
         }
         let claimed = &claim.claimed;
-        let exclude: Vec<u32> = exclusions.iter().map(|(position, _)| *position).collect();
+        let positions = request.exclusions.iter().map(|(position, _)| *position);
+        let exclude: Vec<u32> = positions.collect();
         let push = Push {
             key: PushKey::of(&claimed.id),
             content_hash: claimed.content_hash,
             size: claimed.size,
-            frozen: &facts.frozen,
-            keys: &recipients.keys,
-            variables: recipients.variables.as_deref(),
-            not_after: Some(facts.not_after),
+            frozen: request.frozen,
+            keys: &request.recipients.keys,
+            variables: request.recipients.variables.as_deref(),
+            not_after: Some(request.not_after),
             exclude: &exclude,
             deadline,
         };
@@ -185,7 +200,7 @@ impl Worker {
         &self,
         next: Next,
         claimed: &Claimed,
-        facts: &CampaignFacts,
+        frozen: &FrozenBody,
         recipients: &Recipients,
     ) -> Result<Change, StoreError> {
         let source = ChangeSource {
@@ -196,7 +211,7 @@ impl Worker {
             now: self.clock.now(),
         };
         Change::of(next, &source, |keys| {
-            gateway::content_hash(&facts.frozen, keys, None).ok()
+            gateway::content_hash(frozen, keys, None).ok()
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use broker::Delivery;
-use domain::campaign::{CampaignEvent, CampaignState, PauseReason};
+use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
 use domain::id::CampaignId;
 use store::hot::{Change, Record};
@@ -62,12 +62,16 @@ impl Worker {
         Ok(())
     }
 
-    /// Three chunks in a row refused as malformed pause their campaign.
+    /// Three chunks in a row refused as malformed pause their campaign. In a standing campaign each
+    /// request has a message of its own: one that is refused says nothing about the next.
     async fn watch_refusals(&self, write: &mut Write, record: &Record) -> Result<(), WorkerError> {
         let Change::End { state, .. } = &record.change else {
             return Ok(());
         };
         let facts = self.facts.of(&self.store, record.id.campaign).await?;
+        if facts.kind != CampaignKind::Broadcast {
+            return Ok(());
+        }
         match state {
             ChunkState::Rejected => {
                 let refusals = facts.refusals.fetch_add(1, Ordering::Relaxed) + 1;

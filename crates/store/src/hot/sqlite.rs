@@ -20,6 +20,7 @@ use super::{
     Change, ClaimTerms, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys,
     ReachQuery, ReachRead, ReachRow, Record, RolledUp,
 };
+use crate::chunk::IN_ORDER;
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write};
 
@@ -359,20 +360,22 @@ async fn claim_one(
         retry_unknown_since,
     } = *terms;
     let never = Timestamp::from_millis(i64::MAX);
-    let sql = "UPDATE chunk SET state = $6, epoch = epoch + 1, lease_until = $7, worker = $8,
-                 first_attempt_at = COALESCE(first_attempt_at, $5)
-               WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
-                 AND (state = $9 OR (state = $10 AND first_attempt_at > $12))
-                 AND dispatched_at IS NOT NULL AND due_at <= $5
-                 AND close_next = 0
-                 AND EXISTS (SELECT 1 FROM campaign k
-                             JOIN account a ON a.id = k.account
-                             JOIN business b ON b.id = k.business
-                             WHERE k.id = $2 AND k.state = $11 AND k.restored_at IS NULL
-                               AND k.not_after > $5
-                               AND a.stopped_at IS NULL AND b.stopped_at IS NULL)
-               RETURNING epoch, tainted, size, retry_rounds, message, content_hash, first_number,
-                 last_number";
+    let sql = format!(
+        "UPDATE chunk SET state = $6, epoch = epoch + 1, lease_until = $7, worker = $8,
+           first_attempt_at = COALESCE(first_attempt_at, $5)
+         WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
+           AND (state = $9 OR (state = $10 AND first_attempt_at > $12))
+           AND dispatched_at IS NOT NULL AND due_at <= $5 AND close_next = 0
+           AND EXISTS (SELECT 1 FROM campaign k
+                       JOIN account a ON a.id = k.account
+                       JOIN business b ON b.id = k.business
+                       WHERE k.id = $2 AND k.state = $11 AND k.restored_at IS NULL
+                         AND k.not_after > $5
+                         AND a.stopped_at IS NULL AND b.stopped_at IS NULL)
+           AND {IN_ORDER}
+         RETURNING epoch, tainted, size, retry_rounds, message, content_hash, first_number,
+           last_number"
+    );
     let bound = values![
         id.month.number(),
         id.campaign,
@@ -387,7 +390,7 @@ async fn claim_one(
         CampaignState::Running.code(),
         retry_unknown_since.unwrap_or(never),
     ];
-    let Some(row) = row::one(write.connection(), "chunk", sql, bound).await? else {
+    let Some(row) = row::one(write.connection(), "chunk", &sql, bound).await? else {
         return Ok(None);
     };
     let mut claimed = Claimed {

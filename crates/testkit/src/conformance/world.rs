@@ -174,7 +174,7 @@ impl World {
             launched_at: NOW,
             price_version: 1,
             tariff: 1,
-            message_hash: MESSAGE,
+            message_hash: Some(MESSAGE),
             cut_sequence: sequence,
             reach_mark: sequence,
             highest_number: UserNumber(1_000_000),

@@ -1,0 +1,4 @@
+//! Tests of the scheduler's stages against a database in a file and a messenger in memory.
+
+mod standing;
+mod world;
