@@ -92,7 +92,8 @@ impl Ground<'_> {
         let claimed = self.claim_and_settle(&store, &chunks).await?;
         let claim_and_settle = own_cpu()? - before;
 
-        let stored = store.message(launch.message_hash).await?;
+        let message = launch.message_hash.context("a broadcast has one message")?;
+        let stored = store.message(message).await?;
         let body = FrozenBody::from_stored(&stored)?;
         let push = self.push_all(&body, &claimed).await?;
         let before = own_cpu()?;
