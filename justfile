@@ -42,13 +42,17 @@ misbehaviour seconds="60": _program
     CHINGU_MISBEHAVIOUR_SECONDS={{ seconds }} CHINGU_TABLES=docs \
         just suite faults misbehaviour:: --nocapture --test-threads 1
 
-# A seeded simulation of whole installations.
+# Seeds of the simulation; CHINGU_SIM_SEED=17 repeats one.
 sim seeds="10000":
-    CHINGU_SIM_SEEDS={{ seeds }} cargo test -p chingu-tests --test sim
+    CHINGU_SIM_SEEDS={{ seeds }} cargo test -p chingu-tests --test sim -- seeds_are_clean --nocapture
 
 # Pause and cancel at full speed: docs/control.md.
 control: _program
     CHINGU_TABLES=docs just suite faults control:: --nocapture
+
+# Defects planted in a copy of this tree, each to be found by the simulation: docs/defects.md.
+defects *names:
+    tests/sim/run_defects {{ names }}
 
 # Starts from a clean clone, as a stranger would, and runs everything.
 clean-clone:

@@ -70,7 +70,7 @@ impl World {
                     (6, Action::Close(index)),
                 ]);
             }
-            choices.push((1, Action::KillScheduler(index)));
+            choices.push((self.setting.kills, Action::KillScheduler(index)));
         }
         for (index, process) in self.workers.iter().enumerate() {
             let mut enable = |weight, on: bool, action| {
@@ -82,7 +82,7 @@ impl World {
             enable(25, !process.claims.is_empty(), Action::Push(index));
             enable(20, !process.pushed.is_empty(), Action::Record(index));
             enable(20, !process.recorded.is_empty(), Action::Acknowledge(index));
-            enable(1, true, Action::KillWorker(index));
+            enable(self.setting.kills, true, Action::KillWorker(index));
         }
         let has_words = self
             .messenger
@@ -93,10 +93,11 @@ impl World {
             (if self.step < 30 { 20 } else { 4 }, Action::Launch),
             (self.setting.control_weight, Action::Control),
             (1, Action::TopUp),
-            (2, Action::LoseMessages),
-            (3, Action::RepeatMessages),
-            (1, Action::KillEverything),
+            (self.setting.kills, Action::KillEverything),
         ]);
+        if self.broker.depth().queued > 0 {
+            choices.extend([(1, Action::LoseMessages), (3, Action::RepeatMessages)]);
+        }
         if self.messenger.requests_on_the_way() > 0 {
             choices.push((8, Action::Arrive));
         }
@@ -119,13 +120,16 @@ impl World {
 
     fn draw_time(&mut self) -> Duration {
         if self.dice.per_mille(self.setting.leaps) {
-            return Duration::from_secs(self.dice.between(1, 80) * 1_800);
+            let minutes = self
+                .dice
+                .pick(&[10, 30, 59, 61, 121, 179, 181, 1_500, 4_400]);
+            return Duration::from_secs(minutes * 60);
         }
         let millis = match self.dice.between(0, 9) {
-            0..=5 => self.dice.between(20, 400),
-            6..=7 => self.dice.between(500, 4_000),
+            0..=5 => self.dice.between(30, 400),
+            6 | 7 => self.dice.between(500, 4_000),
             8 => self.dice.between(14_000, 20_000),
-            _ => self.dice.between(30_000, 400_000),
+            _ => self.dice.pick(&[5_000, 40_000, 300_000]),
         };
         Duration::from_millis(millis)
     }
@@ -300,6 +304,8 @@ impl World {
                     .between(1, self.workers[index].pushed.len() as u64);
                 let batch: Vec<Pushed> =
                     self.workers[index].pushed.drain(..count as usize).collect();
+                let records = batch.iter().filter_map(|pushed| pushed.record.as_ref());
+                self.records = records.map(|record| (record.id, record.epoch)).collect();
                 let ended = self
                     .crash
                     .run(plan, self.workers[index].worker.record(&batch))

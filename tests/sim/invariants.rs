@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Result, bail, ensure};
 use domain::campaign::{CampaignState, Purpose};
+use domain::capability::KEY_TTL_MARGIN;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::id::CampaignId;
 use domain::outcome::Outcome;
 use domain::push::PushKey;
+use domain::time::Timestamp;
 use domain::user::{UserKey, UserNumber};
 use testkit::books::{ChunkRow, Page};
 use testkit::messenger::{Decision, Oracle, Request};
@@ -73,6 +75,10 @@ impl History {
                 bail!("{id} is gone");
             };
             moved_on(id, was, is)?;
+            if matches!(action, Action::Record(_)) && was != is {
+                let is_due = world.records.contains(&(*id, was.epoch));
+                ensure!(is_due, "{id} was changed by the record of another epoch");
+            }
             if is.state == ChunkState::Sending && is.epoch > was.epoch {
                 claimed(world, before, id, was)?;
             }
@@ -299,6 +305,10 @@ fn moved_on(id: &ChunkId, was: &ChunkRow, is: &ChunkRow) -> Result<()> {
     );
     ensure!(is.tainted || !was.tainted, "{id} is tainted no more");
     ensure!(
+        !(is.state == S::Ready && is.tainted),
+        "{id} is ready, and what became of it is unknown"
+    );
+    ensure!(
         is.epoch == was.epoch || (is.epoch == was.epoch + 1 && is.state == S::Sending),
         "{id} went from epoch {} to {}",
         was.epoch,
@@ -337,11 +347,9 @@ fn claimed(world: &World, before: &Page, id: &ChunkId, was: &ChunkRow) -> Result
     if was.state == ChunkState::Unknown
         && let Some(first) = was.first_attempt_at
     {
-        let age = world
-            .now()
-            .since(domain::time::Timestamp::from_millis(first));
+        let age = world.now().since(Timestamp::from_millis(first));
         ensure!(
-            capability.key_is_usable(age),
+            capability.keyed && age + KEY_TTL_MARGIN < capability.key_ttl,
             "{id} was claimed again with a key of {age:?}"
         );
     }
@@ -382,6 +390,13 @@ fn terminal(page: &Page, id: &ChunkId, is: &ChunkRow) -> Result<()> {
             is.moved
         );
     }
+    let counted = |outcome: &&Outcome| **outcome == Outcome::Accepted;
+    ensure!(
+        is.outcomes.iter().filter(counted).count() == is.accepted as usize,
+        "{id} counts {} accepted, its outcomes are {:?}",
+        is.accepted,
+        is.outcomes
+    );
     let captured = page.captures.get(&(*id, 0)).copied();
     ensure!(
         captured

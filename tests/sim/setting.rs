@@ -52,6 +52,8 @@ pub struct Setting {
     pub friend_weight: u64,
     /// How often somebody pauses, resumes or cancels.
     pub control_weight: u64,
+    /// How often somebody kills a process between its steps.
+    pub kills: u64,
     /// How often time passes in leaps of hours.
     pub leaps: u64,
 }
@@ -61,7 +63,7 @@ const HOUR: Duration = Duration::from_secs(3_600);
 impl Setting {
     pub fn draw(dice: &mut Dice) -> Self {
         Self {
-            steps: dice.between(60, 260),
+            steps: dice.between(80, 280),
             capability: capability(dice),
             moods: moods(dice),
             deaths: dice.pick(&[0, 20, 60, 150]),
@@ -73,23 +75,24 @@ impl Setting {
             broker_refuses_every: dice.pick(&[0, 0, 0, 5]),
             friend_weight: dice.pick(&[0, 4, 12, 25]),
             control_weight: dice.pick(&[0, 2, 8]),
-            leaps: dice.pick(&[0, 10, 60]),
+            kills: dice.pick(&[0, 0, 1]),
+            leaps: dice.pick(&[0, 0, 15, 50]),
         }
     }
 }
 
-/// Seven in ten are keyed, as the gateway is.
+/// Seven in ten are keyed, as the gateway is; some of them forget keys within hours.
 fn capability(dice: &mut Dice) -> Capability {
     let settles = Duration::from_secs(dice.pick(&[30, 600]));
     match dice.between(1, 10) {
         1 => Capability::bare_gateway(),
-        2 => Capability::queryable_gateway(settles),
-        3 => Capability {
+        2 | 3 => Capability::queryable_gateway(settles),
+        4 => Capability {
             closable: false,
             key_ttl: HOUR * 3,
             ..Capability::gateway()
         },
-        4 | 5 => Capability {
+        5 | 6 => Capability {
             key_ttl: HOUR * 3,
             ..Capability::gateway()
         },

@@ -10,6 +10,7 @@ use broker::InProcessBroker;
 use directory::organisation::{AccountRequest, Directory};
 use domain::audience::{Audience, AudienceLimit, Expression, LimitMethod};
 use domain::campaign::{CampaignEvent, Purpose};
+use domain::chunk::ChunkId;
 use domain::id::{CampaignId, IdSource};
 use domain::message::Rules;
 use domain::money::{Currency, Money};
@@ -50,6 +51,8 @@ pub struct World {
     pub messenger: Arc<Messenger>,
     pub broker: Arc<InProcessBroker>,
     pub acknowledgements: Arc<Acknowledgements>,
+    /// What the last worker's step wanted to record: chunks, each under its epoch.
+    pub records: Vec<(ChunkId, u32)>,
     pub schedulers: Vec<SchedulerProcess>,
     pub workers: Vec<WorkerProcess>,
     pub brands: Vec<Brand>,
@@ -102,6 +105,7 @@ impl World {
             messenger: Arc::new(messenger),
             broker: Arc::new(InProcessBroker::default()),
             acknowledgements: Arc::default(),
+            records: Vec::new(),
             schedulers: Vec::new(),
             workers: Vec::new(),
             brands: Vec::new(),

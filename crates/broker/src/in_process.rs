@@ -1,6 +1,6 @@
 //! The embedded engine's broker: in memory, bounded, and as forgetful as a broker that is wiped.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ pub struct InProcessBroker {
 #[derive(Default)]
 struct State {
     queue: VecDeque<ChunkId>,
-    unacknowledged: HashMap<u64, ChunkId>,
+    unacknowledged: BTreeMap<u64, ChunkId>,
     last_tag: u64,
 }
 
@@ -44,12 +44,9 @@ impl InProcessBroker {
     /// Delivers everything again that was received and not acknowledged: its receiver is gone.
     pub fn receiver_is_gone(&self) {
         let mut state = self.state();
-        let lost: Vec<ChunkId> = state
-            .unacknowledged
-            .drain()
-            .map(|(_, chunk)| chunk)
-            .collect();
-        state.queue.extend(lost);
+        // In the order in which they were received: two runs of one seed are the same.
+        let lost = std::mem::take(&mut state.unacknowledged);
+        state.queue.extend(lost.into_values());
         self.arrived.notify_one();
     }
 
