@@ -26,7 +26,7 @@ const WHOLE_FROM_SECONDS: u64 = 60;
 /// How long a messenger that refuses everything does so.
 const AWAY: Duration = Duration::from_secs(3);
 /// Beyond the sending: breakers, retries, leases, closed keys.
-const FINISHED_WITHIN: Duration = Duration::from_secs(180);
+const FINISHED_WITHIN: Duration = Duration::from_secs(300);
 
 /// What must hold in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
