@@ -510,3 +510,44 @@ async fn a_refused_request_leaves_nothing() {
     assert_eq!(world.wallet().await, (krw(1_000_000), krw(0)));
     world.expect_clean().await;
 }
+
+#[tokio::test]
+async fn after_a_restore_a_new_campaign_begins() {
+    let world = World::with(2, 1_000_000).await;
+    let sender = world.sender().await;
+    let one = &world.friends[..1];
+    let old = world.push(&sender, "old", one).await.unwrap();
+    world.execute("UPDATE campaign SET restored_at = 1").await;
+    world.steps(2).await;
+    let other = &world.friends[1..];
+    let fresh = world.push(&sender, "fresh", other).await.unwrap();
+    let (old, fresh) = (old.request.campaign, fresh.request.campaign);
+    assert_ne!(old, fresh);
+    assert_eq!(
+        granted_and_frozen(&world, old).await,
+        (1, 1),
+        "its block ended"
+    );
+    world.steps(2).await;
+    assert!(
+        world.messenger.got(&one[0]).is_empty(),
+        "nothing of it moves"
+    );
+    assert_eq!(world.messenger.got(&other[0]), ["fresh"]);
+    world.expect_clean().await;
+}
+
+#[tokio::test]
+async fn a_stopped_account_takes_no_requests() {
+    let world = World::with(1, 1_000_000).await;
+    let sender = world.sender().await;
+    world.execute("UPDATE business SET stopped_at = 1").await;
+    let refused = world.push(&sender, "hello", &world.friends).await;
+    assert!(
+        matches!(refused, Err(SchedulerError::NotPossible(_))),
+        "{refused:?}"
+    );
+    world.execute("UPDATE business SET stopped_at = NULL").await;
+    world.push(&sender, "hello", &world.friends).await.unwrap();
+    world.expect_clean().await;
+}

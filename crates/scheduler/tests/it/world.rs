@@ -261,6 +261,16 @@ impl World {
         }
     }
 
+    /// Plain SQL on the file, for what no function of the store does.
+    pub async fn execute(&self, sql: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.config.path);
+        let pool = sqlx::sqlite::SqlitePool::connect_with(options)
+            .await
+            .unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
     pub async fn midnight(&self) {
         let midnight = Timestamp::parse_rfc3339("2026-11-23T00:00:00+09:00").unwrap();
         let now = self.scheduler.clock.now();
