@@ -1,9 +1,10 @@
-//! API sending: requests become chunks of the standing campaign of their account, operation and day.
+//! API sending: requests become chunks of the standing campaign of their account, operation and
+//! day.
 //!
-//! A process leases a block of units, held in advance, and accepts requests out of it: one commit per
-//! request, which checks the block, inserts the chunks and keeps the answer under the retry key. The
-//! wallet is touched once per block, never per request. A block ends when it is used up, when its
-//! process goes or falls silent, or with its day; what it did not use goes back.
+//! A process leases a block of units, held in advance, and accepts requests out of it: one commit
+//! per request, which checks the block, inserts the chunks and keeps the answer under the retry
+//! key. The wallet is touched once per block, never per request. A block ends when it is used up,
+//! when its process goes or falls silent, or with its day; what it did not use goes back.
 //!
 //! Invariant: what was accepted is held, whoever dies at whatever moment.
 
@@ -84,7 +85,8 @@ struct Chosen {
 }
 
 impl ApiSender {
-    /// Accepts a request in one commit, or refuses it whole: nothing is held, sent or answered then.
+    /// Accepts a request in one commit, or refuses it whole: nothing is held, sent or answered
+    /// then.
     pub async fn send(&self, request: &SendRequest<'_>) -> Result<Accepted, SchedulerError> {
         if request.recipients.len() > REQUEST_RECIPIENTS_MAX {
             return Err(SchedulerError::NotPossible(format!(
@@ -283,8 +285,8 @@ impl ApiSender {
         .into())
     }
 
-    /// Leases a block: of the usual size, or as large as the wallet allows, which must be enough for
-    /// `units`.
+    /// Leases a block: of the usual size, or as large as the wallet allows, which must be enough
+    /// for `units`.
     async fn lease(
         &self,
         write: &mut Write,

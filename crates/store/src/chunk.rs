@@ -64,7 +64,8 @@ pub struct Progress {
 }
 
 /// Holds for a chunk unless it is a push to one user by a request and an earlier request's push to
-/// that user, of the same account, is still open. Requests have one order, so nobody waits in a ring.
+/// that user, of the same account, is still open. Requests have one order, so nobody waits in a
+/// ring.
 pub(crate) const IN_ORDER: &str = "(chunk.size > 1 OR chunk.request IS NULL OR NOT EXISTS (
     SELECT 1 FROM api_request own
     JOIN chunk e ON e.first_number = chunk.first_number AND e.size = 1 AND e.state < 10
