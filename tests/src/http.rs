@@ -26,6 +26,17 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Result<Answer> {
+    request_bytes(address, method, path, headers, body.as_bytes())
+}
+
+/// The same with a body that need not be text. A server may answer before it has read all of it.
+pub fn request_bytes(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
     stream.set_write_timeout(Some(ANSWER_WITHIN))?;
@@ -34,10 +45,15 @@ pub fn request(
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
-    text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+    text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
     stream.write_all(text.as_bytes())?;
+    let sent = stream.write_all(body);
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let received = stream.read_to_end(&mut answer);
+    if answer.is_empty() {
+        sent?;
+        received?;
+    }
     parse(&String::from_utf8_lossy(&answer))
 }
 

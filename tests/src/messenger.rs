@@ -93,9 +93,24 @@ impl Messenger {
         serde_json::from_value(shown["struck"].clone()).with_context(|| format!("struck: {shown}"))
     }
 
+    /// Its totals: pushes, distinctKeys, accepted, uncertain, confirmed, closedKeys.
+    pub fn summary(&self) -> Result<Value> {
+        self.control("GET", "summary", "")
+    }
+
+    /// Sends events to the platform, signed; the platform's answer.
+    pub fn tell(&self, events: &[Value]) -> Result<Value> {
+        self.control("POST", "events", &json!({ "events": events }).to_string())
+    }
+
+    /// Where it keeps its file.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Acceptances so far, of all campaigns.
     pub fn accepted(&self) -> Result<u64> {
-        let shown = self.control("GET", "summary", "")?;
+        let shown = self.summary()?;
         shown["accepted"]
             .as_u64()
             .with_context(|| format!("accepted: {shown}"))
@@ -123,7 +138,8 @@ impl Messenger {
         ];
         let path = format!("/messenger/control/{path}");
         let answer = http::request(self.address, method, &path, &headers, body)?;
-        if answer.status != 200 {
+        // 202: the platform's own answer to events.
+        if !matches!(answer.status, 200 | 202) {
             bail!("{method} {path}: {} {}", answer.status, answer.body);
         }
         serde_json::from_str(&answer.body).with_context(|| format!("{method} {path}"))

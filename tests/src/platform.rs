@@ -62,12 +62,23 @@ impl Platform {
         times: Times,
         draw: &mut Draw,
     ) -> Result<Self> {
+        let make = |data: &Path| Brand::create(data, "@hanok", friends, draw);
+        Self::with_brand(place, faults, times, make)
+    }
+
+    /// The same with a brand that is made some other way, in the platform's data folder.
+    pub fn with_brand(
+        place: Place,
+        faults: &[&str],
+        times: Times,
+        make: impl FnOnce(&Path) -> Result<Brand>,
+    ) -> Result<Self> {
         let folder = TempDir::new()?;
         let (recipe, messenger) = match place {
             Place::Beside => beside(folder.path(), faults, times)?,
             Place::Inside => inside(folder.path(), faults, times)?,
         };
-        let brand = Brand::create(&recipe.data, "@hanok", friends, draw)?;
+        let brand = make(&recipe.data)?;
         Ok(Self {
             recipe,
             messenger,

@@ -40,22 +40,47 @@ pub struct Wishes<'a> {
 impl Brand {
     /// Creates everything and imports the friends, one in six without consent.
     pub fn create(data: &Path, handle: &str, friends: u64, draw: &mut Draw) -> Result<Self> {
+        let mut brand = Self::open(data, handle)?;
+        let (csv, reachable) = friends_csv(friends, draw);
+        let report = brand.befriend("friends", csv.as_bytes())?;
+        if report["accepted"].as_u64() != Some(friends) {
+            bail!("imported {report}, not {friends} friends");
+        }
+        (brand.friends, brand.reachable) = (friends, reachable);
+        Ok(brand)
+    }
+
+    /// A funded account without friends, of a business of its own.
+    pub fn open(data: &Path, handle: &str) -> Result<Self> {
         std::fs::create_dir_all(data)?;
         let name = "Hanok Coffee";
         let business = admin(data, &["business", "create", "--name", name])?;
         let business = text(&business, "id")?.to_owned();
+        let brand = Self {
+            data: data.to_owned(),
+            business,
+            handle: handle.to_owned(),
+            reachable: 0,
+            friends: 0,
+        };
+        brand.add_account(handle)?;
+        brand.top_up(FUNDS, &format!("first-{}", handle.trim_start_matches('@')))?;
+        Ok(brand)
+    }
+
+    /// Another account of the same business, with the wording that friends agree to.
+    pub fn add_account(&self, handle: &str) -> Result<()> {
+        let (data, business) = (&self.data, &*self.business);
         let account = [
             "account",
             "create",
             "--business",
-            &business,
+            business,
             "--handle",
             handle,
         ];
-        admin(
-            data,
-            &[&account[..], &["--name", name, "--zone", "Asia/Seoul"]].concat(),
-        )?;
+        let named = ["--name", "Hanok Coffee", "--zone", "Asia/Seoul"];
+        admin(data, &[&account[..], &named].concat())?;
         let wording = [
             "wording",
             "create",
@@ -64,38 +89,29 @@ impl Brand {
             "--version",
             WORDING,
         ];
-        admin(
-            data,
-            &[&wording[..], &["--text", "광고성 정보 수신에 동의합니다"]].concat(),
-        )?;
-        let top_up = ["top-up", "--business", &business, "--amount", FUNDS];
-        admin(
-            data,
-            &[
-                &top_up[..],
-                &[
-                    "--reference",
-                    &format!("first-{}", handle.trim_start_matches('@')),
-                ],
-            ]
-            .concat(),
-        )?;
+        let words = ["--text", "광고성 정보 수신에 동의합니다"];
+        admin(data, &[&wording[..], &words].concat())?;
+        Ok(())
+    }
 
-        let (csv, reachable) = friends_csv(friends, draw);
-        let file = data.with_extension(format!("{}.csv", handle.trim_start_matches('@')));
+    pub fn top_up(&self, amount: &str, reference: &str) -> Result<Value> {
+        let top_up = ["top-up", "--business", &self.business, "--amount", amount];
+        admin(
+            &self.data,
+            &[&top_up[..], &["--reference", reference]].concat(),
+        )
+    }
+
+    /// Imports a file of friends; what the import says of it. The counts of this value stay.
+    pub fn befriend(&self, name: &str, csv: &[u8]) -> Result<Value> {
+        let handle = self.handle.trim_start_matches('@');
+        let file = self.data.with_extension(format!("{handle}.{name}.csv"));
         std::fs::write(&file, csv).context("the friends' file")?;
         let file = file.to_str().context("a path in UTF-8")?;
-        let report = json(data, &["import", "friends", "--account", handle, file])?;
-        if report["accepted"].as_u64() != Some(friends) {
-            bail!("imported {report}, not {friends} friends");
-        }
-        Ok(Self {
-            data: data.to_owned(),
-            business,
-            handle: handle.to_owned(),
-            reachable,
-            friends,
-        })
+        json(
+            &self.data,
+            &["import", "friends", "--account", &self.handle, file],
+        )
     }
 
     /// A campaign in words, not launched; its id.

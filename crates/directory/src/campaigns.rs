@@ -45,6 +45,7 @@ impl Directory {
             Some(json) => Audience::parse(json)
                 .map_err(|errors| Error::refused("audience", in_words("audience", &errors)))?,
         };
+        self.expect_own_lists(account.id, &audience).await?;
         let start = request.schedule.resolve(now);
         let start = start.map_err(|why| Error::refused("schedule", why))?;
         let is_scheduled = *request.schedule != Schedule::Now;
@@ -63,6 +64,25 @@ impl Directory {
             created_at: now,
         };
         self.store_draft(&draft, is_scheduled).await
+    }
+
+    /// Another account's list is as unknown here as one that nobody has.
+    async fn expect_own_lists(&self, account: AccountId, audience: &Audience) -> Result<(), Error> {
+        let named = audience.expression.lists();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let own = self.store.lists_of_account(account).await?;
+        match named
+            .iter()
+            .find(|id| own.iter().all(|list| list.id != **id))
+        {
+            Some(id) => Err(Error::refused(
+                "audience",
+                format!("the account has no list {id}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     async fn store_draft(

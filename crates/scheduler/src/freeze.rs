@@ -99,6 +99,7 @@ impl Scheduler {
         })
         .await
         .map_err(|error| SchedulerError::NotPossible(format!("the cut failed: {error}")))??;
+        pause::point("freeze:before_write").await;
         self.commit_range(epoch, campaign, launch, range, cut).await
     }
 

@@ -2,8 +2,9 @@
 //!
 //! With the feature `pause-points`, `CHINGU_PAUSE_AT=freeze:before_commit` (or with `:3` behind it
 //! for the third time) makes the process write `CHINGU_PAUSE_FILE` and stand still at that place,
-//! where a test kills it. A simulation decides by itself, per thread, through `hook`. Without the
-//! feature nothing of this exists.
+//! where a test kills it. With `task:` in front only what came to the place waits, until the file
+//! is gone, and everything else goes on. A simulation decides by itself, per thread, through
+//! `hook`. Without the feature nothing of this exists.
 
 /// Stops here if this is the place that was asked for.
 #[cfg(not(feature = "pause-points"))]
@@ -20,7 +21,7 @@ pub async fn point(name: &'static str) {
     if hook::fate(name) == hook::Fate::Die {
         std::future::pending::<()>().await;
     }
-    stop_process(name);
+    stop(name).await;
 }
 
 #[cfg(feature = "pause-points")]
@@ -35,7 +36,7 @@ pub(crate) async fn answer(name: &'static str) -> Result<(), crate::StoreError> 
             )));
         }
     }
-    stop_process(name);
+    stop(name).await;
     Ok(())
 }
 
@@ -73,25 +74,34 @@ pub mod hook {
 }
 
 #[cfg(feature = "pause-points")]
-fn stop_process(name: &'static str) {
+async fn stop(name: &'static str) {
     use std::sync::atomic::{AtomicU32, Ordering};
     static PASSED: AtomicU32 = AtomicU32::new(0);
     let Ok(wanted) = std::env::var("CHINGU_PAUSE_AT") else {
         return;
     };
+    let (holds_task, wanted) = match wanted.strip_prefix("task:") {
+        Some(rest) => (true, rest),
+        None => (false, wanted.as_str()),
+    };
     // Names have colons of their own: only a number after the last one counts.
     let counted = wanted
         .rsplit_once(':')
         .and_then(|(place, times)| Some((place, times.parse::<u32>().ok()?)));
-    let (place, times) = counted.unwrap_or((&wanted, 1));
+    let (place, times) = counted.unwrap_or((wanted, 1));
     if place != name {
         return;
     }
     if PASSED.fetch_add(1, Ordering::Relaxed) + 1 != times {
         return;
     }
-    if let Ok(file) = std::env::var("CHINGU_PAUSE_FILE") {
-        let _ = std::fs::write(file, name);
+    let file = std::env::var("CHINGU_PAUSE_FILE").unwrap_or_default();
+    let _ = std::fs::write(&file, name);
+    if holds_task {
+        while std::path::Path::new(&file).exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        return;
     }
     // The whole process stands still, every thread of it, until it is killed.
     let process = std::process::id().to_string();

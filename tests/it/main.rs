@@ -1,0 +1,20 @@
+//! The product through its front door: real processes, the command line and HTTP, a messenger of
+//! its own. Every test ends with the messenger's accept log, the record and the books agreeing.
+
+mod stage; // how a test begins, and how every test ends
+mod crowd; // friends whose attributes a test knows
+
+mod broadcast; // a file comes in, a campaign goes out, the books close
+mod beside; // admin, import and schedules beside a running server
+mod import; // killed again and again, it doubles nothing
+mod stop; // SIGTERM in the middle
+
+mod taint; // an outcome that nobody knows stays unknown until it is known
+mod rounds; // who is rejected for now is tried again, five times
+mod uncertain; // what the messenger tells later
+mod closing_keys; // what was not delivered is not delivered later
+mod consent; // withdrawals between freeze, attempts and push
+mod order; // settles that come late
+mod cancel; // cancels in the middle of a freeze
+
+mod bad_input; // clear words for everything that is wrong
