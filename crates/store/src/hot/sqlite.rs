@@ -379,7 +379,9 @@ async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Resul
                  excluded = $10, uncertain = $11, cancelled = $12, moved = $13, settled_at = $14,
                  sequence = $15, detour = COALESCE($16, detour), lease_until = NULL
                WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
-                 AND epoch = $5 AND state IN (2, 3)";
+                 AND epoch = $5 AND state IN (2, 3)
+                 -- A lease that ran out meanwhile tainted the chunk: its key is closed first.
+                 AND (tainted = 0 OR $6 <> 11)";
     let rest = values![
         state.code(),
         outcomes.clone(),
