@@ -17,7 +17,7 @@ use roaring::RoaringBitmap;
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::row::{self, Bind, values};
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError};
 
 /// A condition on `reach r` and, where it asks for attributes, on `friend f`.
 #[derive(Debug, Clone)]
@@ -52,29 +52,6 @@ impl Condition {
             true => "FROM reach r JOIN friend f ON f.account = r.account AND f.number = r.number",
             false => "FROM reach r",
         }
-    }
-}
-
-impl Write {
-    /// How many get a campaign of this purpose now, at most as many as the limit says.
-    pub async fn count_audience(
-        &self,
-        account: AccountId,
-        audience: &Audience,
-        purpose: Purpose,
-    ) -> Result<u64, StoreError> {
-        count(self.connection(), account, audience, purpose).await
-    }
-
-    /// Whom a limit takes of those who may be reached now: the same for the same friends.
-    pub async fn choose_limited(
-        &self,
-        account: AccountId,
-        expression: &Expression,
-        limit: AudienceLimit,
-        purpose: Purpose,
-    ) -> Result<RoaringBitmap, StoreError> {
-        choose(self.connection(), account, expression, limit, purpose).await
     }
 }
 

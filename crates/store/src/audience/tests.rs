@@ -11,6 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::Write;
 use crate::directory::{Account, Business};
 use crate::friend::record::FriendChange;
 use crate::friend::{Friend, Reach, Standing};
