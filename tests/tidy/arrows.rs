@@ -6,13 +6,15 @@
 use crate::workspace::{Package, assert_none, packages};
 
 /// Each crate's floor. A crate may depend on those of lower floors.
-const FLOORS: [(&str, u8); 18] = [
+const FLOORS: [(&str, u8); 20] = [
     ("domain", 0),
     ("store", 1),
     ("broker", 1),
     ("gateway", 1),
     ("connector", 1),
-    ("bubble", 1),
+    ("assets", 1),
+    ("words", 1),
+    ("bubble", 2),
     ("billing", 2),
     ("directory", 2),
     ("scheduler", 3),

@@ -10,7 +10,10 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("reqwest", &["connector", "sandbox", "jobs", "bench"]),
     ("axum", &["console", "api", "sandbox", "chingu"]),
     ("tower-http", &["console", "api", "sandbox", "chingu"]),
-    ("askama", &["console", "bubble", "documents"]),
+    (
+        "askama",
+        &["console", "bubble", "sandbox", "api", "documents"],
+    ),
     ("clap", &["chingu"]),
     ("figment", &["chingu"]),
     ("indicatif", &["chingu"]),

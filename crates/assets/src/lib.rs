@@ -1,0 +1,120 @@
+//! What pages load: stylesheets, scripts, icons and pictures, embedded in the program.
+//!
+//! It owns the files of `templates/static` and their addresses. An address carries the file's hash,
+//! so that a browser keeps a file for ever and never an old one. It does not own HTTP.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{OnceLock, PoisonError, RwLock};
+
+use rust_embed::Embed;
+
+/// Where the files are served.
+pub const BASE: &str = "/static/";
+/// Digits of the hash an address carries: as many as nobody meets twice.
+const HASH_DIGITS: usize = 12;
+
+#[derive(Embed)]
+#[folder = "../../templates/static"]
+struct Files;
+
+/// One file.
+pub struct Asset {
+    pub bytes: Cow<'static, [u8]>,
+    pub content_type: &'static str,
+}
+
+/// The file at a path below [`BASE`]; `None` where there is none.
+pub fn find(path: &str) -> Option<Asset> {
+    let bytes = Files::get(path)?.data;
+    let content_type = content_type(path);
+    Some(Asset {
+        bytes,
+        content_type,
+    })
+}
+
+/// The address of a file, with its hash: `/static/css/tokens.css?v=0a1b2c3d4e5f`. A file that is
+/// not there gets an address that answers 404.
+pub fn address(path: &str) -> String {
+    static KNOWN: OnceLock<RwLock<HashMap<String, String>>> = OnceLock::new();
+    // Files change under a build that reads them from the folder.
+    if cfg!(debug_assertions) {
+        return address_of(path);
+    }
+    let known = KNOWN.get_or_init(RwLock::default);
+    if let Some(address) = known
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(path)
+    {
+        return address.clone();
+    }
+    let address = address_of(path);
+    known
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(path.to_owned(), address.clone());
+    address
+}
+
+/// Every path there is.
+pub fn paths() -> impl Iterator<Item = Cow<'static, str>> {
+    Files::iter()
+}
+
+fn address_of(path: &str) -> String {
+    match Files::get(path) {
+        Some(file) => {
+            let hash = hex::encode(file.metadata.sha256_hash());
+            format!("{BASE}{path}?v={}", &hash[..HASH_DIGITS])
+        }
+        None => format!("{BASE}{path}"),
+    }
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webmanifest") => "application/manifest+json",
+        Some("woff2") => "font/woff2",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_and_their_addresses_change_with_them() {
+        let script = find("vendor/htmx/htmx.min.js").unwrap();
+        assert_eq!(script.content_type, "text/javascript; charset=utf-8");
+        assert!(!script.bytes.is_empty());
+        let address = address("vendor/htmx/htmx.min.js");
+        let (path, hash) = address.split_once("?v=").unwrap();
+        assert_eq!(path, "/static/vendor/htmx/htmx.min.js");
+        assert_eq!(hash.len(), HASH_DIGITS);
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_there() {
+        for path in ["", "..", "../locales/ko/frame.ftl", "css", "/etc/passwd"] {
+            assert!(find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn vendored_files_stand_in_the_list_with_their_hash() {
+        let list = include_str!("../../../templates/static/vendor/README.md");
+        for path in paths().filter(|path| path.starts_with("vendor/") && path.ends_with(".js")) {
+            let file = Files::get(&path).unwrap();
+            let hash = hex::encode(file.metadata.sha256_hash());
+            assert!(list.contains(&hash), "{path} is not the file that is noted");
+        }
+    }
+}

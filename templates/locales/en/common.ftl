@@ -1,0 +1,20 @@
+# What every family of pages says.
+people-count = { $count ->
+    [one] { $count } person
+   *[other] { $count } people
+}
+friends-count = { $count ->
+    [one] { $count } friend
+   *[other] { $count } friends
+}
+sends-count = { $count ->
+    [one] { $count } send
+   *[other] { $count } sends
+}
+span-days = { $count } d
+span-hours = { $count } h
+span-minutes = { $count } min
+span-seconds = { $count } s
+zone-Asia-Seoul = Seoul time
+zone-Asia-Tokyo = Tokyo time
+zone-UTC = UTC

@@ -1,0 +1,11 @@
+# What every family of pages says.
+people-count = { $count }人
+friends-count = { $count }人
+sends-count = { $count }件
+span-days = { $count }日
+span-hours = { $count }時間
+span-minutes = { $count }分
+span-seconds = { $count }秒
+zone-Asia-Seoul = ソウル時間
+zone-Asia-Tokyo = 東京時間
+zone-UTC = 協定世界時
