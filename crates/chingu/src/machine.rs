@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use domain::id::IdSource;
+use domain::id::{IdSource, SecretSource};
 use domain::time::{Clock, Timestamp};
+use rand::TryRng;
+use rand::rngs::SysRng;
 
 /// Follows the machine.
 pub struct SystemClock {
@@ -12,6 +14,9 @@ pub struct SystemClock {
 
 /// UUIDs of version 7: random, and rising with time.
 pub struct SystemIds;
+
+/// The operating system's randomness.
+pub struct SystemSecrets;
 
 impl SystemClock {
     #[expect(
@@ -49,5 +54,15 @@ impl IdSource for SystemIds {
     )]
     fn next_bytes(&self) -> [u8; 16] {
         uuid::Uuid::now_v7().into_bytes()
+    }
+}
+
+impl SecretSource for SystemSecrets {
+    /// A system without randomness cannot keep anybody out: it stops.
+    fn fill(&self, bytes: &mut [u8]) {
+        if let Err(error) = SysRng.try_fill_bytes(bytes) {
+            tracing::error!(%error, "the system gives no randomness");
+            std::process::abort();
+        }
     }
 }

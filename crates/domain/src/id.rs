@@ -83,6 +83,11 @@ pub trait IdSource: Send + Sync {
     fn next_bytes(&self) -> [u8; 16];
 }
 
+/// Where secrets come from: bytes that nobody can guess. An id is not one.
+pub trait SecretSource: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]);
+}
+
 impl dyn IdSource + '_ {
     pub fn next<K>(&self) -> Id<K> {
         Id::from_bytes(self.next_bytes())

@@ -157,6 +157,14 @@ impl Store {
         Ok((row.get("journal_mode")?, synchronous.to_owned()))
     }
 
+    /// The same database for whoever must not write: every write through it is refused by SQLite.
+    pub fn read_only(&self) -> Self {
+        Self {
+            writer: self.reader.clone(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn writer(&self) -> &DatabaseConnection {
         &self.writer
     }
@@ -198,16 +206,38 @@ fn migrator() -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(vec![migration(
-        1,
-        "spine",
-        include_str!("../../../migrations/sqlite/0001_spine.sql"),
-    )])
+    Migrator::with_migrations(vec![
+        migration(
+            1,
+            "spine",
+            include_str!("../../../migrations/sqlite/0001_spine.sql"),
+        ),
+        migration(
+            2,
+            "sign_in",
+            include_str!("../../../migrations/sqlite/0002_sign_in.sql"),
+        ),
+    ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_only_reads_refuses_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = StoreConfig::durable(folder.path().join("chingu.db"));
+        let store = Store::open(&config).await.unwrap();
+        let reading = store.read_only();
+        reading.ping().await.unwrap();
+        let refused = match reading.write().await {
+            Ok(mut write) => write.sequence().await.is_err(),
+            Err(_) => true,
+        };
+        assert!(refused);
+        store.write().await.unwrap().commit().await.unwrap();
+    }
 
     #[tokio::test]
     async fn another_process_is_noticed_and_the_sequence_rises() {

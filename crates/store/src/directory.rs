@@ -73,7 +73,8 @@ pub struct Wording {
 const BUSINESS: &str = "SELECT id, name, currency, stopped_at, created_at FROM business";
 const ACCOUNT: &str = "SELECT id, business, handle, display_name, icon_url, time_zone,
     rate_per_second, stopped_at, created_at FROM account";
-const MEMBER: &str = "SELECT id, business, email, display_name, role, created_at FROM member";
+pub(crate) const MEMBER: &str =
+    "SELECT id, business, email, display_name, role, created_at FROM member";
 const WORDING: &str = "SELECT id, account, version, text, hash, created_at FROM wording";
 
 impl Write {
@@ -292,7 +293,7 @@ fn account(row: &Row) -> Result<Account, StoreError> {
     })
 }
 
-fn member(row: &Row) -> Result<Member, StoreError> {
+pub(crate) fn member(row: &Row) -> Result<Member, StoreError> {
     Ok(Member {
         id: row.id("id")?,
         business: row.id("business")?,

@@ -15,6 +15,7 @@ pub mod snapshot; // reading as of one moment
 pub mod row; // from rows to domain values
 pub(crate) mod bulk; // many rows in one statement
 pub mod directory; // operators, businesses, accounts, members, wordings
+pub mod session; // passwords, sessions, and wrong guesses
 pub mod user; // user numbers
 pub mod friend; // friends as they stand, and the one way they change
 pub mod event; // the messenger's events: taken once, deliveries decided or waiting

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::id::IdSource;
+use domain::id::{IdSource, SecretSource};
 
 #[derive(Debug)]
 pub struct SeededIds {
@@ -27,5 +27,14 @@ impl IdSource for SeededIds {
         bytes[..8].copy_from_slice(&count.to_be_bytes());
         bytes[8..].copy_from_slice(&self.seed.to_be_bytes());
         bytes
+    }
+}
+
+impl SecretSource for SeededIds {
+    fn fill(&self, bytes: &mut [u8]) {
+        for part in bytes.chunks_mut(16) {
+            let id = self.next_bytes();
+            part.copy_from_slice(&id[..part.len()]);
+        }
     }
 }

@@ -1,0 +1,157 @@
+//! Right and wrong passwords, sessions that end, guesses that run out.
+
+use domain::money::Currency;
+use store::{Durability, StoreConfig};
+use testkit::{ManualClock, SeededIds};
+
+use super::*;
+use crate::{Directory, Role};
+
+const PASSWORD: &str = "a long enough password";
+
+struct World {
+    sign_in: SignIn,
+    clock: Arc<ManualClock>,
+    member: Member,
+    _folder: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StoreConfig {
+        path: folder.path().join("chingu.db"),
+        durability: Durability::Off,
+    };
+    let store = Store::open(&config).await.unwrap();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_000_000_000)));
+    let ids = Arc::new(SeededIds::of(7));
+    let directory = Directory::of(store.clone(), clock.clone(), ids.clone());
+    let business = directory
+        .add_business("Hanok", Currency::Krw)
+        .await
+        .unwrap();
+    let member = directory
+        .add_member(business.id, "jiwoo@hanok.example", "이지우", Role::Owner)
+        .await
+        .unwrap();
+    let sign_in = SignIn::of(store, clock.clone(), ids.clone(), ids);
+    sign_in
+        .set_password(business.id, member.id, PASSWORD, None)
+        .await
+        .unwrap();
+    World {
+        sign_in,
+        clock,
+        member,
+        _folder: folder,
+    }
+}
+
+impl World {
+    async fn try_password(&self, password: &str, address: &str) -> Result<String, SignInError> {
+        let tried = self
+            .sign_in
+            .sign_in("Jiwoo@hanok.example ", password, address, "a browser");
+        tried.await.map(|(token, _)| token)
+    }
+}
+
+#[tokio::test]
+async fn a_session_begins_and_ends() {
+    let world = world().await;
+    let token = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
+    let visit = world.sign_in.visit(&token).await.unwrap().unwrap();
+    assert_eq!(visit.member, world.member);
+    for wrong in ["", "zz", &token[2..], &"0".repeat(64)] {
+        assert!(world.sign_in.visit(wrong).await.unwrap().is_none());
+    }
+    world.sign_in.sign_out(&visit.session).await.unwrap();
+    assert!(world.sign_in.visit(&token).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_session_lasts_while_it_is_used() {
+    let world = world().await;
+    let token = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
+    for _ in 0..3 {
+        world.clock.advance(SESSION_IDLE - Duration::from_secs(1));
+        assert!(world.sign_in.visit(&token).await.unwrap().is_some());
+    }
+    world.clock.advance(SESSION_IDLE);
+    assert!(world.sign_in.visit(&token).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn guesses_run_out_and_come_back() {
+    let world = world().await;
+    for _ in 0..GUESSES_PER_EMAIL_MAX {
+        let error = world.try_password("wrong", "10.0.0.1").await.unwrap_err();
+        assert!(matches!(error, SignInError::Wrong), "{error}");
+    }
+    // The right one does not help any more, wherever it comes from.
+    let error = world.try_password(PASSWORD, "10.0.0.2").await.unwrap_err();
+    assert!(matches!(error, SignInError::TooMany { .. }), "{error}");
+    world.clock.advance(GUESS_WINDOW + Duration::from_secs(1));
+    world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
+}
+
+#[tokio::test]
+async fn one_address_cannot_try_everybody() {
+    let world = world().await;
+    for number in 0..GUESSES_PER_ADDRESS_MAX {
+        let email = format!("nobody{number}@hanok.example");
+        let tried = world
+            .sign_in
+            .sign_in(&email, "wrong", "10.0.0.1", "a browser");
+        assert!(matches!(tried.await, Err(SignInError::Wrong)));
+    }
+    let error = world.try_password(PASSWORD, "10.0.0.1").await.unwrap_err();
+    assert!(matches!(error, SignInError::TooMany { .. }), "{error}");
+    world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_of_password_ends_the_other_sessions() {
+    let world = world().await;
+    let here = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
+    let there = world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
+    let visit = world.sign_in.visit(&here).await.unwrap().unwrap();
+    let kept = Some(visit.session.token_hash);
+    let (business, member) = (world.member.business, world.member.id);
+    world
+        .sign_in
+        .set_password(business, member, "another long password", kept)
+        .await
+        .unwrap();
+    assert!(world.sign_in.visit(&here).await.unwrap().is_some());
+    assert!(world.sign_in.visit(&there).await.unwrap().is_none());
+    let old = world.try_password(PASSWORD, "10.0.0.1").await;
+    assert!(matches!(old, Err(SignInError::Wrong)));
+}
+
+#[tokio::test]
+async fn short_long_and_foreign_passwords_are_refused() {
+    let world = world().await;
+    let (business, member) = (world.member.business, world.member.id);
+    for password in ["short", &"x".repeat(PASSWORD_BYTES_MAX + 1)] {
+        let error = world
+            .sign_in
+            .set_password(business, member, password, None)
+            .await
+            .unwrap_err();
+        assert!(matches!(
+            error,
+            Error::Refused {
+                field: "password",
+                ..
+            }
+        ));
+    }
+    let elsewhere = BusinessId::from_bytes([9; 16]);
+    let error = world
+        .sign_in
+        .set_password(elsewhere, member, PASSWORD, None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NotFound(_)), "{error}");
+}
