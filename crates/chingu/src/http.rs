@@ -1,11 +1,13 @@
 //! The one port: routes of the roles, health, readiness and metrics.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 
 /// Histograms would grow without bound otherwise.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
@@ -73,6 +76,11 @@ impl Health {
     }
 }
 
+/// How long a browser may keep a file whose address changes with it: a year.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Without its hash in the address a file may change under it.
+const ASK_AGAIN: &str = "no-cache";
+
 /// Every route of this process; `role_routes` are those of its roles.
 pub fn router(health: Arc<Health>, role_routes: Router) -> Router {
     Router::new()
@@ -80,6 +88,7 @@ pub fn router(health: Arc<Health>, role_routes: Router) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(render_metrics))
         .with_state(health)
+        .merge(files())
         .merge(role_routes)
         .layer(CatchPanicLayer::new())
 }
@@ -92,8 +101,38 @@ pub fn sandbox_alone(routes: Router) -> Router {
             "/readyz",
             get(|| async { axum::Json(json!({"ready": true})) }),
         )
+        .merge(files())
         .merge(routes)
         .layer(CatchPanicLayer::new())
+}
+
+/// What pages load.
+fn files() -> Router {
+    let path = format!("{}{{*path}}", assets::BASE);
+    Router::new()
+        .route(&path, get(file))
+        .layer(CompressionLayer::new())
+}
+
+async fn file(Path(path): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let Some(asset) = assets::find(&path) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kept = match query {
+        Some(_) => FOR_EVER,
+        None => ASK_AGAIN,
+    };
+    let headers = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, kept),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // A picture opened by itself runs nothing.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        ),
+    ];
+    (headers, Body::from(asset.bytes)).into_response()
 }
 
 /// Serves until `shutdown`, then finishes the requests under way.
@@ -108,7 +147,9 @@ pub async fn serve(
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
-    axum::serve(listener, router)
+    // Limits on guessing go by where a request comes from.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use directory::Directory;
+use directory::{Directory, SignIn};
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
@@ -10,7 +10,7 @@ use scheduler::launch::LaunchContext;
 use store::{Store, StoreConfig};
 
 use crate::config::Config;
-use crate::machine::{SystemClock, SystemIds};
+use crate::machine::{SystemClock, SystemIds, SystemSecrets};
 
 pub struct Platform {
     pub store: Store,
@@ -36,6 +36,16 @@ impl Platform {
 
     pub fn directory(&self) -> Directory {
         Directory::of(self.store.clone(), self.clock.clone(), self.ids.clone())
+    }
+
+    pub fn sign_in(&self) -> SignIn {
+        let secrets = Arc::new(SystemSecrets);
+        SignIn::of(
+            self.store.clone(),
+            self.clock.clone(),
+            self.ids.clone(),
+            secrets,
+        )
     }
 
     pub fn launch_context(&self) -> LaunchContext<'_> {

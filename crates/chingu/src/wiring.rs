@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use api::ApiState;
 use broker::{Broker, InProcessBroker};
 use connector::{Connector, GatewayConfig, GatewayConnector};
+use console::ConsoleState;
 use domain::time::Clock;
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{Sandbox, SandboxConfig};
 use scheduler::dispatch::Dispatcher;
-use scheduler::{Scheduler, SchedulerSettings};
+use scheduler::{CampaignControl, Scheduler, SchedulerSettings};
 use tokio::sync::Notify;
 use worker::Worker;
 
@@ -22,6 +23,7 @@ use crate::platform::Platform;
 /// The actors of one process, ready to run.
 pub struct Parts {
     pub broker: Arc<dyn Broker>,
+    pub console: Option<Arc<ConsoleState>>,
     pub api: Option<Arc<ApiState>>,
     pub sandbox: Option<Arc<Sandbox>>,
     pub scheduler: Option<Arc<Scheduler>>,
@@ -73,6 +75,7 @@ impl Parts {
             false => None,
         };
         Ok(Self {
+            console: has(Role::Console).then(|| actors.console(sandbox.is_some())),
             api: has(Role::Api).then(|| actors.api(&credentials)),
             sandbox,
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
@@ -122,6 +125,31 @@ struct Actors<'a> {
 }
 
 impl Actors<'_> {
+    fn console(&self, has_phone: bool) -> Arc<ConsoleState> {
+        let (store, clock) = (&self.platform.store, &self.platform.clock);
+        let (ids, connector_rate) = (
+            &self.platform.ids,
+            self.config.gateway.recipients_per_second,
+        );
+        Arc::new(ConsoleState {
+            store: store.read_only(),
+            directory: self.platform.directory(),
+            sign_in: self.platform.sign_in(),
+            control: CampaignControl {
+                store: store.clone(),
+                clock: clock.clone(),
+                ids: ids.clone(),
+                rules: self.platform.rules.clone(),
+                connector_rate,
+                wake: self.wake.clone(),
+            },
+            clock: clock.clone(),
+            rules: self.platform.rules.clone(),
+            has_phone,
+            connector_rate,
+        })
+    }
+
     fn api(&self, credentials: &Credentials) -> Arc<ApiState> {
         Arc::new(ApiState::of(
             self.platform.store.clone(),

@@ -17,5 +17,5 @@ pub mod friends; // the one way in for everything that changes a friend
 pub use campaigns::CampaignRequest;
 pub use error::Error;
 pub use fold::{Fact, FriendFact, Imported, ProfileChange};
-pub use organisation::{AccountRequest, Directory, Role};
+pub use organisation::{AccountRequest, Directory, Permission, Role};
 pub use sign_in::{SignIn, SignInError, Visit};

@@ -32,6 +32,23 @@ pub enum Role {
     Finance,
 }
 
+/// What a page or a button needs of the member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Campaigns, reports, friends: what everybody sees.
+    Read,
+    /// Write drafts, upload pictures.
+    Compose,
+    /// Launch, pause, resume, cancel: what costs or stops money.
+    Send,
+    /// The wallet and its movements.
+    ReadMoney,
+    /// Import friends, change their tags.
+    ManageFriends,
+    /// The account, members and their roles.
+    ManageSettings,
+}
+
 /// An account as it is asked for.
 #[derive(Debug, Clone)]
 pub struct AccountRequest<'a> {
@@ -73,6 +90,21 @@ impl Role {
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    pub const fn may(self, permission: Permission) -> bool {
+        use Permission::{Compose, ManageFriends, ManageSettings, Read, ReadMoney, Send};
+        match permission {
+            Read => true,
+            Compose => matches!(self, Self::Owner | Self::Manager | Self::Composer),
+            Send => matches!(self, Self::Owner | Self::Manager | Self::Approver),
+            ReadMoney => matches!(
+                self,
+                Self::Owner | Self::Manager | Self::Approver | Self::Finance
+            ),
+            ManageFriends => matches!(self, Self::Owner | Self::Manager),
+            ManageSettings => matches!(self, Self::Owner),
+        }
     }
 }
 

@@ -1,14 +1,86 @@
 //! Pause, resume, cancel: what a person does to a running campaign.
 
+use std::sync::Arc;
+
 use billing::{BillingError, ReleaseReason};
 use domain::campaign::{CampaignEvent, PauseReason};
 use domain::chunk::ChunkState;
-use domain::id::{CampaignId, IdSource};
+use domain::id::{BusinessId, CampaignId, IdSource};
+use domain::message::Rules;
 use domain::money::Money;
 use domain::time::Clock;
-use store::Store;
+use store::{Store, StoreError};
+use tokio::sync::Notify;
 
+use crate::launch::{self, LaunchContext, Launched};
 use crate::{SchedulerError, standing};
+
+/// What a person may do to campaigns of their business: the way in for pages, which hold no store
+/// that writes. A campaign of another business is not there.
+pub struct CampaignControl {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
+    /// What a message may refer to in this installation.
+    pub rules: Rules,
+    /// Recipients per second of the connector, where it is limited.
+    pub connector_rate: Option<u32>,
+    /// Tells the scheduler of this process to look at once.
+    pub wake: Arc<Notify>,
+}
+
+impl CampaignControl {
+    /// Launches now; dearer than `highest` is refused.
+    pub async fn launch(
+        &self,
+        business: BusinessId,
+        id: CampaignId,
+        highest: Option<Money>,
+    ) -> Result<Launched, SchedulerError> {
+        self.expect_own(business, id).await?;
+        let context = LaunchContext {
+            store: &self.store,
+            clock: self.clock.as_ref(),
+            ids: self.ids.as_ref(),
+            rules: &self.rules,
+            connector_rate: self.connector_rate,
+        };
+        let launched = launch::launch(&context, id, highest).await?;
+        self.wake.notify_one();
+        Ok(launched)
+    }
+
+    pub async fn pause(&self, business: BusinessId, id: CampaignId) -> Result<(), SchedulerError> {
+        self.expect_own(business, id).await?;
+        pause(&self.store, id).await
+    }
+
+    pub async fn resume(&self, business: BusinessId, id: CampaignId) -> Result<(), SchedulerError> {
+        self.expect_own(business, id).await?;
+        resume(&self.store, id).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    pub async fn cancel(
+        &self,
+        business: BusinessId,
+        id: CampaignId,
+    ) -> Result<Cancelled, SchedulerError> {
+        self.expect_own(business, id).await?;
+        let cancelled = cancel(&self.store, self.clock.as_ref(), self.ids.as_ref(), id).await?;
+        self.wake.notify_one();
+        Ok(cancelled)
+    }
+
+    async fn expect_own(&self, business: BusinessId, id: CampaignId) -> Result<(), SchedulerError> {
+        let campaign = self.store.campaign(id).await?;
+        match campaign.business == business {
+            true => Ok(()),
+            false => Err(StoreError::NotFound(format!("campaign {id}")).into()),
+        }
+    }
+}
 
 /// What a cancel gave back at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,7 @@ pub mod standing; // campaigns of API sending: one per account, operation and da
 pub mod lead; // who leads
 pub mod run; // the loops around the steps
 
+pub use control::CampaignControl;
 pub use error::SchedulerError;
 pub use launch::{Launched, launch};
 pub use settings::SchedulerSettings;

@@ -1,6 +1,6 @@
 //! Campaign rows: made, found, moved from state to state by compare-and-set.
 
-use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
+use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason, Purpose};
 use domain::chunk::Situation;
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::time::{LaunchMonth, Timestamp};
@@ -116,6 +116,23 @@ impl Store {
             format!("SELECT {COLUMNS} FROM campaign WHERE account = $1 ORDER BY id DESC LIMIT $2");
         let rows = row::all(self.reader(), "campaign", &sql, values![account, limit]).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// How many campaigns of the account are under way: launched and not at their end.
+    pub async fn running_campaigns(&self, account: AccountId) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) AS count FROM campaign
+                   WHERE account = $1 AND kind = $2 AND state IN ($3, $4, $5, $6)";
+        let paused = CampaignState::Paused(PauseReason::Requested);
+        let values = values![
+            account,
+            CampaignKind::Broadcast.code(),
+            CampaignState::Launching.code(),
+            CampaignState::Running.code(),
+            paused.code(),
+            CampaignState::Cancelling.code(),
+        ];
+        let row = row::one(self.reader(), "campaign", sql, values).await?;
+        row.map_or(Ok(0), |row| row.int("count"))
     }
 
     /// Every campaign that the scheduler still has work with, oldest first.

@@ -29,8 +29,8 @@ impl Words {
     }
 
     /// The phrase of this key; arguments are given with [`Phrase::num`] and [`Phrase::text`].
-    pub fn t(&self, key: impl Into<String>) -> Phrase {
-        Phrase::of(self.language, key.into())
+    pub fn t(&self, key: impl std::fmt::Display) -> Phrase {
+        Phrase::of(self.language, key.to_string())
     }
 
     /// Whether there is such a phrase: for keys made of names that may be unknown.

@@ -63,6 +63,17 @@ pub enum MemberCommand {
         /// owner, manager, composer, approver, analyst or finance
         #[arg(long)]
         role: String,
+        /// Reads the password from the standard input, so that it stands in no history; without,
+        /// the member cannot sign in
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Sets the password of a member, read from the standard input; ends their sessions
+    Password {
+        #[arg(long)]
+        business: BusinessId,
+        #[arg(long)]
+        email: String,
     },
 }
 
@@ -136,21 +147,50 @@ impl Shell<'_> {
     }
 
     pub(super) async fn member(&self, command: MemberCommand) -> anyhow::Result<()> {
-        let MemberCommand::Create {
-            business,
-            email,
-            name,
-            role,
-        } = command;
+        let (business, email, name, role, password_stdin) = match command {
+            MemberCommand::Create {
+                business,
+                email,
+                name,
+                role,
+                password_stdin,
+            } => (business, email, name, role, password_stdin),
+            MemberCommand::Password { business, email } => {
+                return self.password(business, &email).await;
+            }
+        };
         let role = Role::from_name(&role).ok_or_else(|| {
             let known = Role::ALL.map(Role::name).join(", ");
             anyhow!("role: '{role}' is not one: expected one of {known}")
         })?;
         let directory = self.platform.directory();
+        let password = password_stdin.then(read_password).transpose()?;
         let member = directory.add_member(business, &email, &name, role).await?;
+        if let Some(password) = password {
+            let sign_in = self.platform.sign_in();
+            sign_in
+                .set_password(business, member.id, &password, None)
+                .await?;
+        }
         let words = format!("member {} {}, {}", member.id, member.email, member.role);
         let json = json!({"id": member.id, "email": member.email, "role": member.role});
         self.output.show(words, &json)
+    }
+
+    async fn password(&self, business: BusinessId, email: &str) -> anyhow::Result<()> {
+        let members = self.platform.store.members_of_business(business).await?;
+        let member = members
+            .iter()
+            .find(|member| member.email == email.to_lowercase())
+            .ok_or_else(|| anyhow!("the business has no member {email}"))?;
+        let password = read_password()?;
+        let sign_in = self.platform.sign_in();
+        sign_in
+            .set_password(business, member.id, &password, None)
+            .await?;
+        let words = format!("{} signs in with the new password", member.email);
+        self.output
+            .show(words, &json!({"id": member.id, "email": member.email}))
     }
 
     pub(super) async fn wording(&self, command: WordingCommand) -> anyhow::Result<()> {
@@ -171,4 +211,13 @@ impl Shell<'_> {
         let json = json!({"id": wording.id, "version": wording.version, "account": account.id});
         self.output.show(words, &json)
     }
+}
+
+/// One line of the standard input; checked before anything is stored.
+fn read_password() -> anyhow::Result<String> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    directory::sign_in::check_password(&password)?;
+    Ok(password)
 }

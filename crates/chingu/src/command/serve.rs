@@ -164,6 +164,9 @@ impl Running {
 
 fn role_routes(parts: &Parts) -> Router {
     let mut routes = Router::new();
+    if let Some(state) = &parts.console {
+        routes = routes.merge(console::router(state.clone()));
+    }
     if let Some(state) = &parts.api {
         routes = routes.merge(api::router(state.clone()));
     }

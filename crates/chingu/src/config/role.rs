@@ -8,6 +8,8 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 /// A part of the program that can run in a process of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, ValueEnum)]
 pub enum Role {
+    /// The pages of brands.
+    Console,
     /// HTTP for machines: the messenger's events.
     Api,
     /// Launches, freezes, dispatches, rolls up and closes.
@@ -19,10 +21,17 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Role; 4] = [Self::Api, Self::Scheduler, Self::Worker, Self::Sandbox];
+    pub const ALL: [Role; 5] = [
+        Self::Console,
+        Self::Api,
+        Self::Scheduler,
+        Self::Worker,
+        Self::Sandbox,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Console => "console",
             Self::Api => "api",
             Self::Scheduler => "scheduler",
             Self::Worker => "worker",

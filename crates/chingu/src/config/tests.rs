@@ -67,7 +67,10 @@ fn variables_lie_over_the_file_and_flags_over_both() {
 #[test]
 fn another_messenger_needs_no_sandbox_inside() {
     let config = read("[gateway]\nurl = \"http://127.0.0.1:9\"", &[]).unwrap();
-    assert_eq!(config.roles(), [Role::Api, Role::Scheduler, Role::Worker]);
+    assert_eq!(
+        config.roles(),
+        [Role::Console, Role::Api, Role::Scheduler, Role::Worker]
+    );
 }
 
 #[test]

@@ -1,0 +1,23 @@
+//! The pages of brands: sign-in, home, campaigns from draft to report, friends, wallet, settings.
+//!
+//! It owns routes, forms and what pages show. It does not own words (`words`), files (`assets`),
+//! drawing of messages (`bubble`), nor any write: it reads through a store that refuses to write,
+//! and asks `directory`, `scheduler`, `billing` and `jobs` for everything else.
+//!
+//! Invariants: every page but sign-in begins with a [`desk::Desk`], so that nothing is read for
+//! anybody but a member of the account's business; what belongs to another business is not there.
+
+pub mod state; // what pages are made from
+pub mod error; // what went wrong, as a page in the reader's language
+pub mod security; // headers of every answer
+pub mod guest; // language and theme of whoever comes
+pub mod desk; // a member at an account's desk: who may see a page
+pub mod frame; // what surrounds every page: navigation, account, wallet
+pub mod page; // from a template to an answer
+pub mod routes; // every route on one page
+pub mod sign_in; // signing in and out, language and theme
+pub mod home; // the first page after signing in
+pub mod styleguide; // every component on one page
+
+pub use routes::router;
+pub use state::ConsoleState;

@@ -1,0 +1,40 @@
+//! Every route of the console on one page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+
+use crate::error::{Error, explain};
+use crate::state::ConsoleState;
+use crate::{home, security, sign_in, styleguide};
+
+/// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
+const FORM_BYTES_MAX: usize = 1024 * 1024;
+
+pub fn router(state: Arc<ConsoleState>) -> Router {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/console") }))
+        .route("/console", get(sign_in::enter))
+        .route("/console/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/preferences", post(sign_in::prefer))
+        .route("/console/{handle}", get(home::show))
+        .route("/console/{handle}/styleguide", get(styleguide::show))
+        .fallback(nothing_here)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(middleware::from_fn(explain))
+        .layer(middleware::map_response(security::add_headers))
+        .layer(CsrfLayer::new())
+        .layer(CompressionLayer::new())
+        .with_state(state)
+}
+
+async fn nothing_here() -> Error {
+    Error::NotFound
+}

@@ -1,0 +1,24 @@
+//! What pages are made from.
+
+use std::sync::Arc;
+
+use directory::{Directory, SignIn};
+use domain::message::Rules;
+use domain::time::Clock;
+use scheduler::CampaignControl;
+use store::Store;
+
+/// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
+pub struct ConsoleState {
+    pub store: Store,
+    pub directory: Directory,
+    pub sign_in: SignIn,
+    pub control: CampaignControl,
+    pub clock: Arc<dyn Clock>,
+    /// What a message may refer to in this installation.
+    pub rules: Rules,
+    /// Whether the sandbox's phone is at `/messenger` of the same address.
+    pub has_phone: bool,
+    /// Recipients per second of the messenger, where it is limited: for forecasts.
+    pub connector_rate: Option<u32>,
+}
