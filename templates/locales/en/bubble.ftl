@@ -1,0 +1,14 @@
+bubble-opt-out-free = Free opt-out
+bubble-opt-out = Opt out
+bubble-open = Open
+bubble-image = Photo
+bubble-video = Video
+bubble-audio = Voice
+bubble-sticker = Sticker
+bubble-emoji = Emoji
+bubble-place = Place
+bubble-coupon = Coupon
+bubble-coupon-take = Get the coupon
+bubble-quick = Quick replies
+bubble-no-picture = Pictures from this address are not opened.
+bubble-unknown = This messenger does not know the message.

@@ -1,0 +1,14 @@
+bubble-opt-out-free = 無料で受信拒否
+bubble-opt-out = 受信拒否
+bubble-open = 開く
+bubble-image = 写真
+bubble-video = 動画
+bubble-audio = 音声
+bubble-sticker = スタンプ
+bubble-emoji = 絵文字
+bubble-place = 位置情報
+bubble-coupon = クーポン
+bubble-coupon-take = クーポンを受け取る
+bubble-quick = クイックリプライ
+bubble-no-picture = このアドレスの画像は開きません。
+bubble-unknown = このメッセンジャーが知らないメッセージです。

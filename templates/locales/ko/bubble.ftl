@@ -1,0 +1,14 @@
+bubble-opt-out-free = 무료 수신거부
+bubble-opt-out = 수신거부
+bubble-open = 열기
+bubble-image = 사진
+bubble-video = 동영상
+bubble-audio = 음성
+bubble-sticker = 스티커
+bubble-emoji = 이모지
+bubble-place = 위치
+bubble-coupon = 쿠폰
+bubble-coupon-take = 쿠폰 받기
+bubble-quick = 빠른 답
+bubble-no-picture = 이 주소의 그림은 열지 않아요.
+bubble-unknown = 이 메신저가 모르는 메시지예요.
