@@ -197,7 +197,7 @@ pub fn unpack_exclusions(blob: &[u8]) -> Result<Vec<(u32, RuleId)>, CorruptBlob>
     Ok(exclusions)
 }
 
-fn push_varint(blob: &mut Vec<u8>, mut value: u32) {
+pub(crate) fn push_varint(blob: &mut Vec<u8>, mut value: u32) {
     while value >= 0x80 {
         blob.push(value as u8 | 0x80);
         value >>= 7;
@@ -205,10 +205,11 @@ fn push_varint(blob: &mut Vec<u8>, mut value: u32) {
     blob.push(value as u8);
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads a blob from behind its version.
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn open(blob: &'a [u8]) -> Result<Self, CorruptBlob> {
+    pub(crate) fn open(blob: &'a [u8]) -> Result<Self, CorruptBlob> {
         match blob.split_first() {
             Some((&VERSION, rest)) => Ok(Self(rest)),
             Some((&version, _)) => Err(CorruptBlob::UnknownVersion(version)),
@@ -216,11 +217,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    fn byte(&mut self) -> Result<u8, CorruptBlob> {
+    pub(crate) fn byte(&mut self) -> Result<u8, CorruptBlob> {
         let (&byte, rest) = self.0.split_first().ok_or(CorruptBlob::CutOff)?;
         self.0 = rest;
         Ok(byte)
@@ -232,7 +233,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn varint(&mut self) -> Result<u32, CorruptBlob> {
+    pub(crate) fn varint(&mut self) -> Result<u32, CorruptBlob> {
         let mut value = 0u64;
         for shift in (0..35).step_by(7) {
             let byte = self.byte()?;

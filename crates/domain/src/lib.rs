@@ -20,6 +20,7 @@ pub mod chunk; // the chunk's states
 pub mod outcome; // what became of one recipient
 pub mod answer; // what a messenger answered to a push
 pub mod codec; // packed user numbers, outcomes and keys
+pub mod receipt; // opened, clicked, blocked: packed and added up
 pub mod push; // push keys, frozen bodies, content hash
 pub mod capability; // what a connector can do and what follows
 pub mod rule; // the rules that exclude or hold, by number and name

@@ -217,6 +217,11 @@ fn migrator() -> Migrator {
             "sign_in",
             include_str!("../../../migrations/sqlite/0002_sign_in.sql"),
         ),
+        migration(
+            3,
+            "receipts",
+            include_str!("../../../migrations/sqlite/0003_receipts.sql"),
+        ),
     ])
 }
 

@@ -25,6 +25,7 @@ pub mod audience; // audiences as SQL: counted, chosen, compared with the domain
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
+pub mod receipt; // what friends did with what they were sent
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
