@@ -12,10 +12,13 @@ pub mod state; // what the routes share: file, faults, keys in progress
 pub mod reply; // answers, and answers that never arrive whole
 pub mod push; // taking a push
 pub mod key; // asking for a key's result, and closing it
+pub mod people; // who is on it, by name
 pub mod events; // telling the platform what friends did
 pub mod control; // switching faults and sending events while it runs
 pub mod serve; // the routes
 pub mod log; // the accept log as CSV
+
+pub use store::sandbox::{Person, PhoneAccount};
 
 pub use fault::{FaultError, FaultPlan, Faults};
 pub use serve::{router, serve};

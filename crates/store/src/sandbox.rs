@@ -4,10 +4,15 @@
 //! being flushed goes into the next one, so the cost of a flush is shared by all who wait.
 
 mod log;
+mod phone; // what the messenger's screen reads
+mod phone_store;
+mod phone_write;
 mod record;
 mod writer;
 
 pub use log::{AcceptLog, LogEntry, Summary};
+pub use phone::{Contact, ContactState, Deed, DeedKind, Person, PhoneAccount, Received};
+pub use phone_write::Act;
 pub use record::{Content, ProcessedPush, Resolution, StoredKey, StoredPush, UncertainPush};
 
 use std::path::Path;
@@ -173,11 +178,20 @@ impl SandboxStore {
 }
 
 fn migrator() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "sandbox".into(),
-        MigrationType::Simple,
-        include_str!("../../../migrations/sandbox/0001_sandbox.sql").into_sql_str(),
-        false,
-    )])
+    let migration = |number, name: &'static str, sql: &'static str| {
+        let sql = sql.into_sql_str();
+        Migration::new(number, name.into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations(vec![
+        migration(
+            1,
+            "sandbox",
+            include_str!("../../../migrations/sandbox/0001_sandbox.sql"),
+        ),
+        migration(
+            2,
+            "phone",
+            include_str!("../../../migrations/sandbox/0002_phone.sql"),
+        ),
+    ])
 }

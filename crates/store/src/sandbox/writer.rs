@@ -8,6 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Sqlite, Transaction};
 use tokio::sync::{mpsc, oneshot};
 
+use super::phone_write::{self, PhoneWrite};
 use super::record::{ProcessedPush, Resolution, encode_results};
 use crate::StoreError;
 
@@ -33,6 +34,7 @@ enum Write {
     CloseKey { key: PushKey, at: Timestamp },
     Resolve(Vec<Resolution>),
     MarkTold(Vec<(i64, u32)>),
+    Phone(PhoneWrite),
     Stop,
 }
 
@@ -57,6 +59,10 @@ impl Writer {
 
     pub async fn mark_told(&self, told: Vec<(i64, u32)>) -> Result<(), StoreError> {
         self.write(Write::MarkTold(told)).await
+    }
+
+    pub async fn phone(&self, write: PhoneWrite) -> Result<(), StoreError> {
+        self.write(Write::Phone(write)).await
     }
 
     /// Returns once everything queued before is on disk and the connection is closed.
@@ -130,6 +136,7 @@ async fn commit(
                 insert_resolutions(&mut transaction, resolutions).await?
             }
             Write::MarkTold(told) => mark_told(&mut transaction, told).await?,
+            Write::Phone(write) => phone_write::write(&mut transaction, write).await?,
             Write::Stop => {}
         }
     }

@@ -1,0 +1,460 @@
+//! What the messenger's screen reads: people, their accounts, and what reached them.
+//!
+//! A push is one row with a thousand recipients, and taking one must stay cheap: nothing is written
+//! per person then. Whoever is looked at is searched for in the pushes, once each, and what was
+//! found is remembered.
+
+use std::collections::BTreeMap;
+
+use domain::campaign::Purpose;
+use domain::codec::PackedKeys;
+use domain::push::PushKey;
+use domain::time::Timestamp;
+use domain::user::UserKey;
+use serde_json::value::RawValue;
+use sqlx::Row;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+
+use super::record::{decode_results, impossible, push_key};
+use crate::StoreError;
+
+/// Pushes searched through in one statement: 160 MB of recipients at most.
+const SEARCH_PAGE: i64 = 10_000;
+
+/// Somebody with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub user_key: UserKey,
+    pub display_name: String,
+}
+
+/// An account as the messenger shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhoneAccount {
+    pub handle: String,
+    pub display_name: String,
+    pub icon_url: Option<String>,
+    /// The version of the consent wording that its friends are shown.
+    pub wording: Option<String>,
+}
+
+/// A person and an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contact {
+    pub handle: String,
+    pub state: ContactState,
+    pub promotion: Option<bool>,
+    pub night: Option<bool>,
+    /// The last push that was seen.
+    pub seen: i64,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContactState {
+    Active,
+    Blocked,
+    Left,
+}
+
+/// A push that reached a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub sequence: i64,
+    pub push_key: PushKey,
+    pub at: Timestamp,
+    pub handle: String,
+    /// The account's card as JSON, as it was when the push was made.
+    pub account: String,
+    pub purpose: Purpose,
+    /// JSON arrays.
+    pub messages: String,
+    pub links: String,
+    /// The person's own values.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Something a person wrote or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    pub at: Timestamp,
+    pub handle: String,
+    pub kind: DeedKind,
+    pub words: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeedKind {
+    /// What they wrote, or what a tap wrote for them.
+    Wrote,
+    Added,
+    Blocked,
+    Unblocked,
+    Left,
+    OptedOut,
+    OptedIn,
+    /// A tap whose effect is elsewhere: a page, a coupon, the clipboard.
+    Opened,
+    TookCoupon,
+    Copied,
+}
+
+/// A place found by searching: not yet remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub sequence: i64,
+    pub position: u32,
+    pub handle: String,
+    pub uncertain: bool,
+}
+
+impl ContactState {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Blocked => "blocked",
+            Self::Left => "left",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let all = [Self::Active, Self::Blocked, Self::Left];
+        all.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl DeedKind {
+    const ALL: [Self; 10] = [
+        Self::Wrote,
+        Self::Added,
+        Self::Blocked,
+        Self::Unblocked,
+        Self::Left,
+        Self::OptedOut,
+        Self::OptedIn,
+        Self::Opened,
+        Self::TookCoupon,
+        Self::Copied,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wrote => "wrote",
+            Self::Added => "added",
+            Self::Blocked => "blocked",
+            Self::Unblocked => "unblocked",
+            Self::Left => "left",
+            Self::OptedOut => "opted-out",
+            Self::OptedIn => "opted-in",
+            Self::Opened => "opened",
+            Self::TookCoupon => "took-coupon",
+            Self::Copied => "copied",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// People by name or key, in the order of their names. `after` is the last one shown.
+pub(super) async fn people(
+    pool: &SqlitePool,
+    search: &str,
+    after: Option<&Person>,
+    limit: u32,
+) -> Result<Vec<Person>, StoreError> {
+    let sql = "SELECT user_key, display_name FROM person
+               WHERE ($1 = '' OR instr(lower(display_name), lower($1)) > 0 OR user_key = $1)
+                 AND (display_name, user_key) > ($2, $3)
+               ORDER BY display_name, user_key LIMIT $4";
+    let rows = sqlx::query(sql)
+        .bind(search)
+        .bind(after.map_or("", |person| &person.display_name))
+        .bind(after.map_or("", |person| person.user_key.as_str()))
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(read_person).collect()
+}
+
+pub(super) async fn people_count(pool: &SqlitePool) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT count(*) AS count FROM person")
+        .fetch_one(pool)
+        .await?;
+    Ok(row.try_get::<i64, _>("count")?.max(0) as u64)
+}
+
+pub(super) async fn person(
+    pool: &SqlitePool,
+    user: &UserKey,
+) -> Result<Option<Person>, StoreError> {
+    let row = sqlx::query("SELECT user_key, display_name FROM person WHERE user_key = $1")
+        .bind(user.as_str())
+        .fetch_optional(pool)
+        .await?;
+    row.as_ref().map(read_person).transpose()
+}
+
+/// The first recipients of the last push: whom to show where nobody has a name.
+pub(super) async fn last_recipients(
+    pool: &SqlitePool,
+    limit: usize,
+) -> Result<Vec<UserKey>, StoreError> {
+    let row = sqlx::query("SELECT recipients FROM push ORDER BY sequence DESC LIMIT 1")
+        .fetch_optional(pool)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Vec::new());
+    };
+    let keys = PackedKeys::from_blob(row.try_get("recipients")?).to_keys();
+    let keys = keys.map_err(|error| impossible("push", "recipients", error))?;
+    Ok(keys.into_iter().take(limit).collect())
+}
+
+pub(super) async fn accounts(pool: &SqlitePool) -> Result<Vec<PhoneAccount>, StoreError> {
+    let sql = "SELECT handle, display_name, icon_url, wording FROM account ORDER BY handle";
+    let rows = sqlx::query(sql).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PhoneAccount {
+                handle: row.try_get("handle")?,
+                display_name: row.try_get("display_name")?,
+                icon_url: row.try_get("icon_url")?,
+                wording: row.try_get("wording")?,
+            })
+        })
+        .collect()
+}
+
+pub(super) async fn contacts(
+    pool: &SqlitePool,
+    user: &UserKey,
+) -> Result<Vec<Contact>, StoreError> {
+    let sql = "SELECT handle, state, promotion, night, seen_sequence, since FROM contact
+               WHERE user_key = $1 ORDER BY handle";
+    let rows = sqlx::query(sql).bind(user.as_str()).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            let state: String = row.try_get("state")?;
+            Ok(Contact {
+                handle: row.try_get("handle")?,
+                state: ContactState::from_name(&state)
+                    .ok_or_else(|| impossible("contact", "state", state))?,
+                promotion: row.try_get("promotion")?,
+                night: row.try_get("night")?,
+                seen: row.try_get("seen_sequence")?,
+                since: Timestamp::from_millis(row.try_get("since")?),
+            })
+        })
+        .collect()
+}
+
+/// Everybody who blocked or left an account on this screen.
+pub(super) async fn refusing(
+    pool: &SqlitePool,
+) -> Result<Vec<(String, UserKey, ContactState)>, StoreError> {
+    let sql = "SELECT handle, user_key, state FROM contact WHERE state <> 'active'";
+    let rows = sqlx::query(sql).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            let state: String = row.try_get("state")?;
+            let state = ContactState::from_name(&state)
+                .ok_or_else(|| impossible("contact", "state", state))?;
+            Ok((row.try_get("handle")?, read_user(row)?, state))
+        })
+        .collect()
+}
+
+/// How far the pushes were searched for a person.
+pub(super) async fn searched_to(pool: &SqlitePool, user: &UserKey) -> Result<i64, StoreError> {
+    let row = sqlx::query("SELECT sequence FROM search WHERE user_key = $1")
+        .bind(user.as_str())
+        .fetch_optional(pool)
+        .await?;
+    Ok(row
+        .map(|row| row.try_get("sequence"))
+        .transpose()?
+        .unwrap_or(0))
+}
+
+/// Searches pushes after `after` for a person; the second value is how far it came, `None` where
+/// there is nothing new.
+pub(super) async fn search(
+    pool: &SqlitePool,
+    user: &UserKey,
+    after: i64,
+) -> Result<(Vec<Found>, Option<i64>), StoreError> {
+    let row = sqlx::query("SELECT max(sequence) AS last FROM push")
+        .fetch_one(pool)
+        .await?;
+    let last: Option<i64> = row.try_get("last")?;
+    let Some(last) = last.filter(|last| *last > after) else {
+        return Ok((Vec::new(), None));
+    };
+    let last = last.min(after + SEARCH_PAGE);
+    // The second byte of the blob is the form of its keys: 1 for 16 bytes each.
+    let sql = "SELECT p.sequence, p.accepted, p.results, p.recipients, c.handle
+               FROM push p JOIN content c ON c.hash = p.content
+               WHERE p.sequence > $1 AND p.sequence <= $2
+                 AND instr(p.recipients,
+                   CASE substr(p.recipients, 2, 1) WHEN x'01' THEN $3 ELSE $4 END) > 0
+               ORDER BY p.sequence";
+    let packed = user.packed().map(|bytes| bytes.to_vec());
+    let rows = sqlx::query(sql)
+        .bind(after)
+        .bind(last)
+        .bind(packed)
+        .bind(user.as_str().as_bytes())
+        .fetch_all(pool)
+        .await?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let place = place_in(row, user)?;
+        if let Some((position, uncertain)) = place {
+            found.push(Found {
+                sequence: row.try_get("sequence")?,
+                position,
+                handle: row.try_get("handle")?,
+                uncertain,
+            });
+        }
+    }
+    Ok((found, Some(last)))
+}
+
+/// Where the person stands in the push, and whether the delivery was uncertain; `None` where the
+/// push did not reach them.
+fn place_in(row: &SqliteRow, user: &UserKey) -> Result<Option<(u32, bool)>, StoreError> {
+    let results = decode_results(row.try_get("results")?, row.try_get("accepted")?)?;
+    let mut position = 0u32;
+    let mut place = None;
+    PackedKeys::from_blob(row.try_get("recipients")?)
+        .for_each(|key| {
+            if key == user.as_str() {
+                place = Some(position);
+            }
+            position += 1;
+        })
+        .map_err(|error| impossible("push", "recipients", error))?;
+    let refused = |place: &u32| {
+        let rejected = results.rejected.iter();
+        results.excluded.contains(place) || rejected.clone().any(|(position, _)| position == place)
+    };
+    let place = place.filter(|place| !refused(place));
+    Ok(place.map(|place| (place, results.uncertain.contains(&place))))
+}
+
+/// What reached a person, of one account or of all, the last first.
+pub(super) async fn received(
+    pool: &SqlitePool,
+    user: &UserKey,
+    handle: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Received>, StoreError> {
+    let sql = "SELECT r.sequence, r.position, p.key, p.at, p.variables, c.handle, c.account,
+                 c.purpose, c.messages, c.links
+               FROM received r JOIN push p ON p.sequence = r.sequence
+                 JOIN content c ON c.hash = p.content
+               WHERE r.user_key = $1 AND ($2 IS NULL OR r.handle = $2)
+                 AND (r.uncertain = 0 OR EXISTS (SELECT 1 FROM resolution o
+                   WHERE o.sequence = r.sequence AND o.position = r.position AND o.confirmed = 1))
+               ORDER BY r.sequence DESC LIMIT $3";
+    let rows = sqlx::query(sql)
+        .bind(user.as_str())
+        .bind(handle)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(read_received).collect()
+}
+
+/// What a person wrote and did, of one account or of all, the last first.
+pub(super) async fn deeds(
+    pool: &SqlitePool,
+    user: &UserKey,
+    handle: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Deed>, StoreError> {
+    let sql = "SELECT at, handle, kind, words FROM deed
+               WHERE user_key = $1 AND ($2 IS NULL OR handle = $2)
+               ORDER BY sequence DESC LIMIT $3";
+    let rows = sqlx::query(sql)
+        .bind(user.as_str())
+        .bind(handle)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let kind: String = row.try_get("kind")?;
+            Ok(Deed {
+                at: Timestamp::from_millis(row.try_get("at")?),
+                handle: row.try_get("handle")?,
+                kind: DeedKind::from_name(&kind).ok_or_else(|| impossible("deed", "kind", kind))?,
+                words: row.try_get("words")?,
+            })
+        })
+        .collect()
+}
+
+/// The oldest events the platform has not taken yet.
+pub(super) async fn untold_events(
+    pool: &SqlitePool,
+    limit: u32,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let rows = sqlx::query("SELECT sequence, event FROM untold ORDER BY sequence LIMIT $1")
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("sequence")?, row.try_get("event")?)))
+        .collect()
+}
+
+fn read_person(row: &SqliteRow) -> Result<Person, StoreError> {
+    Ok(Person {
+        user_key: read_user(row)?,
+        display_name: row.try_get("display_name")?,
+    })
+}
+
+fn read_user(row: &SqliteRow) -> Result<UserKey, StoreError> {
+    let key: String = row.try_get("user_key")?;
+    UserKey::parse(&key).map_err(|error| impossible("person", "user_key", error))
+}
+
+fn read_received(row: &SqliteRow) -> Result<Received, StoreError> {
+    let position: u32 = row.try_get("position")?;
+    let variables: Option<String> = row.try_get("variables")?;
+    let purpose: String = row.try_get("purpose")?;
+    Ok(Received {
+        sequence: row.try_get("sequence")?,
+        push_key: push_key(row.try_get("key")?)?,
+        at: Timestamp::from_millis(row.try_get("at")?),
+        handle: row.try_get("handle")?,
+        account: row.try_get("account")?,
+        purpose: match purpose == Purpose::Information.name() {
+            true => Purpose::Information,
+            false => Purpose::Promotion,
+        },
+        messages: row.try_get("messages")?,
+        links: row.try_get("links")?,
+        variables: variables
+            .map(|columns| own_values(&columns, position))
+            .unwrap_or_default(),
+    })
+}
+
+/// One recipient's values out of the columns of a push.
+fn own_values(columns: &str, position: u32) -> BTreeMap<String, String> {
+    let columns: BTreeMap<String, Vec<&RawValue>> =
+        serde_json::from_str(columns).unwrap_or_default();
+    let value = |column: &[&RawValue]| {
+        let value = column.get(position as usize)?;
+        serde_json::from_str::<String>(value.get()).ok()
+    };
+    let own = columns.into_iter();
+    own.filter_map(|(name, column)| Some((name, value(&column)?)))
+        .collect()
+}
