@@ -30,6 +30,16 @@ suite name *arguments: _program
     CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" \
         cargo test --workspace --features chingu/pause-points --test {{ name }} -- {{ arguments }}
 
+# Chromium walks through the product.
+browser *arguments: _program
+    cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" \
+        node --test --test-concurrency=1 {{ arguments }}
+
+# Every page × light and dark × desk and phone × three languages, as pictures.
+screenshots folder="target/screenshots" *names: _program
+    cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" \
+        node screenshots.mjs "$(realpath --canonicalize-missing "{{ invocation_directory() }}/{{ folder }}")" {{ names }}
+
 # The faults of a short run.
 faults: (suite "faults")
 
