@@ -17,4 +17,5 @@ mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 
+mod demo; // what a first start finds
 mod bad_input; // clear words for everything that is wrong

@@ -1,8 +1,10 @@
 //! The command line: every command and flag, as the documentation names them.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::admin::AdminArgs;
@@ -157,6 +159,24 @@ pub struct ReconcileArgs {
 }
 
 impl Cli {
+    /// Reads the arguments; what cannot be read ends the process with words. Alone, or with flags
+    /// of `serve`, the program serves.
+    pub fn of_arguments(arguments: Vec<OsString>) -> Self {
+        let as_serve = || {
+            let (program, flags) = arguments.split_at(arguments.len().min(1));
+            Self::try_parse_from([program, &["serve".into()], flags].concat())
+        };
+        match Self::try_parse_from(&arguments) {
+            Ok(cli) if cli.command.is_some() => cli,
+            // Read again, so that the variables of serve's flags count.
+            Ok(_) => as_serve().unwrap_or_else(|error| error.exit()),
+            Err(error) if error.kind() == ErrorKind::UnknownArgument => {
+                as_serve().unwrap_or_else(|_| error.exit())
+            }
+            Err(error) => error.exit(),
+        }
+    }
+
     /// What flags say over file and variables.
     pub fn overrides(&self) -> Overrides {
         let mut overrides = Overrides {
@@ -168,6 +188,7 @@ impl Cli {
             Some(Command::Serve(serve)) => {
                 overrides.listen = serve.listen;
                 overrides.roles = serve.roles.clone();
+                overrides.no_demo = serve.no_demo;
                 overrides.gateway_url = serve.gateway_url.clone();
                 serve.gateway.lay_over(&mut overrides);
             }

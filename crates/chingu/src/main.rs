@@ -16,12 +16,11 @@ mod platform; // what every command that opens the database works with
 mod counted_broker; // what passes the broker, counted
 mod wiring; // which adapter stands behind which port
 mod http; // the one port: health, readiness, metrics, the roles' routes
+mod demo; // the demo of a first start
 mod command; // one file per command
 mod admin; // the stop-gap for pages
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use cli::{Cli, Command};
 use config::{Config, Sources};
@@ -32,12 +31,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    // Alone it serves: read again, so that the variables of serve's flags count.
-    let cli = match cli.command {
-        Some(_) => cli,
-        None => Cli::parse_from(std::env::args_os().chain(["serve".into()])),
-    };
+    let cli = Cli::of_arguments(std::env::args_os().collect());
     match run(cli).await {
         Ok(code) => code,
         Err(error) => {

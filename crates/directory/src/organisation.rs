@@ -21,6 +21,9 @@ pub const RATE_PER_SECOND_MAX: u32 = 10_000_000;
 pub const WORDING_VERSION_BYTES_MAX: usize = 32;
 pub const WORDING_TEXT_CHARS_MAX: usize = 4_000;
 
+/// Pictures of this installation's own, named without its address, which may change.
+const OWN_PATHS: [&str; 2] = ["/static/art/", "/media/"];
+
 /// What a member may do: the roles of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -261,8 +264,9 @@ fn checked_url(text: &str) -> Result<String, Error> {
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     let printable = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_own = OWN_PATHS.iter().any(|path| text.starts_with(path)) && !text.contains("..");
     let has_host = address.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    if has_host && printable && text.len() <= ICON_URL_BYTES_MAX {
+    if (has_host || is_own) && printable && text.len() <= ICON_URL_BYTES_MAX {
         return Ok(text.to_owned());
     }
     let why = format!("'{}' is not an http or https address", excerpt(text));

@@ -114,6 +114,16 @@ impl SignIn {
         }
     }
 
+    /// Whether the two belong together, without counting a guess: for the program's own greeting.
+    pub async fn fits(&self, email: &str, password: &str) -> Result<bool, Error> {
+        for candidate in self.store.sign_in_candidates(email).await? {
+            if self.verify(password, &candidate.password_hash).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Begins a session. `address` is where the request comes from, as limits count it.
     /// Returns the token for the cookie, in hexadecimal, and whose session it is.
     pub async fn sign_in(

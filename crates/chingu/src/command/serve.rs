@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Role};
+use crate::demo;
 use crate::http::{self, Health};
 use crate::output::say;
 use crate::platform::Platform;
@@ -36,6 +37,8 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("cannot listen on {wanted}"))?;
     let address = reachable(listener.local_addr()?);
+    let is_alone = listener.local_addr()?.ip().is_loopback();
+    demo::make_where_wanted(config, is_alone).await?;
     let platform = Platform::open(config).await?;
     let parts = Parts::of(config, &platform, listener.local_addr()?).await?;
     let health = Health::of(
@@ -44,7 +47,8 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         metrics.clone(),
     );
     let mut running = Running::start(&parts, health.clone(), listener, metrics);
-    greet(config, &format!("http://{address}"), &parts.messenger_url)?;
+    let url = format!("http://{address}");
+    greet(config, &platform, &url, &parts.messenger_url).await?;
     tracing::info!(%address, roles = ?config.roles(), "started");
     let failed = tokio::select! {
         signal = signals.next() => {
@@ -176,34 +180,39 @@ fn role_routes(parts: &Parts) -> Router {
     routes
 }
 
-/// Where it is, and what to try: there are no pages yet.
-fn greet(config: &Config, url: &str, messenger_url: &str) -> anyhow::Result<()> {
-    let roles: Vec<&str> = config.roles().into_iter().map(Role::name).collect();
-    let data = config.data().display();
-    let flag = match config.data() == std::path::Path::new("data") {
-        true => String::new(),
-        false => format!(" --data {data}"),
-    };
-    say(format_args!(
-        "Chingu {version} listens on {url}
-
-  roles      {roles}
-  data       {data}
-  messenger  {messenger_url}
-
-Try, in another shell (each prints the id that the next one needs):
-
-  chingu admin{flag} business create --name \"Hanok Coffee\"
-  chingu admin{flag} account create --business biz_… --handle @hanok --name Hanok --zone Asia/Seoul
-  chingu admin{flag} wording create --account @hanok --version ad-2025-03 --text \"News?\"
-  chingu import friends --account @hanok FILE.csv{flag}
-  chingu admin{flag} top-up --business biz_… --amount 1000000 --reference first
-  chingu admin{flag} campaign create --account @hanok --name Hello \\
-      --messages '[{{\"type\":\"text\",\"text\":\"Hello\"}}]'
-  chingu admin{flag} campaign launch cmp_…
-  chingu admin{flag} campaign show cmp_…
-",
-        version = env!("CARGO_PKG_VERSION"),
-        roles = roles.join(", "),
-    ))
+/// Where it is, how to sign in, what to look at.
+async fn greet(
+    config: &Config,
+    platform: &Platform,
+    url: &str,
+    messenger_url: &str,
+) -> anyhow::Result<()> {
+    let roles = config.roles();
+    let names: Vec<&str> = roles.iter().copied().map(Role::name).collect();
+    let mut lines = vec![
+        format!("Chingu {} listens on {url}", env!("CARGO_PKG_VERSION")),
+        String::new(),
+    ];
+    let mut line = |name: &str, words: String| lines.push(format!("  {name:<10} {words}"));
+    if roles.contains(&Role::Console) {
+        line("console", format!("{url}/console"));
+    }
+    if platform.store.businesses().await?.is_empty() {
+        line(
+            "sign in",
+            "nobody can yet: the console's first page says what to do".into(),
+        );
+    } else if platform.sign_in().fits(demo::EMAIL, demo::PASSWORD).await? {
+        line(
+            "sign in",
+            format!("{} with the password {}", demo::EMAIL, demo::PASSWORD),
+        );
+    }
+    if roles.contains(&Role::Sandbox) {
+        line("phone", format!("{url}/messenger"));
+    }
+    line("messenger", messenger_url.to_owned());
+    line("data", config.data().display().to_string());
+    line("roles", names.join(", "));
+    say(lines.join("\n"))
 }

@@ -43,6 +43,8 @@ pub struct ServerSection {
     pub listen: SocketAddr,
     /// `None`: every role this installation needs.
     pub roles: Option<Roles>,
+    /// No demo business on the first start.
+    pub no_demo: bool,
     /// How long work in flight may take after the first signal.
     pub shutdown_ms: u64,
 }
@@ -158,6 +160,7 @@ impl Default for ServerSection {
         Self {
             listen: SocketAddr::from(LISTEN),
             roles: None,
+            no_demo: false,
             shutdown_ms: 30_000,
         }
     }

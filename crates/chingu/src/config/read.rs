@@ -58,6 +58,7 @@ pub struct Overrides {
     pub data: Option<PathBuf>,
     pub listen: Option<SocketAddr>,
     pub roles: Option<Vec<Role>>,
+    pub no_demo: bool,
     pub gateway_url: Option<String>,
     pub gateway_token: Option<SecretText>,
     pub gateway_secret: Option<SecretText>,
@@ -125,6 +126,7 @@ impl Config {
             &mut self.server.roles,
             flags.roles.map(|roles| Some(Roles(roles))),
         );
+        self.server.no_demo |= flags.no_demo;
         lay(&mut self.gateway.url, flags.gateway_url.map(Some));
         lay(&mut self.gateway.token, flags.gateway_token.map(Some));
         lay(&mut self.gateway.secret, flags.gateway_secret.map(Some));

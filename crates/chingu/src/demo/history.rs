@@ -1,0 +1,221 @@
+//! The past: a clock that can stand anywhere, and the product's own actors running under it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::bail;
+use broker::{Broker, InProcessBroker};
+use connector::{Connector, GatewayConfig, GatewayConnector};
+use directory::CampaignRequest;
+use domain::campaign::{CampaignState, Purpose};
+use domain::capability::Capability;
+use domain::id::IdSource;
+use domain::message::Rules;
+use domain::schedule::Schedule;
+use domain::time::{Clock, Timestamp};
+use gateway::{Secret, Secrets};
+use sandbox::serve::GATEWAY_BASE;
+use sandbox::{Sandbox, SandboxConfig};
+use scheduler::dispatch::Dispatcher;
+use scheduler::launch::LaunchContext;
+use scheduler::{Launched, Scheduler, SchedulerSettings};
+use store::Store;
+use store::directory::Account;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use worker::{Worker, WorkerSettings};
+
+use super::{LIFETIME_SECONDS, Past, Shop};
+use crate::machine::SystemClock;
+
+/// Nobody listens but this process, and only while the demo is made.
+const TOKEN: &str = "demo-history-token";
+const SECRET: &str = "demo-history-secret-of-32-bytes!";
+/// Between two looks whether a broadcast is over.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A broadcast to a thousand friends takes a second or two.
+const BROADCAST_WITHIN: Duration = Duration::from_secs(60);
+/// Some friends of a real shop cannot be delivered to.
+const FAULTS: &str = "reject=0.006:unreachable,policy";
+
+/// The machine's clock, moved by some constant: time passes as it does, elsewhere.
+pub struct HistoryClock {
+    machine: SystemClock,
+    moved_by_ms: AtomicI64,
+}
+
+impl HistoryClock {
+    pub fn start() -> Self {
+        Self {
+            machine: SystemClock::start(),
+            moved_by_ms: AtomicI64::new(0),
+        }
+    }
+
+    /// From now on it is this moment, and goes on from there.
+    pub fn stand_at(&self, moment: Timestamp) {
+        let by = moment.as_millis() - self.machine.now().as_millis();
+        self.moved_by_ms.store(by, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HistoryClock {
+    fn now(&self) -> Timestamp {
+        let moved_by = self.moved_by_ms.load(Ordering::SeqCst);
+        Timestamp::from_millis(self.machine.now().as_millis() + moved_by)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.machine.monotonic()
+    }
+}
+
+/// Scheduler, worker and messenger of the past.
+pub struct History {
+    store: Store,
+    clock: Arc<HistoryClock>,
+    ids: Arc<dyn IdSource>,
+    stop: CancellationToken,
+    /// In the order in which they stop.
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl History {
+    pub async fn begin(
+        store: &Store,
+        sandbox_file: &Path,
+        clock: &Arc<HistoryClock>,
+        ids: &Arc<dyn IdSource>,
+    ) -> anyhow::Result<Self> {
+        let secrets = Secrets {
+            current: Secret::parse(SECRET)?,
+            previous: None,
+        };
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base_url = format!("http://{}{GATEWAY_BASE}", listener.local_addr()?);
+        let sandbox = SandboxConfig {
+            file: sandbox_file.to_owned(),
+            token: TOKEN.to_owned(),
+            secrets: secrets.clone(),
+            events_url: None,
+            faults: vec![FAULTS.to_owned()],
+        };
+        let sandbox = Sandbox::open(sandbox, clock.clone()).await?;
+        let messenger = CancellationToken::new();
+        let until = messenger.clone();
+        let serving = tokio::spawn(async move {
+            if let Err(error) = sandbox::serve::serve(listener, sandbox, until).await {
+                tracing::error!(%error, "the demo's messenger failed");
+            }
+        });
+        let connector: Arc<dyn Connector> = Arc::new(GatewayConnector::open(
+            GatewayConfig {
+                base_url,
+                token: TOKEN.to_owned(),
+                secrets,
+                capability: Capability::gateway(),
+                request_timeout: WorkerSettings::default().request_timeout,
+            },
+            clock.clone(),
+        )?);
+        let broker: Arc<dyn Broker> = Arc::<InProcessBroker>::default();
+        let wake: Arc<Notify> = Arc::default();
+        let worker = Arc::new(Worker {
+            id: ids.next(),
+            store: store.clone(),
+            broker: broker.clone(),
+            connector: connector.clone(),
+            clock: clock.clone(),
+            settings: WorkerSettings::default(),
+            recorded: wake.clone(),
+            facts: Default::default(),
+        });
+        let scheduler = Arc::new(Scheduler {
+            id: ids.next(),
+            store: store.clone(),
+            broker,
+            connector,
+            clock: clock.clone(),
+            ids: ids.clone(),
+            settings: SchedulerSettings::default(),
+            rules: Rules::default(),
+            wake,
+            dispatcher: Mutex::new(Dispatcher::default()),
+        });
+        let working = tokio::spawn(worker.run(stop.clone()));
+        let scheduling = tokio::spawn(scheduler.run(stop.clone()));
+        // The messenger goes last: whoever still pushes is answered.
+        let stopping = stop.clone();
+        let last = tokio::spawn(async move {
+            stopping.cancelled().await;
+            let _ = tokio::join!(working, scheduling);
+            messenger.cancel();
+            let _ = serving.await;
+        });
+        Ok(Self {
+            store: store.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            stop,
+            tasks: vec![last],
+        })
+    }
+
+    /// Runs a broadcast from its draft to its close.
+    pub(super) async fn broadcast(
+        &self,
+        shop: &Shop,
+        account: &Account,
+        past: &Past,
+    ) -> anyhow::Result<()> {
+        let request = CampaignRequest {
+            name: past.name,
+            purpose: Purpose::Promotion,
+            messages: past.messages,
+            audience: None,
+            schedule: &Schedule::Now,
+            rate_per_second: past.rate_per_second,
+            lifetime_seconds: LIFETIME_SECONDS,
+        };
+        let rules = Rules::default();
+        let campaign = shop
+            .directory
+            .add_campaign(account.business, account.id, &request, &rules)
+            .await?;
+        let context = LaunchContext {
+            store: &self.store,
+            clock: self.clock.as_ref(),
+            ids: self.ids.as_ref(),
+            rules: &rules,
+            connector_rate: None,
+        };
+        match scheduler::launch(&context, campaign.id, None).await? {
+            Launched::Launched { .. } => {}
+            Launched::WaitsForFunds { needed, available } => {
+                bail!("the demo needs {needed} and has {available}")
+            }
+        }
+        let deadline = self.clock.monotonic() + BROADCAST_WITHIN;
+        while self.store.campaign(campaign.id).await?.state != CampaignState::Closed {
+            if self.clock.monotonic() > deadline {
+                bail!("the demo's broadcast '{}' does not end", past.name);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Stops everything and waits for it.
+    pub async fn end(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        for task in self.tasks {
+            task.await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The demo of a first start: a Korean shop with friends, money, two broadcasts behind it and one
+//! ahead, so that no page is empty.
+//!
+//! Nothing of it is made up in tables: friends come in as facts with their dates, campaigns run
+//! through the product's own scheduler and worker to the sandbox, under a clock that stands in the
+//! past. Every invariant holds for it as for anybody's data.
+//!
+//! It is built in a folder of its own and moved into place at the end: killed in the middle, the
+//! next start begins again.
+
+mod people; // who the friends are
+mod history; // the past, and the actors that run in it
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use directory::{AccountRequest, CampaignRequest, Directory, Role as MemberRole, SignIn, friends};
+use domain::campaign::Purpose;
+use domain::id::IdSource;
+use domain::money::{Currency, Money};
+use domain::schedule::{Schedule, WallTime};
+use domain::time::{Clock, Timestamp, local_to_instant, zone};
+use store::directory::Account;
+use store::{Store, StoreConfig};
+
+use crate::config::{Config, Role};
+use crate::machine::{SystemIds, SystemSecrets};
+use crate::progress;
+use history::{History, HistoryClock};
+use people::Person;
+
+pub const EMAIL: &str = "jiwoo@hanok.example";
+/// Known to everybody, so the demo exists only where nobody else can connect.
+pub const PASSWORD: &str = "hanok-demo";
+const HANDLE: &str = "@hanok";
+const ZONE: &str = "Asia/Seoul";
+const FOLDER: &str = ".demo";
+const DATABASE: &str = "chingu.db";
+const SANDBOX: &str = "sandbox.db";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
+const WORDING_TEXT: &str = "한옥마켓이 새 상품과 할인 소식을 메시지로 보내는 데 동의합니다. 언제든지 \
+    대화방의 '광고 수신거부'로 그만 받을 수 있습니다.";
+
+/// A broadcast of the past.
+struct Past {
+    name: &'static str,
+    days_ago: u32,
+    /// Wall time in Seoul.
+    at: &'static str,
+    messages: &'static str,
+    rate_per_second: Option<u32>,
+}
+
+const PAST: [Past; 2] = [
+    Past {
+        name: "햇차 첫 입고",
+        days_ago: 12,
+        at: "11:00",
+        messages: r#"[
+            {"type":"text","text":"올해 첫 햇차가 들어왔어요 🍵\n하동에서 봄에 딴 잎을 가을까지 천천히 말렸습니다."},
+            {"type":"template","altText":"하동 햇차 첫 입고","template":{"type":"buttons",
+             "title":"하동 햇차 2026","text":"세작 40g 18,000원 · 우전 40g 26,000원",
+             "actions":[
+               {"type":"uri","label":"차 둘러보기","uri":"https://hanok.example/tea"},
+               {"type":"uri","label":"우리는 법 보기","uri":"https://hanok.example/tea/how-to"}]}}]"#,
+        rate_per_second: None,
+    },
+    Past {
+        name: "겨울 이불 미리 보기",
+        days_ago: 5,
+        at: "18:30",
+        messages: r#"[
+            {"type":"text","text":"겨울 이불을 친구에게 먼저 보여 드려요.\n금요일부터 누구나 살 수 있습니다."},
+            {"type":"template","altText":"겨울 이불 미리 보기","template":{"type":"buttons",
+             "title":"누빔 이불 · 목화솜","text":"친구 10% 할인, 11월 30일까지",
+             "actions":[
+               {"type":"uri","label":"이불 보기","uri":"https://hanok.example/quilts"},
+               {"type":"uri","label":"매장 찾기","uri":"https://hanok.example/stores"},
+               {"type":"message","label":"재입고 알림","text":"재입고 알려 주세요"}]}}]"#,
+        rate_per_second: Some(400),
+    },
+];
+const SCHEDULED: &str = r#"[
+    {"type":"text","text":"이번 주에 첫눈이 온대요 ❄️\n차 한 잔과 함께 볼 것들을 골라 두었어요."},
+    {"type":"template","altText":"첫눈 기획전","template":{"type":"buttons",
+     "title":"첫눈 기획전","text":"담요 · 찻잔 · 온돌 매트 최대 20%",
+     "actions":[
+       {"type":"uri","label":"기획전 보기","uri":"https://hanok.example/first-snow"},
+       {"type":"uri","label":"선물 포장 안내","uri":"https://hanok.example/gift"}]}}]"#;
+
+/// Makes the demo where this is a first start that wants one; whether there is one now.
+pub async fn make_where_wanted(config: &Config, is_loopback: bool) -> anyhow::Result<bool> {
+    let folder = config.data().join(FOLDER);
+    let is_fresh = !config.database().exists() && !config.sandbox_file().exists();
+    let is_half_made = folder.exists() && !config.database().exists();
+    let has = |role| config.roles().contains(&role);
+    let has_everything = has(Role::Console) && has(Role::Scheduler) && has(Role::Sandbox);
+    if config.server.no_demo || !is_loopback || !has_everything || !(is_fresh || is_half_made) {
+        return Ok(false);
+    }
+    let waiting = progress::wait("making the demo: a shop with friends, money and two broadcasts");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder).context("the demo's folder")?;
+    let made = build(&folder).await;
+    waiting.finish_and_clear();
+    made?;
+    // The platform's database last: where it is, there is nothing to make any more.
+    for (name, place) in [
+        (SANDBOX, config.sandbox_file()),
+        (DATABASE, config.database()),
+    ] {
+        std::fs::rename(folder.join(name), place).with_context(|| format!("placing {name}"))?;
+    }
+    std::fs::remove_dir_all(&folder)?;
+    Ok(true)
+}
+
+/// Everything, in the order in which it would have happened.
+async fn build(folder: &Path) -> anyhow::Result<()> {
+    let clock = Arc::new(HistoryClock::start());
+    let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
+    let now = clock.now();
+    let store = Store::open(&StoreConfig::durable(folder.join(DATABASE))).await?;
+    let launches = PAST
+        .iter()
+        .map(|past| {
+            let wall = wall_text(now, -i64::from(past.days_ago), past.at)?;
+            Ok(local_to_instant(&wall, &zone(ZONE)?)?)
+        })
+        .collect::<anyhow::Result<Vec<Timestamp>>>()?;
+    let everybody = people::people(now, &launches);
+    let shop = Shop {
+        store: store.clone(),
+        directory: Directory::of(store.clone(), clock.clone(), ids.clone()),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    clock.stand_at(everybody[0].joined - DAY);
+    let account = shop.open().await?;
+    let history = History::begin(&store, &folder.join(SANDBOX), &clock, &ids).await?;
+    let mut from = None;
+    for (past, at) in PAST.iter().zip(&launches) {
+        clock.stand_at(*at);
+        shop.befriend(&account, &everybody, from, *at).await?;
+        history.broadcast(&shop, &account, past).await?;
+        from = Some(*at);
+    }
+    clock.stand_at(now);
+    shop.befriend(&account, &everybody, from, now).await?;
+    shop.schedule(&account).await?;
+    history.end().await?;
+    store.close().await?;
+    Ok(())
+}
+
+/// The shop's own doings.
+struct Shop {
+    store: Store,
+    directory: Directory,
+    clock: Arc<HistoryClock>,
+    ids: Arc<dyn IdSource>,
+}
+
+impl Shop {
+    /// The business with its members, its account and its money.
+    async fn open(&self) -> anyhow::Result<Account> {
+        let business = self
+            .directory
+            .add_business("한옥라이프 주식회사", Currency::Krw)
+            .await?;
+        let account = AccountRequest {
+            handle: HANDLE,
+            display_name: "한옥마켓",
+            icon_url: Some("/static/art/hanok.svg"),
+            time_zone: ZONE,
+            rate_per_second: None,
+        };
+        let account = self.directory.add_account(business.id, &account).await?;
+        self.directory
+            .add_wording(business.id, account.id, people::WORDING, WORDING_TEXT)
+            .await?;
+        let (store, clock, ids) = (self.store.clone(), self.clock.clone(), self.ids.clone());
+        let sign_in = SignIn::of(store, clock, ids, Arc::new(SystemSecrets));
+        for (email, name, role) in [
+            (EMAIL, "이지우", MemberRole::Owner),
+            ("seojun@hanok.example", "박서준", MemberRole::Composer),
+            ("haneul@hanok.example", "김하늘", MemberRole::Finance),
+        ] {
+            let member = self.directory.add_member(business.id, email, name, role);
+            let member = member.await?;
+            sign_in
+                .set_password(business.id, member.id, PASSWORD, None)
+                .await?;
+        }
+        let funds = Money::whole(1_000_000, Currency::Krw);
+        let (now, ids) = (self.clock.now(), self.ids.as_ref());
+        billing::top_up(&self.store, business.id, funds, "DEMO-1", now, ids).await?;
+        Ok(account)
+    }
+
+    /// Takes in what happened to friends between two moments.
+    async fn befriend(
+        &self,
+        account: &Account,
+        everybody: &[Person],
+        from: Option<Timestamp>,
+        until: Timestamp,
+    ) -> anyhow::Result<()> {
+        let facts = everybody.iter().flat_map(|one| one.facts(from, until));
+        let of = friends::FriendsOf::account(account, until)?;
+        let mut write = self.store.write().await?;
+        friends::apply(&mut write, self.ids.as_ref(), of, facts.collect(), until).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Tomorrow's campaign.
+    async fn schedule(&self, account: &Account) -> anyhow::Result<()> {
+        let schedule = Schedule::At(WallTime::parse(
+            &wall_text(self.clock.now(), 1, "11:00")?,
+            ZONE,
+        )?);
+        let request = CampaignRequest {
+            name: "첫눈 기획전",
+            purpose: Purpose::Promotion,
+            messages: SCHEDULED,
+            audience: None,
+            schedule: &schedule,
+            rate_per_second: None,
+            lifetime_seconds: LIFETIME_SECONDS,
+        };
+        let rules = domain::message::Rules::default();
+        self.directory
+            .add_campaign(account.business, account.id, &request, &rules)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A time of day in Seoul, so many days from today there.
+fn wall_text(now: Timestamp, days: i64, time: &str) -> anyhow::Result<String> {
+    let here = jiff::Timestamp::from_millisecond(now.as_millis())?.to_zoned(zone(ZONE)?);
+    let day = here.date().checked_add(jiff::Span::new().days(days))?;
+    Ok(format!("{day} {time}"))
+}

@@ -1,0 +1,147 @@
+//! The demo of a first start: whole after a kill, made once, and nothing where it is not wanted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use chingu_tests::program::Recipe;
+use chingu_tests::shell::json;
+use chingu_tests::{http, verdict, wait};
+use serde_json::Value;
+use store::{Store, StoreConfig};
+
+const FRIENDS: u64 = 1_240;
+const REACHABLE: u64 = 1_000;
+/// The demo's folder appears long before.
+const BEGUN_WITHIN: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_first_start_makes_the_demo_and_a_second_changes_nothing() {
+    first_and_second().unwrap();
+}
+
+#[test]
+fn killed_while_it_is_made_the_demo_is_made_again() {
+    killed().unwrap();
+}
+
+#[test]
+fn where_no_demo_is_wanted_there_is_nothing() {
+    unwanted().unwrap();
+}
+
+fn first_and_second() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let recipe = with_demo(folder.path())?;
+    let program = recipe.clone().start()?;
+    let before = facts(&recipe.data)?;
+    ensure!(before == expected(), "{before:?}");
+    let greeting = std::fs::read_to_string(&recipe.log)?;
+    ensure!(greeting.contains("jiwoo@hanok.example"), "{greeting}");
+    let (_, recipe) = program.stop()?;
+    let program = recipe.clone().start()?;
+    let after = facts(&recipe.data)?;
+    ensure!(after == before, "{after:?}");
+    program.stop()?;
+    Ok(())
+}
+
+fn killed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let recipe = with_demo(folder.path())?;
+    let begun = recipe.data.join(".demo").join("chingu.db");
+    let program = recipe.spawn()?;
+    wait::until(
+        "the demo is being made",
+        BEGUN_WITHIN,
+        || begun.exists().then_some(()),
+        || program.recipe().log_end(),
+    )?;
+    let recipe = program.kill()?;
+    ensure!(
+        !recipe.data.join("chingu.db").exists(),
+        "it was made already"
+    );
+    let program = recipe.clone().start()?;
+    let found = facts(&recipe.data)?;
+    ensure!(found == expected(), "{found:?}");
+    ensure!(!recipe.data.join(".demo").exists(), "a folder is left over");
+    program.stop()?;
+    Ok(())
+}
+
+fn unwanted() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (name, arguments) in [
+        ("flag", &["serve", "--no-demo"][..]),
+        ("alone", &["--no-demo"]),
+    ] {
+        let recipe = Recipe::new(folder.path(), name, arguments)?.with("CHINGU_NO_DEMO", "");
+        let program = recipe.clone().start()?;
+        let page = http::get(program.address(), "/console")?;
+        ensure!(page.status == 200, "{page:?}");
+        ensure!(
+            page.body.contains("chingu admin business create"),
+            "{page:?}"
+        );
+        let found = facts(&recipe.data)?;
+        ensure!(found == Facts::default(), "{found:?}");
+        program.stop()?;
+    }
+    Ok(())
+}
+
+fn with_demo(folder: &Path) -> Result<Recipe> {
+    Ok(Recipe::new(folder, "demo", &["serve"])?.with("CHINGU_NO_DEMO", ""))
+}
+
+/// What the demo is, as the database tells it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Facts {
+    businesses: usize,
+    active: u64,
+    gone: u64,
+    reachable: u64,
+    /// By state, sorted.
+    campaigns: Vec<String>,
+    is_funded: bool,
+}
+
+fn expected() -> Facts {
+    Facts {
+        businesses: 1,
+        active: FRIENDS - 43 - 18,
+        gone: 43 + 18,
+        reachable: REACHABLE,
+        campaigns: vec!["closed".into(), "closed".into(), "scheduled".into()],
+        is_funded: true,
+    }
+}
+
+fn facts(data: &Path) -> Result<Facts> {
+    let reconciliation: Value = json(data, &["reconcile"])?;
+    let violations = verdict::violations(&reconciliation)?;
+    ensure!(violations.is_empty(), "{violations:?}");
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let store = Store::open(&StoreConfig::durable(data.join("chingu.db"))).await?;
+        let mut facts = Facts::default();
+        for business in store.businesses().await? {
+            facts.businesses += 1;
+            let wallet = store.wallet(business.id).await?;
+            facts.is_funded |= !wallet.available.is_zero() && !wallet.available.is_negative();
+            for account in store.accounts_of_business(business.id).await? {
+                let counts = store.friend_counts(account.id).await?;
+                facts.active += counts.active;
+                facts.gone += counts.gone;
+                facts.reachable += counts.promotion;
+                let campaigns = store.campaigns_of_account(account.id, 100).await?;
+                let states = campaigns.iter().map(|one| one.state.name().to_owned());
+                facts.campaigns.extend(states);
+            }
+        }
+        facts.campaigns.sort();
+        store.close().await?;
+        Ok(facts)
+    })
+}
