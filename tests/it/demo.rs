@@ -36,9 +36,9 @@ fn first_and_second() -> Result<()> {
     let program = recipe.clone().start()?;
     let before = facts(&recipe.data)?;
     ensure!(before == expected(), "{before:?}");
+    let (_, recipe) = program.stop()?;
     let greeting = std::fs::read_to_string(&recipe.log)?;
     ensure!(greeting.contains("jiwoo@hanok.example"), "{greeting}");
-    let (_, recipe) = program.stop()?;
     let program = recipe.clone().start()?;
     let after = facts(&recipe.data)?;
     ensure!(after == before, "{after:?}");
@@ -128,7 +128,7 @@ fn facts(data: &Path) -> Result<Facts> {
         let mut facts = Facts::default();
         for business in store.businesses().await? {
             facts.businesses += 1;
-            let wallet = store.wallet(business.id).await?;
+            let wallet = store::wallet::find(&store, business.id).await?;
             facts.is_funded |= !wallet.available.is_zero() && !wallet.available.is_negative();
             for account in store.accounts_of_business(business.id).await? {
                 let counts = store.friend_counts(account.id).await?;
