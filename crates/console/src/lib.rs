@@ -16,7 +16,9 @@ pub mod frame; // what surrounds every page: navigation, account, wallet
 pub mod page; // from a template to an answer
 pub mod routes; // every route on one page
 pub mod sign_in; // signing in and out, language and theme
+pub mod form; // what is wrong with a form, at its fields
 pub mod home; // the first page after signing in
+pub mod settings; // account, members, oneself
 pub mod styleguide; // every component on one page
 
 pub use routes::router;

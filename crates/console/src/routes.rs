@@ -11,6 +11,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 use crate::error::{Error, explain};
+use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
 use crate::{home, security, sign_in, styleguide};
 
@@ -25,6 +26,35 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/preferences", post(sign_in::prefer))
         .route("/console/{handle}", get(home::show))
+        .route(
+            "/console/{handle}/settings",
+            get(account::show).post(account::change),
+        )
+        .route("/console/{handle}/settings/me", get(me::show))
+        .route(
+            "/console/{handle}/settings/me/password",
+            post(me::change_password),
+        )
+        .route(
+            "/console/{handle}/settings/me/sessions",
+            post(me::sign_out_elsewhere),
+        )
+        .route(
+            "/console/{handle}/settings/members",
+            get(members::show).post(members::add),
+        )
+        .route(
+            "/console/{handle}/settings/members/{member}/remove",
+            post(members::remove),
+        )
+        .route(
+            "/console/{handle}/settings/members/{member}/role",
+            post(members::change_role),
+        )
+        .route(
+            "/console/{handle}/settings/wordings",
+            post(account::add_wording),
+        )
         .route("/console/{handle}/styleguide", get(styleguide::show))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::handle::Handle;
-use domain::id::{AccountId, BusinessId, IdSource};
+use domain::id::{AccountId, BusinessId, IdSource, MemberId};
 use domain::money::Currency;
 use domain::time::{Clock, zone};
 use sha2::{Digest, Sha256};
@@ -189,6 +189,50 @@ impl Directory {
         Ok(member)
     }
 
+    /// Changes name, picture, zone and speed of an account. Its handle is what friends know it by:
+    /// that of the request is not looked at.
+    pub async fn change_account(
+        &self,
+        business: BusinessId,
+        id: AccountId,
+        request: &AccountRequest<'_>,
+    ) -> Result<Account, Error> {
+        let account = Account {
+            display_name: checked_name("display name", request.display_name)?,
+            icon_url: request.icon_url.map(checked_url).transpose()?,
+            time_zone: checked_zone(request.time_zone)?,
+            rate_per_second: request.rate_per_second.map(checked_rate).transpose()?,
+            ..self.account(business, id).await?
+        };
+        let mut write = self.store.write().await?;
+        write.update_account(&account).await?;
+        write.commit().await?;
+        Ok(account)
+    }
+
+    /// Gives a member another role. A business keeps an owner.
+    pub async fn change_role(
+        &self,
+        business: BusinessId,
+        member: MemberId,
+        role: Role,
+    ) -> Result<(), Error> {
+        let mut write = self.store.write().await?;
+        if role != Role::Owner {
+            expect_another_owner(&mut write, business, member).await?;
+        }
+        write.set_member_role(business, member, role.name()).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Removes a member and ends their sessions. A business keeps an owner.
+    pub async fn remove_member(&self, business: BusinessId, member: MemberId) -> Result<(), Error> {
+        let mut write = self.store.write().await?;
+        expect_another_owner(&mut write, business, member).await?;
+        write.delete_member(business, member).await?;
+        Ok(write.commit().await?)
+    }
+
     /// The words friends agree to. They never change: other words are another version.
     pub async fn add_wording(
         &self,
@@ -228,6 +272,20 @@ impl Directory {
         let handle = Handle::parse(handle).map_err(|why| Error::refused("handle", why))?;
         let found = self.store.account_by_handle(&handle).await?;
         found.ok_or_else(|| Error::NotFound(format!("account {handle}")))
+    }
+}
+
+async fn expect_another_owner(
+    write: &mut store::Write,
+    business: BusinessId,
+    member: MemberId,
+) -> Result<(), Error> {
+    let owners = write
+        .members_with_role(business, Role::Owner.name())
+        .await?;
+    match owners.iter().all(|owner| owner.id == member) && !owners.is_empty() {
+        true => Err(Error::refused("role", "the business needs an owner")),
+        false => Ok(()),
     }
 }
 

@@ -170,6 +170,75 @@ impl Write {
         }
     }
 
+    /// Changes what a brand may change of its account; the handle stays.
+    pub async fn update_account(&mut self, account: &Account) -> Result<(), StoreError> {
+        let sql = "UPDATE account
+            SET display_name = $1, icon_url = $2, time_zone = $3, rate_per_second = $4
+            WHERE business = $5 AND id = $6";
+        let values = values![
+            account.display_name.as_str(),
+            account.icon_url.clone(),
+            account.time_zone.as_str(),
+            account.rate_per_second,
+            account.business,
+            account.id,
+        ];
+        self.update_one(sql, values, || format!("account {}", account.id))
+            .await
+    }
+
+    pub async fn set_member_role(
+        &mut self,
+        business: BusinessId,
+        member: MemberId,
+        role: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE member SET role = $1 WHERE business = $2 AND id = $3";
+        self.update_one(sql, values![role, business, member], || {
+            format!("member {member}")
+        })
+        .await
+    }
+
+    /// The member and their sessions are gone; what they did stays.
+    pub async fn delete_member(
+        &mut self,
+        business: BusinessId,
+        member: MemberId,
+    ) -> Result<(), StoreError> {
+        let sql = "DELETE FROM session WHERE member IN
+            (SELECT id FROM member WHERE business = $1 AND id = $2)";
+        row::execute(self.connection(), sql, values![business, member]).await?;
+        let sql = "DELETE FROM member WHERE business = $1 AND id = $2";
+        self.update_one(sql, values![business, member], || {
+            format!("member {member}")
+        })
+        .await
+    }
+
+    /// Members of the business with a role, inside this transaction.
+    pub async fn members_with_role(
+        &mut self,
+        business: BusinessId,
+        role: &str,
+    ) -> Result<Vec<Member>, StoreError> {
+        let sql = format!("{MEMBER} WHERE business = $1 AND role = $2 ORDER BY email");
+        let rows = row::all(self.connection(), "member", &sql, values![business, role]).await?;
+        rows.iter().map(member).collect()
+    }
+
+    async fn update_one(
+        &mut self,
+        sql: &str,
+        values: impl IntoIterator<Item = sea_orm::Value>,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), StoreError> {
+        match row::execute(self.connection(), sql, values).await? {
+            0 => Err(StoreError::NotFound(what())),
+            _ => Ok(()),
+        }
+    }
+
     pub async fn account_of_business(
         &self,
         business: BusinessId,

@@ -18,3 +18,7 @@ span-seconds = { $count } s
 zone-Asia-Seoul = Seoul time
 zone-Asia-Tokyo = Tokyo time
 zone-UTC = UTC
+form-faults = { $count ->
+    [one] Please mend one field
+   *[other] Please mend { $count } fields
+}

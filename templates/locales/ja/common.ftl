@@ -9,3 +9,4 @@ span-seconds = { $count }秒
 zone-Asia-Seoul = ソウル時間
 zone-Asia-Tokyo = 東京時間
 zone-UTC = 協定世界時
+form-faults = { $count }か所を直してください

@@ -9,3 +9,4 @@ span-seconds = { $count }초
 zone-Asia-Seoul = 서울 시각
 zone-Asia-Tokyo = 도쿄 시각
 zone-UTC = 협정 세계시
+form-faults = { $count }곳을 고쳐 주세요
