@@ -18,4 +18,6 @@ mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 
 mod demo; // what a first start finds
+mod console_sign_in; // the way into the pages, and what every answer carries
+
 mod bad_input; // clear words for everything that is wrong

@@ -10,6 +10,7 @@ pub mod program; // one process of the program
 pub mod messenger; // the sandbox as a process of its own, and its accept log
 pub mod shell; // commands that end: admin, import, reconcile
 pub mod world; // a brand with friends, money and a campaign
+pub mod console; // a browser for the pages, and members who sign in
 pub mod platform; // the platform of a fault test: its recipe, its brand, its messenger
 pub mod verdict; // attempted, accepted, recorded, billed, lost, duplicated, unknown
 pub mod table; // tables in Markdown

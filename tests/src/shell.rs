@@ -1,6 +1,7 @@
 //! Commands that end: what a person types in a shell beside the running program.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -56,6 +57,24 @@ pub fn admin(data: &Path, arguments: &[&str]) -> Result<Value> {
         .chain(arguments.iter().copied())
         .collect();
     json(data, &all)
+}
+
+/// The same for a command that reads its standard input.
+pub fn admin_with_input(data: &Path, arguments: &[&str], input: &str) -> Result<Value> {
+    let all = [&["admin"], arguments, &["--json"]].concat();
+    let mut command = command(data, &all)?;
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("starting the program")?;
+    let mut stdin = child.stdin.take().context("its standard input")?;
+    stdin.write_all(input.as_bytes())?;
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        let line = arguments.join(" ");
+        bail!("chingu admin {line}: {}\n{}", output.status, words(&output));
+    }
+    parse(&output).with_context(|| format!("chingu admin {}", arguments.join(" ")))
 }
 
 /// The checks of `chingu reconcile`. A violation is an answer, not an error: it ends with 1.

@@ -59,8 +59,8 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(explain))
-        .layer(middleware::map_response(security::add_headers))
         .layer(CsrfLayer::new())
+        .layer(middleware::map_response(security::add_headers))
         .layer(CompressionLayer::new())
         .with_state(state)
 }

@@ -24,6 +24,7 @@ fn the_definitions_hold_together() {
 fn every_documented_command_is_understood() {
     let lines = [
         "serve",
+        "serve --role console --no-demo",
         "serve --role api,scheduler,worker,sandbox --listen 127.0.0.1:0 --data d --no-demo",
         "serve --role worker --role scheduler --gateway-url http://127.0.0.1:1/messenger/gateway",
         "serve --gateway-token t --gateway-secret 0123456789abcdef",
@@ -46,6 +47,8 @@ fn every_documented_command_is_understood() {
         "admin account create --business BIZ --handle @h --name N --zone Asia/Seoul --rate 5",
         "admin account create --business BIZ --handle @h --name N --zone UTC --icon-url https://i",
         "admin member create --business BIZ --email a@b.example --name Ana --role owner",
+        "admin member create --business BIZ --email a@b --name A --role owner --password-stdin",
+        "admin member password --business BIZ --email a@b.example",
         "admin wording create --account @h --version v1 --text yes?",
         "admin top-up --business BIZ --amount 1000000 --reference r",
         "admin top-up --business BIZ --amount -5 --reference r",
@@ -73,7 +76,7 @@ fn what_is_not_a_command_is_refused() {
     let lines = [
         ("dance", InvalidSubcommand),
         ("serve now", UnknownArgument),
-        ("serve --role console", InvalidValue),
+        ("serve --role consoles", InvalidValue),
         ("serve --role jobs", InvalidValue),
         ("serve --role worker,", InvalidValue),
         ("serve --role", InvalidValue),

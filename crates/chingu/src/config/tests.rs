@@ -117,7 +117,10 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[server]\nroles = [5]", "server.roles"),
         ("[server]\nroles = [\"boss\"]", "'boss' is not a role"),
         ("[server]\nroles = \"api,boss\"", "'boss' is not a role"),
-        ("[server]\nroles = [\"console\"]", "'console' is not a role"),
+        (
+            "[server]\nroles = [\"consoles\"]",
+            "'consoles' is not a role",
+        ),
         ("[store]\ndata = 5", "store.data"),
         ("[gateway]\nurl = 5", "gateway.url"),
         ("[gateway]\nguarantee = \"best effort\"", "best effort"),
