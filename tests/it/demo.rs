@@ -7,11 +7,16 @@ use anyhow::{Result, ensure};
 use chingu_tests::program::Recipe;
 use chingu_tests::shell::json;
 use chingu_tests::{http, verdict, wait};
+use domain::money::{Currency, Money};
 use serde_json::Value;
+use store::sandbox::{AcceptLog, SandboxStore};
 use store::{Store, StoreConfig};
 
 const FRIENDS: u64 = 1_240;
 const REACHABLE: u64 = 1_000;
+/// What the shop paid in, and what a message costs.
+const FUNDS: Money = Money::whole(1_000_000, Currency::Krw);
+const PRICE: Money = Money::whole(15, Currency::Krw);
 /// The demo's folder appears long before.
 const BEGUN_WITHIN: Duration = Duration::from_secs(20);
 
@@ -104,7 +109,11 @@ struct Facts {
     reachable: u64,
     /// By state, sorted.
     campaigns: Vec<String>,
-    is_funded: bool,
+    /// Whether the wallet lacks exactly what the messenger accepted.
+    is_paid_exactly: bool,
+    /// Whom the messenger knows by name.
+    named: u64,
+    has_reached_many: bool,
 }
 
 fn expected() -> Facts {
@@ -114,7 +123,9 @@ fn expected() -> Facts {
         gone: 43 + 18,
         reachable: REACHABLE,
         campaigns: vec!["closed".into(), "closed".into(), "scheduled".into()],
-        is_funded: true,
+        is_paid_exactly: true,
+        named: FRIENDS,
+        has_reached_many: true,
     }
 }
 
@@ -126,10 +137,17 @@ fn facts(data: &Path) -> Result<Facts> {
     runtime.block_on(async {
         let store = Store::open(&StoreConfig::durable(data.join("chingu.db"))).await?;
         let mut facts = Facts::default();
+        let messenger = data.join("sandbox.db");
+        let sandbox = SandboxStore::open(&messenger).await?;
+        facts.named = sandbox.people_count().await?;
+        sandbox.close().await;
+        let accepted = AcceptLog::open(&messenger).await?.summary().await?.accepted;
+        facts.has_reached_many = accepted > 2 * (REACHABLE - 50);
         for business in store.businesses().await? {
             facts.businesses += 1;
             let wallet = store::wallet::find(&store, business.id).await?;
-            facts.is_funded |= !wallet.available.is_zero() && !wallet.available.is_negative();
+            let paid = FUNDS.checked_sub(wallet.available)?;
+            facts.is_paid_exactly |= paid == PRICE.times(accepted)?;
             for account in store.accounts_of_business(business.id).await? {
                 let counts = store.friend_counts(account.id).await?;
                 facts.active += counts.active;

@@ -170,10 +170,11 @@ impl SandboxStore {
         log::summary(&self.reader).await
     }
 
-    /// Ends the writing task after what is queued, and closes the file.
+    /// Closes the file after what is queued was written. The writing connection goes last: it
+    /// leaves one file behind, without a log beside it that a move would lose.
     pub async fn close(&self) {
-        self.writer.stop().await;
         self.reader.close().await;
+        self.writer.stop().await;
     }
 }
 

@@ -77,7 +77,7 @@ fn what_is_not_a_command_is_refused() {
         ("dance", InvalidSubcommand),
         ("serve now", UnknownArgument),
         ("serve --role consoles", InvalidValue),
-        ("serve --role jobs", InvalidValue),
+        ("serve --role job", InvalidValue),
         ("serve --role worker,", InvalidValue),
         ("serve --role", InvalidValue),
         ("serve --listen 8080", ValueValidation),

@@ -16,16 +16,19 @@ pub enum Role {
     Scheduler,
     /// Claims, pushes and records.
     Worker,
+    /// Background work that somebody asked for in a page.
+    Jobs,
     /// The built-in messenger, at /messenger.
     Sandbox,
 }
 
 impl Role {
-    pub const ALL: [Role; 5] = [
+    pub const ALL: [Role; 6] = [
         Self::Console,
         Self::Api,
         Self::Scheduler,
         Self::Worker,
+        Self::Jobs,
         Self::Sandbox,
     ];
 
@@ -35,6 +38,7 @@ impl Role {
             Self::Api => "api",
             Self::Scheduler => "scheduler",
             Self::Worker => "worker",
+            Self::Jobs => "jobs",
             Self::Sandbox => "sandbox",
         }
     }

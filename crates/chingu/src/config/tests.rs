@@ -69,7 +69,13 @@ fn another_messenger_needs_no_sandbox_inside() {
     let config = read("[gateway]\nurl = \"http://127.0.0.1:9\"", &[]).unwrap();
     assert_eq!(
         config.roles(),
-        [Role::Console, Role::Api, Role::Scheduler, Role::Worker]
+        [
+            Role::Console,
+            Role::Api,
+            Role::Scheduler,
+            Role::Worker,
+            Role::Jobs
+        ]
     );
 }
 

@@ -29,6 +29,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use worker::{Worker, WorkerSettings};
 
+use super::people::Person;
 use super::{LIFETIME_SECONDS, Past, Shop};
 use crate::machine::SystemClock;
 
@@ -79,6 +80,7 @@ pub struct History {
     store: Store,
     clock: Arc<HistoryClock>,
     ids: Arc<dyn IdSource>,
+    messenger: Arc<Sandbox>,
     stop: CancellationToken,
     /// In the order in which they stop.
     tasks: Vec<JoinHandle<()>>,
@@ -106,8 +108,9 @@ impl History {
             faults: vec![FAULTS.to_owned()],
         };
         let sandbox = Sandbox::open(sandbox, clock.clone()).await?;
-        let messenger = CancellationToken::new();
-        let until = messenger.clone();
+        let messenger = sandbox.clone();
+        let end_of_messenger = CancellationToken::new();
+        let until = end_of_messenger.clone();
         let serving = tokio::spawn(async move {
             if let Err(error) = sandbox::serve::serve(listener, sandbox, until).await {
                 tracing::error!(%error, "the demo's messenger failed");
@@ -154,16 +157,45 @@ impl History {
         let last = tokio::spawn(async move {
             stopping.cancelled().await;
             let _ = tokio::join!(working, scheduling);
-            messenger.cancel();
+            end_of_messenger.cancel();
             let _ = serving.await;
         });
         Ok(Self {
             store: store.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
+            messenger,
             stop,
             tasks: vec![last],
         })
+    }
+
+    /// Makes the friends and the account known to the messenger, as they are to the platform.
+    pub(super) async fn introduce(
+        &self,
+        account: &Account,
+        wording: &str,
+        everybody: &[Person],
+    ) -> anyhow::Result<()> {
+        let handle = account.handle.to_string();
+        let named: Vec<sandbox::Person> = everybody
+            .iter()
+            .map(|one| sandbox::Person {
+                user_key: one.key.clone(),
+                display_name: one.profile.display_name.clone(),
+            })
+            .collect();
+        self.messenger.add_people(&named).await?;
+        let card = sandbox::PhoneAccount {
+            handle: handle.clone(),
+            display_name: account.display_name.clone(),
+            icon_url: account.icon_url.clone(),
+            wording: Some(wording.to_owned()),
+        };
+        self.messenger.add_account(&card).await?;
+        let friends = everybody.iter().filter(|one| one.is_friend());
+        let friends: Vec<_> = friends.map(|one| one.key.clone()).collect();
+        Ok(self.messenger.add_contacts(&handle, &friends).await?)
     }
 
     /// Runs a broadcast from its draft to its close.

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use directory::{AccountRequest, CampaignRequest, Directory, Role as MemberRole, SignIn, friends};
 use domain::campaign::Purpose;
 use domain::id::IdSource;
@@ -80,7 +80,7 @@ const PAST: [Past; 2] = [
                {"type":"uri","label":"이불 보기","uri":"https://hanok.example/quilts"},
                {"type":"uri","label":"매장 찾기","uri":"https://hanok.example/stores"},
                {"type":"message","label":"재입고 알림","text":"재입고 알려 주세요"}]}}]"#,
-        rate_per_second: Some(400),
+        rate_per_second: Some(800),
     },
 ];
 const SCHEDULED: &str = r#"[
@@ -94,6 +94,10 @@ const SCHEDULED: &str = r#"[
 /// Makes the demo where this is a first start that wants one; whether there is one now.
 pub async fn make_where_wanted(config: &Config, is_loopback: bool) -> anyhow::Result<bool> {
     let folder = config.data().join(FOLDER);
+    if folder.exists() && config.database().exists() {
+        // Killed between the last move and its end.
+        std::fs::remove_dir_all(&folder)?;
+    }
     let is_fresh = !config.database().exists() && !config.sandbox_file().exists();
     let is_half_made = folder.exists() && !config.database().exists();
     let has = |role| config.roles().contains(&role);
@@ -110,14 +114,17 @@ pub async fn make_where_wanted(config: &Config, is_loopback: bool) -> anyhow::Re
     waiting.finish_and_clear();
     made?;
     // The platform's database last: where it is, there is nothing to make any more.
-    for (name, place) in [
-        (SANDBOX, config.sandbox_file()),
-        (DATABASE, config.database()),
-    ] {
-        std::fs::rename(folder.join(name), place).with_context(|| format!("placing {name}"))?;
-    }
+    place(&folder.join(SANDBOX), &config.sandbox_file())?;
+    place(&folder.join(DATABASE), &config.database())?;
     std::fs::remove_dir_all(&folder)?;
     Ok(true)
+}
+
+/// Moves a closed database to its place. What still stood in a log beside it would stay behind.
+fn place(file: &Path, to: &Path) -> anyhow::Result<()> {
+    let log = file.with_extension("db-wal");
+    ensure!(!log.exists(), "{} was not closed", file.display());
+    std::fs::rename(file, to).with_context(|| format!("cannot make {}", to.display()))
 }
 
 /// Everything, in the order in which it would have happened.
@@ -143,6 +150,9 @@ async fn build(folder: &Path) -> anyhow::Result<()> {
     clock.stand_at(everybody[0].joined - DAY);
     let account = shop.open().await?;
     let history = History::begin(&store, &folder.join(SANDBOX), &clock, &ids).await?;
+    history
+        .introduce(&account, people::WORDING, &everybody)
+        .await?;
     let mut from = None;
     for (past, at) in PAST.iter().zip(&launches) {
         clock.stand_at(*at);

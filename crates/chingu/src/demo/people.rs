@@ -174,6 +174,11 @@ impl Fate {
 }
 
 impl Person {
+    /// Whether they neither blocked the account nor left it.
+    pub fn is_friend(&self) -> bool {
+        !matches!(self.fate, Fate::Blocked(_) | Fate::Left(_))
+    }
+
     /// What was told of this friend after `from` and until `until`.
     pub fn facts(&self, from: Option<Timestamp>, until: Timestamp) -> Vec<FriendFact> {
         let is_due = |at: Timestamp| at <= until && from.is_none_or(|from| at > from);
