@@ -17,6 +17,7 @@ pub mod page; // from a template to an answer
 pub mod routes; // every route on one page
 pub mod sign_in; // signing in and out, language and theme
 pub mod form; // what is wrong with a form, at its fields
+pub mod own_campaign; // a campaign of this account, or nothing
 pub mod home; // the first page after signing in
 pub mod settings; // account, members, oneself
 pub mod styleguide; // every component on one page

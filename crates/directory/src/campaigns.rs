@@ -5,7 +5,9 @@ use domain::campaign::{CampaignEvent, Purpose};
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::message::{self, Rules, ValidationError};
 use domain::schedule::Schedule;
+use store::Write;
 use store::campaign::{Campaign, CampaignDraft};
+use store::directory::Account;
 
 use crate::organisation::{checked_name, checked_rate};
 use crate::{Directory, Error};
@@ -37,6 +39,22 @@ impl Directory {
         rules: &Rules,
     ) -> Result<Campaign, Error> {
         let account = self.account(business, account).await?;
+        let draft = self.checked(&account, request, rules).await?;
+        let mut write = self.store.write().await?;
+        write.insert_campaign(&draft).await?;
+        let is_scheduled = draft.scheduled_for.is_some();
+        let campaign = Self::approve(&mut write, draft.id, is_scheduled).await?;
+        write.commit().await?;
+        Ok(campaign)
+    }
+
+    /// The request as a row, or what is wrong with it.
+    pub(crate) async fn checked(
+        &self,
+        account: &Account,
+        request: &CampaignRequest<'_>,
+        rules: &Rules,
+    ) -> Result<CampaignDraft, Error> {
         let now = self.clock.now();
         let messages = message::parse(request.messages, rules)
             .map_err(|errors| Error::refused("messages", in_words("messages", &errors)))?;
@@ -49,9 +67,9 @@ impl Directory {
         let start = request.schedule.resolve(now);
         let start = start.map_err(|why| Error::refused("schedule", why))?;
         let is_scheduled = *request.schedule != Schedule::Now;
-        let draft = CampaignDraft {
+        Ok(CampaignDraft {
             id: self.ids.next(),
-            business,
+            business: account.business,
             account: account.id,
             name: checked_name("name", request.name)?,
             purpose: request.purpose,
@@ -62,8 +80,7 @@ impl Directory {
             rate_per_second: request.rate_per_second.map(checked_rate).transpose()?,
             lifetime_seconds: checked_lifetime(request.lifetime_seconds)?,
             created_at: now,
-        };
-        self.store_draft(&draft, is_scheduled).await
+        })
     }
 
     /// Another account's list is as unknown here as one that nobody has.
@@ -85,27 +102,24 @@ impl Directory {
         }
     }
 
-    async fn store_draft(
-        &self,
-        draft: &CampaignDraft,
+    /// Moves what was just written on: it needs no second person.
+    pub(crate) async fn approve(
+        write: &mut Write,
+        id: CampaignId,
         is_scheduled: bool,
     ) -> Result<Campaign, Error> {
-        let id: CampaignId = draft.id;
-        let mut write = self.store.write().await?;
-        write.insert_campaign(draft).await?;
         let campaign = write.campaign(id).await?;
         write
             .move_campaign(&campaign, CampaignEvent::Approve)
             .await?;
-        let mut campaign = write.campaign(id).await?;
-        if is_scheduled {
-            write
-                .move_campaign(&campaign, CampaignEvent::Schedule)
-                .await?;
-            campaign = write.campaign(id).await?;
+        let campaign = write.campaign(id).await?;
+        if !is_scheduled {
+            return Ok(campaign);
         }
-        write.commit().await?;
-        Ok(campaign)
+        write
+            .move_campaign(&campaign, CampaignEvent::Schedule)
+            .await?;
+        Ok(write.campaign(id).await?)
     }
 }
 

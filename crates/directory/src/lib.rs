@@ -11,6 +11,7 @@ pub mod error; // what went wrong, by what the caller does about it
 pub mod organisation; // operators, businesses, accounts, members, wordings
 pub mod sign_in; // passwords, sessions, and the limits on guessing
 pub mod campaigns; // campaigns as a brand writes them
+pub mod drafts; // campaigns that are being written, part by part
 pub mod fold; // which facts about a friend stand, in whatever order they came
 pub mod friends; // the one way in for everything that changes a friend
 

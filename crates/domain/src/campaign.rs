@@ -5,6 +5,7 @@
 //! RUNNING <-> PAUSED(reason)        RUNNING, PAUSED -> CLOSING -> CLOSED
 //! DRAFT -> APPROVED (no second person needed)
 //! REVIEW, APPROVED, SCHEDULED, WAITING_FOR_FUNDS, LAUNCH_FAILED -> DRAFT (edited) | DISCARDED
+//! DRAFT -> DISCARDED (thrown away before it was finished)
 //! APPROVED -> LAUNCHING (now)
 //! APPROVED, SCHEDULED --launch, funds short--> WAITING_FOR_FUNDS -> LAUNCHING
 //! LAUNCHING --error, nothing frozen--> LAUNCH_FAILED (hold released)
@@ -126,7 +127,12 @@ impl CampaignState {
                 E::Edit,
             ) => Ok(S::Draft),
             (
-                S::Review | S::Approved | S::Scheduled | S::WaitingForFunds | S::LaunchFailed,
+                S::Draft
+                | S::Review
+                | S::Approved
+                | S::Scheduled
+                | S::WaitingForFunds
+                | S::LaunchFailed,
                 E::Discard,
             ) => Ok(S::Discarded),
             (from, event) => Err(InvalidTransition { from, event }),
@@ -346,7 +352,7 @@ mod tests {
                 arrows += usize::from(from.after(event).is_ok());
             }
         }
-        assert_eq!(arrows, 30);
+        assert_eq!(arrows, 31);
         for end in [CampaignState::Closed, CampaignState::Discarded] {
             assert!(
                 EVENTS.iter().all(|event| end.after(*event).is_err()),

@@ -43,6 +43,8 @@ pub struct Campaign {
     pub messages: String,
     pub message_version: u32,
     pub audience: String,
+    /// Canonical JSON.
+    pub schedule: String,
     pub scheduled_for: Option<Timestamp>,
     pub rate_per_second: Option<u32>,
     pub lifetime_seconds: u32,
@@ -97,7 +99,7 @@ pub struct CampaignTariff {
 }
 
 const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_reason, messages, \
-     message_version, audience, scheduled_for, rate_per_second, lifetime_seconds, created_at, \
+     message_version, audience, schedule, scheduled_for, rate_per_second, lifetime_seconds, created_at, \
      month, launched_at, price_version, tariff, message_hash, cut_sequence, reach_mark, \
      highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, launch_error";
 
@@ -180,6 +182,31 @@ impl Write {
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
+    }
+
+    /// Writes what was finished over a draft, as a new version of its message.
+    pub async fn rewrite_campaign(&mut self, draft: &CampaignDraft) -> Result<(), StoreError> {
+        let sql = "UPDATE campaign SET name = $2, purpose = $3, messages = $4,
+                     message_version = message_version + 1, audience = $5, schedule = $6,
+                     scheduled_for = $7, rate_per_second = $8, lifetime_seconds = $9,
+                     launch_error = NULL
+                   WHERE id = $1 AND state = $10";
+        let bound = values![
+            draft.id,
+            draft.name.as_str(),
+            draft.purpose.code(),
+            draft.messages.as_str(),
+            draft.audience.as_str(),
+            draft.schedule.as_str(),
+            draft.scheduled_for,
+            draft.rate_per_second,
+            draft.lifetime_seconds,
+            CampaignState::Draft.code(),
+        ];
+        match row::execute(self.connection(), sql, bound).await? {
+            1 => Ok(()),
+            _ => Err(StoreError::Conflict("the campaign")),
+        }
     }
 
     pub async fn campaign(&mut self, id: CampaignId) -> Result<Campaign, StoreError> {
@@ -354,6 +381,7 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         messages: row.get("messages")?,
         message_version: row.int("message_version")?,
         audience: row.get("audience")?,
+        schedule: row.get("schedule")?,
         scheduled_for: row.optional_time("scheduled_for")?,
         rate_per_second: row.optional_int("rate_per_second")?,
         lifetime_seconds: row.int("lifetime_seconds")?,

@@ -222,6 +222,11 @@ fn migrator() -> Migrator {
             "receipts",
             include_str!("../../../migrations/sqlite/0003_receipts.sql"),
         ),
+        migration(
+            4,
+            "draft",
+            include_str!("../../../migrations/sqlite/0004_draft.sql"),
+        ),
     ])
 }
 

@@ -29,6 +29,7 @@ pub mod receipt; // what friends did with what they were sent
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
+pub mod draft; // what is written before a campaign is sent, part by part
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod leader; // who leads, with an epoch
