@@ -18,6 +18,7 @@ pub mod routes; // every route on one page
 pub mod sign_in; // signing in and out, language and theme
 pub mod form; // what is wrong with a form, at its fields
 pub mod own_campaign; // a campaign of this account, or nothing
+pub mod reasons; // why somebody did not get it, in plain words
 pub mod home; // the first page after signing in
 pub mod settings; // account, members, oneself
 pub mod styleguide; // every component on one page
