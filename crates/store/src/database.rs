@@ -227,6 +227,11 @@ fn migrator() -> Migrator {
             "draft",
             include_str!("../../../migrations/sqlite/0004_draft.sql"),
         ),
+        migration(
+            6,
+            "reach_counts",
+            include_str!("../../../migrations/sqlite/0006_reach_counts.sql"),
+        ),
     ])
 }
 

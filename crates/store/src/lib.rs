@@ -22,6 +22,7 @@ pub mod event; // the messenger's events: taken once, deliveries decided or wait
 pub mod import; // imports: checkpoints and what they refused
 pub mod user_list; // uploaded lists of users
 pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning
+pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::*;
 use crate::Write;
 use crate::directory::{Account, Business};
+use crate::explore::Offer;
 use crate::friend::record::FriendChange;
 use crate::friend::{Friend, Reach, Standing};
 use crate::user_list::UserList;
@@ -307,6 +308,15 @@ async fn the_database_means_what_the_domain_means() {
                 (expected.len() as u64).min(most),
                 "seed {seed}, case {case}"
             );
+            let whole = &audience.expression;
+            let each = [whole.clone(), Expression::Not(Box::new(whole.clone()))];
+            let explored = store.explore_audience(ACCOUNT, whole, &each, purpose);
+            let explored = explored.await.unwrap();
+            let everybody = reached(&people, &Expression::All, purpose).len() as u64;
+            let reachable = expected.len() as u64;
+            assert_eq!(explored.reachable, reachable, "seed {seed}, case {case}");
+            assert_eq!(explored.each, [reachable, everybody - reachable]);
+            assert!(explored.matched >= reachable + explored.unwilling);
             matched += usize::from(!expected.is_empty() && expected.len() < 250);
         }
         assert!(
@@ -345,6 +355,29 @@ async fn limits_take_the_lowest_ranks_and_the_same_again() {
         }
     }
     assert!(samples[1] != samples[2] && samples[0] != samples[1]);
+}
+
+#[tokio::test]
+async fn states_and_offered_values_are_counted() {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let (store, people, _folder) = populated(&mut random, 200).await;
+    let states = store.friend_states(ACCOUNT).await.unwrap();
+    let of = |state| people.iter().filter(|p| p.state == state).count() as u64;
+    assert_eq!(states.active, of(FriendState::Active));
+    assert_eq!(states.blocked, of(FriendState::Blocked));
+    assert_eq!(states.left, of(FriendState::Left));
+    let offered = async |offer| store.offered_values(ACCOUNT, offer, 3).await.unwrap();
+    let tags = offered(Offer::Tag).await;
+    assert_eq!(tags.len(), 3, "no more than were asked for");
+    let with = |tag: &String| people.iter().filter(|p| p.profile.tags.contains(tag)).count();
+    for (tag, friends) in &tags {
+        assert_eq!(*friends, with(tag) as u64, "{tag}");
+    }
+    assert!(tags.is_sorted_by(|a, b| a.1 >= b.1));
+    let regions = offered(Offer::Attribute(TextAttribute::Region)).await;
+    assert_eq!(regions.len(), REGIONS.len());
+    let listed = people.iter().filter(|p| p.lists.contains(&LISTS[0]));
+    assert_eq!(store.list_size(LISTS[0]).await.unwrap(), listed.count() as u64);
 }
 
 #[tokio::test]
