@@ -94,7 +94,10 @@ pub async fn left_out(
     sums.into_iter().map(named).collect()
 }
 
-async fn read(snapshot: &Snapshot, campaign: RecordedCampaign) -> Result<Bill, BillingError> {
+pub(crate) async fn read(
+    snapshot: &Snapshot,
+    campaign: RecordedCampaign,
+) -> Result<Bill, BillingError> {
     let mut sums: BTreeMap<u8, BillOutcomes> = BTreeMap::new();
     if let Some(month) = campaign.month {
         for chunk in snapshot.chunk_sums(month, campaign.id).await? {

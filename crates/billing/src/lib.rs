@@ -10,11 +10,14 @@ pub mod funds; // top-up, hold, capture, release
 pub mod wallet; // balance, held, movements
 pub mod send; // one send: its last word and what it was captured as
 pub mod bill; // a campaign's bill
+pub mod figures; // everything a campaign's report counts
+pub mod sends; // sends looked for, a page at a time
 pub mod report; // one line per send
 pub mod reconcile; // the proof that the books close
 
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
+pub use figures::{CampaignFigures, campaign_figures};
 pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};
 pub use quote::{price_book, price_book_at_launch, quote};
 pub use reconcile::{Check, Invariant, Reconciliation, reconcile};

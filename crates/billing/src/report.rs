@@ -14,11 +14,13 @@ use domain::money::{MICRO_PER_UNIT, Money};
 use domain::outcome::Outcome;
 use domain::price::Tariff;
 use domain::rule::RuleId;
+use domain::user::UserNumber;
 use store::report::{RecordedCampaign, RecordedExclusion};
 use store::{Snapshot, Store, StoreError};
 
 use crate::BillingError;
 use crate::send::{ChunkOnPage, RecordedSend, chunks_of};
+use crate::sends::{SendFilter, Sieve};
 
 /// The columns, in an order that never changes.
 pub const COLUMNS: [&str; 15] = [
@@ -48,6 +50,7 @@ const EXCLUDED_PER_PAGE: usize = 16_000;
 pub struct SendReport {
     store: Store,
     campaign: RecordedCampaign,
+    sieve: Sieve,
     stage: Stage,
 }
 
@@ -99,12 +102,24 @@ impl SendReport {
         business: BusinessId,
         campaign: CampaignId,
     ) -> Result<Self, BillingError> {
+        Self::open_filtered(store, business, campaign, SendFilter::default()).await
+    }
+
+    /// The same, of what a filter admits; what friends did counts as of now.
+    pub async fn open_filtered(
+        store: &Store,
+        business: BusinessId,
+        campaign: CampaignId,
+        filter: SendFilter,
+    ) -> Result<Self, BillingError> {
         let snapshot = store.snapshot().await?;
         let campaign = snapshot.recorded_campaign(business, campaign).await?;
+        let sieve = Sieve::of(&snapshot, campaign.id, filter).await?;
         snapshot.end().await?;
         Ok(Self {
             store: store.clone(),
             campaign,
+            sieve,
             stage: Stage::Header,
         })
     }
@@ -143,7 +158,8 @@ impl SendReport {
         let next = Stage::Chunks(Some(last.id.number));
         let mut written = 0;
         for chunk in chunks_of(&page) {
-            let sends = chunk.sends().map_err(|error| unreadable(&chunk, error))?;
+            let mut sends = chunk.sends().map_err(|error| unreadable(&chunk, error))?;
+            sends.retain(|send| self.sieve.admits(send.number, send.outcome));
             written += lines.write_chunk(&snapshot, &chunk, &sends).await?;
         }
         snapshot.end().await?;
@@ -156,6 +172,9 @@ impl SendReport {
         mut left: Vec<ExcludedLeft>,
     ) -> Result<(ReportPage, Stage), BillingError> {
         let mut lines = Lines::of(&self.campaign);
+        if !self.sieve.admits_left_out() {
+            return Ok((lines.finish(0)?, Stage::Done));
+        }
         let snapshot = self.store.snapshot().await?;
         if left.is_empty() {
             let records = snapshot.exclusion_page(self.campaign.id, after).await?;
@@ -170,7 +189,9 @@ impl SendReport {
         }
         let mut written = 0;
         if let Some(part) = left.last_mut() {
-            let numbers = part.take(EXCLUDED_PER_PAGE);
+            let mut numbers = part.take(EXCLUDED_PER_PAGE);
+            let outcome = Some(Outcome::Excluded(part.rule));
+            numbers.retain(|number| self.sieve.admits(UserNumber(*number), outcome));
             written = lines.write_excluded(&snapshot, part, &numbers).await?;
         }
         left.retain(|part| !part.numbers.is_empty());
@@ -332,7 +353,7 @@ fn is_formula(field: &str) -> bool {
 }
 
 /// Whether a send is billed under the default contract (accepted by the messenger), and why.
-fn billable_words(outcome: Option<Outcome>) -> (&'static str, &'static str) {
+pub fn billable_words(outcome: Option<Outcome>) -> (&'static str, &'static str) {
     match outcome {
         Some(Outcome::Accepted) => ("yes", "accepted_by_messenger"),
         Some(Outcome::Confirmed) => ("yes", "confirmed_by_messenger"),

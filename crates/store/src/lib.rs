@@ -28,6 +28,7 @@ pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
 pub mod receipt; // what friends did with what they were sent
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
+pub mod sends; // single sends found again, and what figures need beside the sums
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
 pub mod draft; // what is written before a campaign is sent, part by part
