@@ -3,10 +3,11 @@
 use crate::workspace::{Dependency, Package, assert_none, packages};
 
 /// A library and the crates that may ship with it.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("sqlx", &["store", "bench"]),
     ("sea-orm", &["store"]),
     ("lapin", &["broker"]),
+    ("image", &["directory"]),
     ("reqwest", &["connector", "sandbox", "jobs", "bench"]),
     ("axum", &["console", "api", "sandbox", "chingu"]),
     ("tower-http", &["console", "api", "sandbox", "chingu"]),

@@ -1,4 +1,4 @@
-//! HTTP for machines. Today: what the messenger tells.
+//! HTTP for machines. Today: what the messenger tells, and pictures that were uploaded.
 //!
 //! It owns routes, limits and the words of errors. It does not own what an event means for a friend
 //! (`directory`) or for a delivery (`store`), nor the shapes of the wire (`gateway`).
@@ -10,6 +10,7 @@ pub mod error; // answers that are not what was asked for, as JSON in words
 pub mod state; // what every route needs, and how much at once
 pub mod body; // reading a body without trusting its length
 pub mod events; // POST /gateway/v1/events
+pub mod media; // GET /media/{file}
 pub mod take; // events to facts and deliveries, in one transaction
 
 pub use error::ApiError;
@@ -18,9 +19,17 @@ pub use state::ApiState;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::post;
+use axum::routing::{get, post};
+use store::Store;
 
-/// Every route of this crate, on one page.
+/// Pictures, wherever pages or messengers ask for them: for every role that has pages or clients.
+pub fn pictures(store: Store) -> Router {
+    Router::new()
+        .route("/media/{file}", get(media::show))
+        .with_state(Arc::new(store))
+}
+
+/// Every other route of this crate, on one page.
 pub fn router(state: Arc<ApiState>) -> Router {
     Router::new()
         .route(

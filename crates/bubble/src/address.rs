@@ -1,20 +1,19 @@
 //! Which addresses are loaded or opened. The validator of messages is stricter; this one holds for
 //! whatever reached a chat, and for drafts.
 
-/// An address of a picture, a video or an icon: https, or this installation's own media, which a
-/// development machine serves without TLS.
+/// An address of a picture, a video or an icon: https, or this installation's own media. Those
+/// served without TLS are loaded from wherever the page itself came from: the same machine has
+/// several names, and a page loads from its own only.
 pub fn media(text: &str) -> Option<&str> {
     let own = |path: &str| path.starts_with("/media/") || path.starts_with("/static/");
-    let is_own_http = || {
-        let rest = text.strip_prefix("http://")?;
-        let is_host = web_host(text, "http://");
+    if !is_plain(text) || text.contains("/../") {
+        return None;
+    }
+    if let Some(rest) = text.strip_prefix("http://") {
         let path = &rest[rest.find('/')?..];
-        (is_host && own(path)).then_some(())
-    };
-    let admitted = is_plain(text)
-        && (web_host(text, "https://") || own(text) || is_own_http().is_some())
-        && !text.contains("/../");
-    admitted.then_some(text)
+        return (web_host(text, "http://") && own(path)).then_some(path);
+    }
+    (web_host(text, "https://") || own(text)).then_some(text)
 }
 
 /// An address that a browser opens: http or https.
@@ -46,12 +45,13 @@ mod tests {
         for good in [
             "https://a.example/b.png",
             "HTTPS://a.example/b.png",
-            "http://127.0.0.1:8080/media/x.png",
             "/media/x.png",
             "/static/art/hanok.svg",
         ] {
             assert_eq!(media(good), Some(good));
         }
+        let own = "http://127.0.0.1:8080/media/x.png";
+        assert_eq!(media(own), Some("/media/x.png"));
         for bad in [
             "javascript:alert(1)",
             "JavaScript:alert(1)",

@@ -1,16 +1,19 @@
 //! What every command that opens the database works with.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context;
 use directory::{Directory, SignIn};
 use domain::id::IdSource;
-use domain::message::Rules;
+use domain::message::{MediaOrigin, Rules};
 use domain::time::Clock;
 use scheduler::launch::LaunchContext;
 use store::{Store, StoreConfig};
 
 use crate::config::Config;
 use crate::machine::{SystemClock, SystemIds, SystemSecrets};
+use crate::wiring::reachable;
 
 pub struct Platform {
     pub store: Store,
@@ -18,18 +21,27 @@ pub struct Platform {
     pub ids: Arc<dyn IdSource>,
     /// What a message may refer to in this installation.
     pub rules: Rules,
+    /// Where others reach it, without a slash at the end.
+    pub public_url: String,
     connector_rate: Option<u32>,
 }
 
 impl Platform {
     /// Opens the database, making it and its tables where they are missing.
     pub async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_at(config, config.server.listen).await
+    }
+
+    /// As [`Platform::open`], for a process that listens on `address`.
+    pub async fn open_at(config: &Config, address: SocketAddr) -> anyhow::Result<Self> {
+        let public_url = public_url(config, address);
         let store = Store::open(&StoreConfig::durable(config.database())).await?;
         Ok(Self {
             store,
             clock: Arc::new(SystemClock::start()),
             ids: Arc::new(SystemIds),
-            rules: Rules::default(),
+            rules: rules_at(&public_url)?,
+            public_url,
             connector_rate: config.gateway.recipients_per_second,
         })
     }
@@ -61,4 +73,18 @@ impl Platform {
     pub async fn close(self) -> anyhow::Result<()> {
         Ok(self.store.close().await?)
     }
+}
+
+/// Where others reach this installation: as configured, or where it listens.
+pub fn public_url(config: &Config, address: SocketAddr) -> String {
+    let own = || format!("http://{}", reachable(address));
+    let url = config.server.public_url.clone().unwrap_or_else(own);
+    url.trim_end_matches('/').to_owned()
+}
+
+/// What a message of this installation may refer to: its own pictures, even without TLS.
+pub fn rules_at(public_url: &str) -> anyhow::Result<Rules> {
+    let media = MediaOrigin::with_own_media(public_url)
+        .with_context(|| format!("server.public_url: '{public_url}' is no address"))?;
+    Ok(Rules { media })
 }

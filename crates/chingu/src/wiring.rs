@@ -145,6 +145,7 @@ impl Actors<'_> {
             },
             clock: clock.clone(),
             rules: self.platform.rules.clone(),
+            public_url: self.platform.public_url.clone(),
             has_phone,
             connector_rate,
         })

@@ -29,6 +29,9 @@ pub enum Error {
     /// What was sent cannot be read as the form it should be.
     #[error("{0}")]
     Unreadable(String),
+    /// What was sent is read, and cannot be taken: the words say why, in the reader's language.
+    #[error("{0}")]
+    Unfit(String),
     /// The state of things does not allow it (any more): the words say why.
     #[error("{0}")]
     Conflict(String),
@@ -93,6 +96,10 @@ impl IntoResponse for Error {
             Self::NotFound => (StatusCode::NOT_FOUND, "problem-not-found", None),
             Self::Forbidden => (StatusCode::FORBIDDEN, "problem-forbidden", None),
             Self::Unreadable(why) => (StatusCode::BAD_REQUEST, "problem-unreadable", Some(why)),
+            Self::Unfit(why) => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                (status, "problem-unfit", Some(why))
+            }
             Self::Conflict(why) => (StatusCode::CONFLICT, "problem-conflict", Some(why)),
             Self::Broken(why) => {
                 tracing::error!(%why, "a page could not be made");

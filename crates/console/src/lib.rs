@@ -17,6 +17,8 @@ pub mod page; // from a template to an answer
 pub mod routes; // every route on one page
 pub mod sign_in; // signing in and out, language and theme
 pub mod form; // what is wrong with a form, at its fields
+pub mod upload; // a form with a file, read with limits
+pub mod media; // uploading a picture
 pub mod own_campaign; // a campaign of this account, or nothing
 pub mod reasons; // why somebody did not get it, in plain words
 pub mod home; // the first page after signing in

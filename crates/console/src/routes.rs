@@ -13,7 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
-use crate::{home, security, sign_in, styleguide};
+use crate::{home, media, security, sign_in, styleguide};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
@@ -27,8 +27,14 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route("/console/preferences", post(sign_in::prefer))
         .route("/console/{handle}", get(home::show))
         .route(
+            "/console/{handle}/media",
+            post(media::upload).layer(DefaultBodyLimit::disable()),
+        )
+        .route(
             "/console/{handle}/settings",
-            get(account::show).post(account::change),
+            get(account::show)
+                .post(account::change)
+                .layer(DefaultBodyLimit::disable()),
         )
         .route("/console/{handle}/settings/me", get(me::show))
         .route(

@@ -17,6 +17,8 @@ pub struct ConsoleState {
     pub clock: Arc<dyn Clock>,
     /// What a message may refer to in this installation.
     pub rules: Rules,
+    /// Where others reach this installation, without a slash at the end: `https://chingu.example`.
+    pub public_url: String,
     /// Whether the sandbox's phone is at `/messenger` of the same address.
     pub has_phone: bool,
     /// Recipients per second of the messenger, where it is limited: for forecasts.

@@ -232,6 +232,11 @@ fn migrator() -> Migrator {
             "reach_counts",
             include_str!("../../../migrations/sqlite/0006_reach_counts.sql"),
         ),
+        migration(
+            11,
+            "media",
+            include_str!("../../../migrations/sqlite/0011_media.sql"),
+        ),
     ])
 }
 

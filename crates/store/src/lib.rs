@@ -32,6 +32,7 @@ pub mod sends; // single sends found again, and what figures need beside the sum
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
 pub mod draft; // what is written before a campaign is sent, part by part
+pub mod media; // pictures by their hash, and whose they are
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod leader; // who leads, with an epoch

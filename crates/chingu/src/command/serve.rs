@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -38,15 +39,16 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot listen on {wanted}"))?;
     let address = reachable(listener.local_addr()?);
     let is_alone = listener.local_addr()?.ip().is_loopback();
-    demo::make_where_wanted(config, is_alone).await?;
-    let platform = Platform::open(config).await?;
+    demo::make_where_wanted(config, address, is_alone).await?;
+    let platform = Platform::open_at(config, address).await?;
     let parts = Parts::of(config, &platform, listener.local_addr()?).await?;
     let health = Health::of(
         platform.store.clone(),
         parts.broker.clone(),
         metrics.clone(),
     );
-    let mut running = Running::start(&parts, health.clone(), listener, metrics);
+    let reading = platform.store.read_only();
+    let mut running = Running::start(&parts, health.clone(), listener, reading, metrics);
     let url = format!("http://{address}");
     greet(config, &platform, &url, &parts.messenger_url).await?;
     tracing::info!(%address, roles = ?config.roles(), "started");
@@ -103,6 +105,7 @@ impl Running {
         parts: &Parts,
         health: Arc<Health>,
         listener: TcpListener,
+        store: Store,
         metrics: PrometheusHandle,
     ) -> Self {
         let mut tasks = Vec::new();
@@ -122,7 +125,7 @@ impl Running {
                 tokio::spawn(scheduler.clone().run(stop))
             });
         }
-        let router = http::router(health.clone(), role_routes(parts));
+        let router = http::router(health.clone(), role_routes(parts, store));
         let mut listener = Some(listener);
         role("http", &mut |stop| {
             let (listener, router) = (listener.take(), router.clone());
@@ -166,13 +169,16 @@ impl Running {
     }
 }
 
-fn role_routes(parts: &Parts) -> Router {
+fn role_routes(parts: &Parts, store: Store) -> Router {
     let mut routes = Router::new();
     if let Some(state) = &parts.console {
         routes = routes.merge(console::router(state.clone()));
     }
     if let Some(state) = &parts.api {
         routes = routes.merge(api::router(state.clone()));
+    }
+    if parts.console.is_some() || parts.api.is_some() {
+        routes = routes.merge(api::pictures(store));
     }
     if let Some(sandbox) = &parts.sandbox {
         routes = routes.merge(sandbox::router(sandbox.clone()));

@@ -32,6 +32,14 @@ impl Config {
         if let Err(error) = FaultPlan::parse(&self.sandbox.faults) {
             faults.add(format!("sandbox.faults: {error}"));
         }
+        if let Some(url) = &self.server.public_url
+            && !is_origin(url)
+        {
+            faults.add(format!(
+                "server.public_url: '{url}' is not an address such as https://chingu.example, \
+                 without a path"
+            ));
+        }
         if let Some(url) = &self.sandbox.events_url
             && !is_http_url(url)
         {
@@ -206,6 +214,19 @@ impl Faults {
             false => bail!("the configuration cannot work: {}", self.0.join("; ")),
         }
     }
+}
+
+/// Scheme, host and port, and nothing else: paths below it are this program's.
+fn is_origin(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    host.is_some_and(|host| {
+        host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && host.bytes().all(|byte| byte.is_ascii_graphic())
+            && !host.contains(['@', '?', '#', '/', '\\'])
+    })
 }
 
 /// As far as can be known without asking: the connector and the sandbox look closer.

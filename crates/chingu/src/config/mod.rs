@@ -41,6 +41,9 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct ServerSection {
     pub listen: SocketAddr,
+    /// Where others reach this installation, such as `https://chingu.example`; `None`: where it
+    /// listens.
+    pub public_url: Option<String>,
     /// `None`: every role this installation needs.
     pub roles: Option<Roles>,
     /// No demo business on the first start.
@@ -159,6 +162,7 @@ impl Default for ServerSection {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(LISTEN),
+            public_url: None,
             roles: None,
             no_demo: false,
             shutdown_ms: 30_000,

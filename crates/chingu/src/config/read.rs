@@ -30,8 +30,9 @@ const OTHER_VARIABLES: [&str; 13] = [
     "CHINGU_ROLE",
 ];
 /// Keys whose variables are texts, whatever they look like: a secret may consist of digits.
-const TEXT_KEYS: [&str; 11] = [
+const TEXT_KEYS: [&str; 12] = [
     "server.listen",
+    "server.public_url",
     "server.roles",
     "store.data",
     "gateway.url",

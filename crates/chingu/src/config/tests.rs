@@ -127,6 +127,15 @@ fn files_that_cannot_work_are_refused_in_words() {
             "[server]\nroles = [\"consoles\"]",
             "'consoles' is not a role",
         ),
+        (
+            "[server]\npublic_url = \"chingu.example\"",
+            "server.public_url",
+        ),
+        (
+            "[server]\npublic_url = \"https://chingu.example/shop\"",
+            "without a path",
+        ),
+        ("[server]\npublic_url = \"ftp://x\"", "server.public_url"),
         ("[store]\ndata = 5", "store.data"),
         ("[gateway]\nurl = 5", "gateway.url"),
         ("[gateway]\nguarantee = \"best effort\"", "best effort"),

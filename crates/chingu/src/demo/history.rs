@@ -12,7 +12,6 @@ use directory::CampaignRequest;
 use domain::campaign::{CampaignState, Purpose};
 use domain::capability::Capability;
 use domain::id::IdSource;
-use domain::message::Rules;
 use domain::schedule::Schedule;
 use domain::time::{Clock, Timestamp};
 use gateway::{Secret, Secrets};
@@ -87,12 +86,10 @@ pub struct History {
 }
 
 impl History {
-    pub async fn begin(
-        store: &Store,
-        sandbox_file: &Path,
-        clock: &Arc<HistoryClock>,
-        ids: &Arc<dyn IdSource>,
-    ) -> anyhow::Result<Self> {
+    pub(super) async fn begin(shop: &Shop, sandbox_file: &Path) -> anyhow::Result<Self> {
+        let Shop {
+            store, clock, ids, ..
+        } = shop;
         let secrets = Secrets {
             current: Secret::parse(SECRET)?,
             previous: None,
@@ -146,7 +143,7 @@ impl History {
             clock: clock.clone(),
             ids: ids.clone(),
             settings: SchedulerSettings::default(),
-            rules: Rules::default(),
+            rules: shop.rules.clone(),
             wake,
             dispatcher: Mutex::new(Dispatcher::default()),
         });
@@ -214,16 +211,15 @@ impl History {
             rate_per_second: past.rate_per_second,
             lifetime_seconds: LIFETIME_SECONDS,
         };
-        let rules = Rules::default();
         let campaign = shop
             .directory
-            .add_campaign(account.business, account.id, &request, &rules)
+            .add_campaign(account.business, account.id, &request, &shop.rules)
             .await?;
         let context = LaunchContext {
             store: &self.store,
             clock: self.clock.as_ref(),
             ids: self.ids.as_ref(),
-            rules: &rules,
+            rules: &shop.rules,
             connector_rate: None,
         };
         match scheduler::launch(&context, campaign.id, None).await? {

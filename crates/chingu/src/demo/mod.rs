@@ -11,6 +11,7 @@
 mod people; // who the friends are
 mod history; // the past, and the actors that run in it
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use anyhow::{Context, ensure};
 use directory::{AccountRequest, CampaignRequest, Directory, Role as MemberRole, SignIn, friends};
 use domain::campaign::Purpose;
 use domain::id::IdSource;
+use domain::message::Rules;
 use domain::money::{Currency, Money};
 use domain::schedule::{Schedule, WallTime};
 use domain::time::{Clock, Timestamp, local_to_instant, zone};
@@ -27,6 +29,7 @@ use store::{Store, StoreConfig};
 
 use crate::config::{Config, Role};
 use crate::machine::{SystemIds, SystemSecrets};
+use crate::platform;
 use crate::progress;
 use history::{History, HistoryClock};
 use people::Person;
@@ -92,7 +95,11 @@ const SCHEDULED: &str = r#"[
        {"type":"uri","label":"선물 포장 안내","uri":"https://hanok.example/gift"}]}}]"#;
 
 /// Makes the demo where this is a first start that wants one; whether there is one now.
-pub async fn make_where_wanted(config: &Config, is_loopback: bool) -> anyhow::Result<bool> {
+pub async fn make_where_wanted(
+    config: &Config,
+    address: SocketAddr,
+    is_loopback: bool,
+) -> anyhow::Result<bool> {
     let folder = config.data().join(FOLDER);
     if folder.exists() && config.database().exists() {
         // Killed between the last move and its end.
@@ -110,7 +117,8 @@ pub async fn make_where_wanted(config: &Config, is_loopback: bool) -> anyhow::Re
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder).context("the demo's folder")?;
-    let made = build(&folder).await;
+    let public_url = platform::public_url(config, address);
+    let made = build(&folder, &public_url).await;
     waiting.finish_and_clear();
     made?;
     // The platform's database last: where it is, there is nothing to make any more.
@@ -128,7 +136,7 @@ fn place(file: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// Everything, in the order in which it would have happened.
-async fn build(folder: &Path) -> anyhow::Result<()> {
+async fn build(folder: &Path, public_url: &str) -> anyhow::Result<()> {
     let clock = Arc::new(HistoryClock::start());
     let ids: Arc<dyn IdSource> = Arc::new(SystemIds);
     let now = clock.now();
@@ -146,10 +154,11 @@ async fn build(folder: &Path) -> anyhow::Result<()> {
         directory: Directory::of(store.clone(), clock.clone(), ids.clone()),
         clock: clock.clone(),
         ids: ids.clone(),
+        rules: platform::rules_at(public_url)?,
     };
     clock.stand_at(everybody[0].joined - DAY);
     let account = shop.open().await?;
-    let history = History::begin(&store, &folder.join(SANDBOX), &clock, &ids).await?;
+    let history = History::begin(&shop, &folder.join(SANDBOX)).await?;
     history
         .introduce(&account, people::WORDING, &everybody)
         .await?;
@@ -174,6 +183,8 @@ struct Shop {
     directory: Directory,
     clock: Arc<HistoryClock>,
     ids: Arc<dyn IdSource>,
+    /// What its messages may refer to.
+    rules: Rules,
 }
 
 impl Shop {
@@ -243,9 +254,8 @@ impl Shop {
             rate_per_second: None,
             lifetime_seconds: LIFETIME_SECONDS,
         };
-        let rules = domain::message::Rules::default();
         self.directory
-            .add_campaign(account.business, account.id, &request, &rules)
+            .add_campaign(account.business, account.id, &request, &self.rules)
             .await?;
         Ok(())
     }

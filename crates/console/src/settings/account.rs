@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::{Form, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::{AccountRequest, Permission};
@@ -16,8 +16,10 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
+use crate::media::{self, NotTaken};
 use crate::page;
 use crate::state::ConsoleState;
+use crate::upload::Upload;
 
 /// Zones offered first; any other the account has is offered too.
 const ZONES: [&str; 6] = [
@@ -43,8 +45,7 @@ struct AccountPage<'a> {
 }
 
 /// The account's form, as it was typed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default)]
 pub struct AccountForm {
     display_name: String,
     icon_url: String,
@@ -60,7 +61,25 @@ pub struct WordingForm {
     text: String,
 }
 
+/// What is wrong with a picture, at its field.
+fn picture_faults(desk: &Desk, refusal: NotTaken) -> Result<Faults, Error> {
+    match refusal {
+        NotTaken::Fault(_, key) => Ok(Faults::one("picture", desk.words.t(key))),
+        NotTaken::Other(error) => Err(error),
+    }
+}
+
 impl AccountForm {
+    fn sent(upload: &Upload) -> Self {
+        let field = |name| upload.field(name).to_owned();
+        Self {
+            display_name: field("display_name"),
+            icon_url: field("icon_url"),
+            time_zone: field("time_zone"),
+            rate: field("rate"),
+        }
+    }
+
     /// As the account stands.
     fn of(desk: &Desk) -> Self {
         let account = &desk.account;
@@ -92,9 +111,29 @@ pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<
 pub async fn change(
     State(state): State<Arc<ConsoleState>>,
     desk: Desk,
-    Form(fields): Form<AccountForm>,
+    request: Request,
 ) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
+    let (fields, picture) = match media::read(request, "picture").await {
+        Ok(upload) => (AccountForm::sent(&upload), upload.file),
+        // Too large to be read: what was typed beside it is gone with it.
+        Err(refusal) => {
+            let faults = picture_faults(&desk, refusal)?;
+            let fields = AccountForm::of(&desk);
+            return draw(&state, &desk, fields, WordingForm::default(), faults).await;
+        }
+    };
+    let mut fields = fields;
+    if let Some(picture) = picture {
+        match media::keep(&state, &desk, &picture.name, picture.bytes).await {
+            // Its own address may change: the path stays.
+            Ok(kept) => fields.icon_url = kept.preview_path,
+            Err(refusal) => {
+                let faults = picture_faults(&desk, refusal)?;
+                return draw(&state, &desk, fields, WordingForm::default(), faults).await;
+            }
+        }
+    }
     let rate = match fields.rate.trim().replace(',', "") {
         rate if rate.is_empty() => Ok(None),
         rate => rate.parse().map(Some),
