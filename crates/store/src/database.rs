@@ -233,6 +233,11 @@ fn migrator() -> Migrator {
             include_str!("../../../migrations/sqlite/0006_reach_counts.sql"),
         ),
         migration(
+            10,
+            "friends",
+            include_str!("../../../migrations/sqlite/0010_friends.sql"),
+        ),
+        migration(
             11,
             "media",
             include_str!("../../../migrations/sqlite/0011_media.sql"),

@@ -3,6 +3,7 @@
 //! Writing is in [`record`]: one function through which every change of a friend passes.
 
 pub mod record; // the one way a friend changes, with reach and reach_change
+pub mod history; // what one friend was sent, and what they wrote back
 
 use std::collections::HashMap;
 

@@ -18,6 +18,8 @@ pub mod directory; // operators, businesses, accounts, members, wordings
 pub mod session; // passwords, sessions, and wrong guesses
 pub mod user; // user numbers
 pub mod friend; // friends as they stand, and the one way they change
+pub mod friend_list; // friends looked through, page by page
+pub mod growth; // how many friends there are, and how many came and went
 pub mod event; // the messenger's events: taken once, deliveries decided or waiting
 pub mod import; // imports: checkpoints and what they refused
 pub mod user_list; // uploaded lists of users

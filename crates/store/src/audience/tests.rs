@@ -369,7 +369,12 @@ async fn states_and_offered_values_are_counted() {
     let offered = async |offer| store.offered_values(ACCOUNT, offer, 3).await.unwrap();
     let tags = offered(Offer::Tag).await;
     assert_eq!(tags.len(), 3, "no more than were asked for");
-    let with = |tag: &String| people.iter().filter(|p| p.profile.tags.contains(tag)).count();
+    let with = |tag: &String| {
+        people
+            .iter()
+            .filter(|p| p.profile.tags.contains(tag))
+            .count()
+    };
     for (tag, friends) in &tags {
         assert_eq!(*friends, with(tag) as u64, "{tag}");
     }
@@ -377,7 +382,10 @@ async fn states_and_offered_values_are_counted() {
     let regions = offered(Offer::Attribute(TextAttribute::Region)).await;
     assert_eq!(regions.len(), REGIONS.len());
     let listed = people.iter().filter(|p| p.lists.contains(&LISTS[0]));
-    assert_eq!(store.list_size(LISTS[0]).await.unwrap(), listed.count() as u64);
+    assert_eq!(
+        store.list_size(LISTS[0]).await.unwrap(),
+        listed.count() as u64
+    );
 }
 
 #[tokio::test]

@@ -57,7 +57,8 @@ impl Write {
         self.write_friends(account, changes).await?;
         self.write_consents(account, changes, now).await?;
         self.write_tags(account, changes).await?;
-        self.write_reach(account, changes, now).await
+        self.write_reach(account, changes, now).await?;
+        self.write_growth(account, changes).await
     }
 
     async fn write_friends(

@@ -1,0 +1,259 @@
+//! One friend's history: what they were sent and what became of it, and what they wrote back.
+//!
+//! There is no row per send. Whom a chunk was for stands in it, between its first and last number,
+//! so each campaign is asked by itself, a few campaigns a page, the latest launch first.
+
+use domain::campaign::CampaignKind;
+use domain::codec::{unpack_numbers, unpack_outcomes};
+use domain::id::{AccountId, BusinessId, CampaignId};
+use domain::money::{Currency, Money};
+use domain::outcome::Outcome;
+use domain::rule::RuleId;
+use domain::time::Timestamp;
+use domain::user::UserNumber;
+use roaring::RoaringBitmap;
+
+use crate::receipt::SendReceipts;
+use crate::row::{self, Row, values};
+use crate::{Store, StoreError};
+
+/// One campaign as far as one friend was in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FriendSend {
+    pub campaign: CampaignId,
+    pub name: String,
+    pub launched_at: Timestamp,
+    /// `None` until it is decided.
+    pub outcome: Option<Outcome>,
+    /// When it was decided; of those left out beforehand, when that was.
+    pub at: Option<Timestamp>,
+    /// What was billed for it; nothing is `None`.
+    pub billed: Option<Money>,
+    pub receipts: SendReceipts,
+}
+
+/// A few campaigns' worth of sends.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FriendSends {
+    pub sends: Vec<FriendSend>,
+    /// The campaign after which looking goes on; `None` when all were asked.
+    pub next: Option<CampaignId>,
+}
+
+/// Something a friend wrote, or posted by a tap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FriendMessage {
+    pub at: Timestamp,
+    pub is_postback: bool,
+    /// JSON as the messenger told it.
+    pub content: String,
+}
+
+/// A campaign that is asked for one friend.
+struct Asked {
+    id: CampaignId,
+    month: i64,
+    name: String,
+    launched_at: Timestamp,
+    currency: Currency,
+}
+
+/// What the record says of one friend in one campaign.
+struct Found {
+    outcome: Option<Outcome>,
+    at: Option<Timestamp>,
+    unit_price: Option<i64>,
+}
+
+impl Store {
+    /// What a friend was sent by `campaigns` campaigns launched before the one named, the latest
+    /// first; campaigns they were not in do not appear.
+    pub async fn sends_of_friend(
+        &self,
+        business: BusinessId,
+        account: AccountId,
+        number: UserNumber,
+        before: Option<CampaignId>,
+        campaigns: u32,
+    ) -> Result<FriendSends, StoreError> {
+        let mut asked = self
+            .launched_before(business, account, before, campaigns + 1)
+            .await?;
+        let is_more = asked.len() > campaigns as usize;
+        asked.truncate(campaigns as usize);
+        let next = asked.last().filter(|_| is_more).map(|asked| asked.id);
+        let mut sends = Vec::new();
+        for campaign in asked {
+            let Some(found) = self.found_in(&campaign, number).await? else {
+                continue;
+            };
+            let receipts = match found.outcome {
+                Some(Outcome::Excluded(_) | Outcome::Cancelled) => SendReceipts::default(),
+                _ => {
+                    let told = self.receipts_of(business, campaign.id, &[number]).await?;
+                    told.get(&number).copied().unwrap_or_default()
+                }
+            };
+            let is_billed = found.outcome.is_some_and(Outcome::is_billable);
+            let price = found.unit_price.filter(|_| is_billed);
+            sends.push(FriendSend {
+                campaign: campaign.id,
+                name: campaign.name,
+                launched_at: campaign.launched_at,
+                outcome: found.outcome,
+                at: found.at,
+                billed: price.map(|micro| Money::from_micro(micro, campaign.currency)),
+                receipts,
+            });
+        }
+        Ok(FriendSends { sends, next })
+    }
+
+    /// What a friend wrote to the account, the latest first.
+    pub async fn messages_of_friend(
+        &self,
+        account: AccountId,
+        number: UserNumber,
+        limit: u32,
+    ) -> Result<Vec<FriendMessage>, StoreError> {
+        let sql = "SELECT at, is_postback, content FROM friend_message
+                   WHERE account = $1 AND number = $2 ORDER BY at DESC, event_id LIMIT $3";
+        let bound = values![account, number.0, limit];
+        let rows = row::all(self.reader(), "friend_message", sql, bound).await?;
+        let message = |row: &Row| {
+            Ok(FriendMessage {
+                at: row.time("at")?,
+                is_postback: row.get::<i64>("is_postback")? != 0,
+                content: row.get("content")?,
+            })
+        };
+        rows.iter().map(message).collect()
+    }
+
+    async fn launched_before(
+        &self,
+        business: BusinessId,
+        account: AccountId,
+        before: Option<CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<Asked>, StoreError> {
+        let sql = "SELECT k.id AS id, k.month AS month, k.name AS name,
+                     k.launched_at AS launched_at, b.currency AS currency
+                   FROM campaign k JOIN business b ON b.id = k.business
+                   WHERE k.business = $1 AND k.account = $2 AND k.kind = $3
+                     AND k.launched_at IS NOT NULL
+                     AND ($4 IS NULL OR (k.launched_at, k.id) <
+                       (SELECT launched_at, id FROM campaign WHERE id = $4 AND account = $2))
+                   ORDER BY k.launched_at DESC, k.id DESC LIMIT $5";
+        let kind = CampaignKind::Broadcast.code();
+        let before = before.map(|id| id.as_bytes().to_vec());
+        let bound = values![business, account, kind, before, limit];
+        let rows = row::all(self.reader(), "campaign", sql, bound).await?;
+        let asked = |row: &Row| {
+            Ok(Asked {
+                id: row.id("id")?,
+                month: row.get("month")?,
+                name: row.get("name")?,
+                launched_at: row.time("launched_at")?,
+                currency: crate::ledger::currency(row)?,
+            })
+        };
+        rows.iter().map(asked).collect()
+    }
+
+    /// What a campaign's record says of one friend; `None` where they were not in it.
+    async fn found_in(
+        &self,
+        campaign: &Asked,
+        number: UserNumber,
+    ) -> Result<Option<Found>, StoreError> {
+        let sql = "SELECT c.number AS number, c.round AS round, c.state AS state, c.size AS size,
+                     c.cancelled AS cancelled, c.settled_at AS settled_at, c.numbers AS numbers,
+                     c.outcomes AS outcomes, t.unit_price AS unit_price
+                   FROM chunk c LEFT JOIN campaign_tariff t
+                     ON t.campaign = c.campaign AND t.tariff = c.tariff
+                   WHERE c.month = $1 AND c.campaign = $2
+                     AND c.first_number <= $3 AND c.last_number >= $3
+                   ORDER BY c.round DESC, c.number";
+        let bound = values![campaign.month, campaign.id, number.0];
+        for row in row::all(self.reader(), "chunk", sql, bound).await? {
+            let packed: Vec<u8> = row.get("numbers")?;
+            let numbers = unpack_numbers(&packed).map_err(|e| row.corrupt("numbers", e))?;
+            let Ok(position) = numbers.binary_search(&number) else {
+                continue;
+            };
+            let outcome = outcome_at(&row, position)?;
+            let outcome = match outcome {
+                Some(Outcome::Uncertain) => Some(self.amended(campaign, &row, position).await?),
+                other => other,
+            };
+            return Ok(Some(Found {
+                outcome,
+                at: row.optional_time("settled_at")?,
+                unit_price: row.get("unit_price")?,
+            }));
+        }
+        self.left_out_of(campaign, number).await
+    }
+
+    /// What became of an uncertain send later; uncertain as long as nothing did.
+    async fn amended(
+        &self,
+        campaign: &Asked,
+        chunk: &Row,
+        position: usize,
+    ) -> Result<Outcome, StoreError> {
+        let sql = "SELECT outcome FROM amendment WHERE month = $1 AND campaign = $2
+                     AND number = $3 AND round = $4 AND position = $5";
+        let (number, round): (i64, i64) = (chunk.get("number")?, chunk.get("round")?);
+        let bound = values![campaign.month, campaign.id, number, round, position as u64];
+        let Some(row) = row::one(self.reader(), "amendment", sql, bound).await? else {
+            return Ok(Outcome::Uncertain);
+        };
+        let code: u8 = row.int("outcome")?;
+        Outcome::from_code(code).ok_or_else(|| row.corrupt("outcome", code))
+    }
+
+    /// The rule by which the freeze left somebody out.
+    async fn left_out_of(
+        &self,
+        campaign: &Asked,
+        number: UserNumber,
+    ) -> Result<Option<Found>, StoreError> {
+        let sql = "SELECT e.rule AS rule, e.bitmap AS bitmap, f.done_at AS done_at
+                   FROM freeze_range f
+                   JOIN exclusion e ON e.campaign = f.campaign AND e.range = f.range
+                   WHERE f.campaign = $1 AND f.first_number <= $2 AND f.last_number >= $2
+                   ORDER BY e.rule";
+        let bound = values![campaign.id, number.0];
+        for row in row::all(self.reader(), "exclusion", sql, bound).await? {
+            let blob: Vec<u8> = row.get("bitmap")?;
+            let numbers = RoaringBitmap::deserialize_from(&blob[..]);
+            let numbers = numbers.map_err(|error| row.corrupt("bitmap", error))?;
+            if numbers.contains(number.0) {
+                let code: u8 = row.int("rule")?;
+                let rule = RuleId::from_code(code).ok_or_else(|| row.corrupt("rule", code))?;
+                return Ok(Some(Found {
+                    outcome: Some(Outcome::Excluded(rule)),
+                    at: row.optional_time("done_at")?,
+                    unit_price: None,
+                }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A recipient's outcome; `None` before the chunk is decided. Chunks that ended unsent were ended
+/// in one statement that writes no outcomes: all cancelled.
+fn outcome_at(row: &Row, position: usize) -> Result<Option<Outcome>, StoreError> {
+    const TERMINAL_FROM: u8 = domain::chunk::ChunkState::TERMINAL_FROM;
+    let size: u32 = row.int("size")?;
+    let outcomes: Option<Vec<u8>> = row.get("outcomes")?;
+    if let Some(blob) = outcomes {
+        let outcomes = unpack_outcomes(&blob, size).map_err(|e| row.corrupt("outcomes", e))?;
+        return Ok(outcomes.get(position).copied());
+    }
+    let is_over = row.int::<u8>("state")? >= TERMINAL_FROM && row.int::<u32>("cancelled")? == size;
+    Ok(is_over.then_some(Outcome::Cancelled))
+}
