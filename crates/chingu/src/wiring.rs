@@ -148,6 +148,7 @@ impl Actors<'_> {
             public_url: self.platform.public_url.clone(),
             has_phone,
             connector_rate,
+            watching: Arc::default(),
         })
     }
 

@@ -22,6 +22,12 @@ pub fn show_as(status: StatusCode, template: &impl Template) -> Result<Response,
     Ok((status, Html(html)).into_response())
 }
 
+/// A part of a page, as it is sent by itself.
+pub fn text(template: &impl Template) -> Result<String, Error> {
+    let rendered = template.render();
+    rendered.map_err(|error| Error::Broken(error.to_string()))
+}
+
 #[derive(Template)]
 #[template(path = "console/problem.html")]
 struct ProblemPage<'a> {

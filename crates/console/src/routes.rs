@@ -13,7 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
-use crate::{home, media, security, sign_in, styleguide};
+use crate::{home, media, running, security, sign_in, styleguide};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
@@ -26,6 +26,26 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/preferences", post(sign_in::prefer))
         .route("/console/{handle}", get(home::show))
+        .route(
+            "/console/{handle}/campaigns/{campaign}/running",
+            get(running::show),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/running/events",
+            get(running::stream::events),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/pause",
+            post(running::pause),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/resume",
+            post(running::resume),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/cancel",
+            get(running::cancel_question).post(running::cancel),
+        )
         .route(
             "/console/{handle}/media",
             post(media::upload).layer(DefaultBodyLimit::disable()),

@@ -8,6 +8,8 @@ use domain::time::Clock;
 use scheduler::CampaignControl;
 use store::Store;
 
+use crate::running::Watching;
+
 /// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
 pub struct ConsoleState {
     pub store: Store,
@@ -23,4 +25,6 @@ pub struct ConsoleState {
     pub has_phone: bool,
     /// Recipients per second of the messenger, where it is limited: for forecasts.
     pub connector_rate: Option<u32>,
+    /// Campaigns that somebody watches, counted once for all of them.
+    pub watching: Arc<Watching>,
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use billing::{BillingError, ReleaseReason};
 use domain::campaign::{CampaignEvent, PauseReason};
 use domain::chunk::ChunkState;
-use domain::id::{BusinessId, CampaignId, IdSource};
+use domain::id::{BusinessId, CampaignId, IdSource, MemberId};
 use domain::message::Rules;
 use domain::money::Money;
 use domain::time::Clock;
+use store::action::{Action, CampaignAction};
 use store::{Store, StoreError};
 use tokio::sync::Notify;
 
@@ -50,25 +51,42 @@ impl CampaignControl {
         Ok(launched)
     }
 
-    pub async fn pause(&self, business: BusinessId, id: CampaignId) -> Result<(), SchedulerError> {
+    pub async fn pause(
+        &self,
+        business: BusinessId,
+        id: CampaignId,
+        member: MemberId,
+    ) -> Result<(), SchedulerError> {
         self.expect_own(business, id).await?;
-        pause(&self.store, id).await
+        let noted = CampaignAction::of(Action::Pause, Some(member), self.clock.now());
+        pause_noted(&self.store, id, Some(noted)).await
     }
 
-    pub async fn resume(&self, business: BusinessId, id: CampaignId) -> Result<(), SchedulerError> {
+    pub async fn resume(
+        &self,
+        business: BusinessId,
+        id: CampaignId,
+        member: MemberId,
+    ) -> Result<(), SchedulerError> {
         self.expect_own(business, id).await?;
-        resume(&self.store, id).await?;
+        let noted = CampaignAction::of(Action::Resume, Some(member), self.clock.now());
+        resume_noted(&self.store, id, Some(noted)).await?;
         self.wake.notify_one();
         Ok(())
     }
 
+    /// Cancels for good; the reason is kept with the campaign as it was written.
     pub async fn cancel(
         &self,
         business: BusinessId,
         id: CampaignId,
+        member: MemberId,
+        reason: &str,
     ) -> Result<Cancelled, SchedulerError> {
         self.expect_own(business, id).await?;
-        let cancelled = cancel(&self.store, self.clock.as_ref(), self.ids.as_ref(), id).await?;
+        let mut noted = CampaignAction::of(Action::Cancel, Some(member), self.clock.now());
+        noted.reason = reason.to_owned();
+        let cancelled = cancel_noted(&self.store, self.ids.as_ref(), id, noted).await?;
         self.wake.notify_one();
         Ok(cancelled)
     }
@@ -94,27 +112,11 @@ pub struct Cancelled {
 
 /// Stops new pushes: nothing is claimed once this is committed.
 pub async fn pause(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
-    let mut write = store.write().await?;
-    let campaign = write.campaign(id).await?;
-    campaign
-        .state
-        .after(CampaignEvent::Pause(PauseReason::Requested))?;
-    write
-        .move_campaign(&campaign, CampaignEvent::Pause(PauseReason::Requested))
-        .await?;
-    // What was handed out and not claimed goes back: after a resume it is a new message.
-    write.clear_dispatched(Some(id)).await?;
-    Ok(write.commit().await?)
+    pause_noted(store, id, None).await
 }
 
 pub async fn resume(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
-    let mut write = store.write().await?;
-    let campaign = write.campaign(id).await?;
-    campaign.state.after(CampaignEvent::Resume)?;
-    write
-        .move_campaign(&campaign, CampaignEvent::Resume)
-        .await?;
-    Ok(write.commit().await?)
+    resume_noted(store, id, None).await
 }
 
 /// Cancels in one transaction: what was not begun ends, its money goes back at once. What is in
@@ -125,7 +127,55 @@ pub async fn cancel(
     ids: &dyn IdSource,
     id: CampaignId,
 ) -> Result<Cancelled, SchedulerError> {
-    let now = clock.now();
+    let noted = CampaignAction::of(Action::Cancel, None, clock.now());
+    cancel_noted(store, ids, id, noted).await
+}
+
+async fn pause_noted(
+    store: &Store,
+    id: CampaignId,
+    noted: Option<CampaignAction>,
+) -> Result<(), SchedulerError> {
+    let mut write = store.write().await?;
+    let campaign = write.campaign(id).await?;
+    campaign
+        .state
+        .after(CampaignEvent::Pause(PauseReason::Requested))?;
+    write
+        .move_campaign(&campaign, CampaignEvent::Pause(PauseReason::Requested))
+        .await?;
+    // What was handed out and not claimed goes back: after a resume it is a new message.
+    write.clear_dispatched(Some(id)).await?;
+    if let Some(noted) = noted {
+        write.note_action(id, &noted).await?;
+    }
+    Ok(write.commit().await?)
+}
+
+async fn resume_noted(
+    store: &Store,
+    id: CampaignId,
+    noted: Option<CampaignAction>,
+) -> Result<(), SchedulerError> {
+    let mut write = store.write().await?;
+    let campaign = write.campaign(id).await?;
+    campaign.state.after(CampaignEvent::Resume)?;
+    write
+        .move_campaign(&campaign, CampaignEvent::Resume)
+        .await?;
+    if let Some(noted) = noted {
+        write.note_action(id, &noted).await?;
+    }
+    Ok(write.commit().await?)
+}
+
+async fn cancel_noted(
+    store: &Store,
+    ids: &dyn IdSource,
+    id: CampaignId,
+    mut noted: CampaignAction,
+) -> Result<Cancelled, SchedulerError> {
+    let now = noted.at;
     let mut write = store.write().await?;
     let campaign = write.campaign(id).await?;
     campaign.state.after(CampaignEvent::Cancel)?;
@@ -154,6 +204,9 @@ pub async fn cancel(
     released = released
         .checked_add(blocks.amount)
         .map_err(BillingError::from)?;
+    (noted.not_begun, noted.not_frozen) = (units, unfrozen);
+    noted.released_micro = released.micro();
+    write.note_action(id, &noted).await?;
     write.commit().await?;
     tracing::info!(campaign = %id, units, unfrozen, %released, "cancelled");
     Ok(Cancelled {

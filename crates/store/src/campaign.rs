@@ -345,7 +345,7 @@ pub(crate) async fn find(
     read(&row.ok_or_else(|| StoreError::NotFound(format!("campaign {id}")))?)
 }
 
-async fn tariffs(
+pub(crate) async fn tariffs(
     connection: &impl sea_orm::ConnectionTrait,
     id: CampaignId,
 ) -> Result<Vec<CampaignTariff>, StoreError> {

@@ -233,6 +233,11 @@ fn migrator() -> Migrator {
             include_str!("../../../migrations/sqlite/0006_reach_counts.sql"),
         ),
         migration(
+            8,
+            "campaign_action",
+            include_str!("../../../migrations/sqlite/0008_campaign_action.sql"),
+        ),
+        migration(
             10,
             "friends",
             include_str!("../../../migrations/sqlite/0010_friends.sql"),

@@ -33,9 +33,11 @@ pub mod report; // the record read back: chunks, captures, amendments, exclusion
 pub mod sends; // single sends found again, and what figures need beside the sums
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
+pub mod action; // what was done to a campaign under way, by whom and why
 pub mod draft; // what is written before a campaign is sent, part by part
 pub mod media; // pictures by their hash, and whose they are
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
+pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod leader; // who leads, with an epoch
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect

@@ -129,6 +129,7 @@ impl Running {
         let mut listener = Some(listener);
         role("http", &mut |stop| {
             let (listener, router) = (listener.take(), router.clone());
+            end_streams(parts, stop.clone());
             tokio::spawn(async move {
                 let Some(listener) = listener else { return };
                 if let Err(error) = http::serve(listener, router, stop).await {
@@ -184,6 +185,17 @@ fn role_routes(parts: &Parts, store: Store) -> Router {
         routes = routes.merge(sandbox::router(sandbox.clone()));
     }
     routes
+}
+
+/// The port waits for answers under way, and a stream of events is one that does not end.
+fn end_streams(parts: &Parts, stop: CancellationToken) {
+    let Some(console) = parts.console.clone() else {
+        return;
+    };
+    tokio::spawn(async move {
+        stop.cancelled().await;
+        console.watching.streams.close();
+    });
 }
 
 /// Where it is, how to sign in, what to look at.
