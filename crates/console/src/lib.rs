@@ -23,6 +23,7 @@ pub mod own_campaign; // a campaign of this account, or nothing
 pub mod reasons; // why somebody did not get it, in plain words
 pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
+pub mod composer; // a draft's message step, drafts begun, copied, ended
 pub mod settings; // account, members, oneself
 pub mod styleguide; // every component on one page
 

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
+use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
@@ -26,6 +27,23 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/preferences", post(sign_in::prefer))
         .route("/console/{handle}", get(home::show))
+        .route("/console/{handle}/campaigns", post(begin::begin))
+        .route(
+            "/console/{handle}/campaigns/{campaign}/message",
+            get(composer::page::show).post(composer::save::save),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/copy",
+            post(begin::copy),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/reopen",
+            post(begin::reopen),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/discard",
+            post(begin::discard),
+        )
         .route(
             "/console/{handle}/campaigns/{campaign}/running",
             get(running::show),
