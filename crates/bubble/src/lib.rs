@@ -24,3 +24,4 @@ mod tests;
 
 pub use context::{Context, Mode, Taps};
 pub use draw::{draw, draw_one, quick_replies, summary};
+pub use text::filled;

@@ -18,7 +18,7 @@ pub(crate) enum Piece {
 }
 
 /// The text with `{{name}}` and `{{name|fallback}}` filled in. Braces that are no variable stay.
-pub(crate) fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
+pub fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, opened)) = rest.split_once("{{") {

@@ -7,17 +7,21 @@ use api::ApiState;
 use broker::{Broker, InProcessBroker};
 use connector::{Connector, GatewayConfig, GatewayConnector};
 use console::ConsoleState;
+use domain::handle::Handle;
 use domain::time::Clock;
+use futures_util::future::BoxFuture;
 use sandbox::serve::GATEWAY_BASE;
-use sandbox::{Sandbox, SandboxConfig};
+use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
 use scheduler::{CampaignControl, Scheduler, SchedulerSettings};
+use store::{Store, StoreError};
 use tokio::sync::Notify;
 use worker::Worker;
 
 use crate::config::{Config, Role};
 use crate::counted_broker::CountedBroker;
 use crate::credentials::{Credentials, Surroundings, leads_to_loopback};
+use crate::machine::SystemIds;
 use crate::platform::Platform;
 
 /// The actors of one process, ready to run.
@@ -70,7 +74,13 @@ impl Parts {
         };
         let sandbox = match has(Role::Sandbox) {
             true => {
-                Some(open_sandbox(config, platform.clock.clone(), &credentials, Some(&own)).await?)
+                let known = KnownByPlatform(platform.store.read_only());
+                let inside = Inside {
+                    address: own.clone(),
+                    accounts: Arc::new(known),
+                };
+                let clock = platform.clock.clone();
+                Some(open_sandbox(config, clock, &credentials, Some(inside)).await?)
             }
             false => None,
         };
@@ -86,23 +96,66 @@ impl Parts {
     }
 }
 
-/// The sandbox messenger; `own` is the program it runs in, where it does.
+/// The program a sandbox messenger runs in.
+pub struct Inside {
+    /// Where it reaches the platform.
+    pub address: String,
+    /// The platform's accounts, for those that pushed nothing yet.
+    pub accounts: Arc<dyn KnownAccounts>,
+}
+
+/// The sandbox messenger, alone or inside a program.
 pub async fn open_sandbox(
     config: &Config,
     clock: Arc<dyn Clock>,
     credentials: &Credentials,
-    own: Option<&str>,
+    inside: Option<Inside>,
 ) -> anyhow::Result<Arc<Sandbox>> {
-    let inside = || own.map(|own| format!("{own}/gateway/v1/events"));
+    let own = || Some(format!("{}/gateway/v1/events", inside.as_ref()?.address));
     let sandbox = SandboxConfig {
         file: config.sandbox_file(),
         token: credentials.token.reveal().to_owned(),
         secrets: credentials.secrets.clone(),
-        events_url: config.sandbox.events_url.clone().or_else(inside),
+        events_url: config.sandbox.events_url.clone().or_else(own),
         faults: config.sandbox.faults.clone(),
+        accounts: inside.map(|inside| inside.accounts),
     };
     std::fs::create_dir_all(config.data())?;
-    Ok(Sandbox::open(sandbox, clock).await?)
+    Ok(Sandbox::open(sandbox, clock, Arc::new(SystemIds)).await?)
+}
+
+/// Accounts as the platform beside the sandbox has them: their card and the words they show.
+struct KnownByPlatform(Store);
+
+impl KnownAccounts for KnownByPlatform {
+    fn account<'a>(&'a self, handle: &'a str) -> BoxFuture<'a, Option<PhoneAccount>> {
+        Box::pin(async move {
+            let handle = Handle::parse(handle).ok()?;
+            let found = self.find(&handle).await;
+            found.unwrap_or_else(|error| {
+                tracing::warn!(%error, %handle, "the messenger cannot look an account up");
+                None
+            })
+        })
+    }
+}
+
+impl KnownByPlatform {
+    async fn find(&self, handle: &Handle) -> Result<Option<PhoneAccount>, StoreError> {
+        let Some(account) = self.0.account_by_handle(handle).await? else {
+            return Ok(None);
+        };
+        let wordings = self.0.wordings_of_account(account.id).await?;
+        Ok(Some(PhoneAccount {
+            handle: account.handle.to_string(),
+            display_name: account.display_name,
+            icon_url: account.icon_url,
+            wording: wordings.into_iter().next_back().map(|last| ShownWording {
+                version: last.version,
+                text: last.text,
+            }),
+        }))
+    }
 }
 
 /// Where a process that listens on `address` reaches itself.

@@ -17,7 +17,9 @@ pub mod retry_after; // how long to wait
 pub use answer::{HttpAnswer, PushResponse, classify_ask, classify_close, classify_push};
 pub use body::{AccountCard, ContentHash, FrozenBody, FrozenParts, Link, content_hash, push_body};
 pub use error::Error;
-pub use event::{BadEvent, ConsentKind, Event, EventBody, EventId, FriendEvent, parse_events};
+pub use event::{
+    AccountRef, BadEvent, ConsentKind, Event, EventBody, EventId, FriendEvent, parse_events,
+};
 pub use push::PushRequest;
 pub use signature::{Secret, Secrets, sign, verify};
 pub use variables::select_variables;

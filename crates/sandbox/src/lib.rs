@@ -13,13 +13,16 @@ pub mod reply; // answers, and answers that never arrive whole
 pub mod push; // taking a push
 pub mod key; // asking for a key's result, and closing it
 pub mod people; // who is on it, by name
+pub mod phone; // the messenger's screen: what a person sees and does
 pub mod events; // telling the platform what friends did
+pub mod tell; // telling what was done on the screen, once and in order
 pub mod control; // switching faults and sending events while it runs
 pub mod serve; // the routes
 pub mod log; // the accept log as CSV
 
-pub use store::sandbox::{Person, PhoneAccount};
+pub use store::sandbox::{Consent, NewContact, Person, PhoneAccount, ShownWording};
 
 pub use fault::{FaultError, FaultPlan, Faults};
+pub use people::KnownAccounts;
 pub use serve::{router, serve};
 pub use state::{Error, Sandbox, SandboxConfig};

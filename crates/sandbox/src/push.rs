@@ -19,7 +19,7 @@ use store::sandbox::{ProcessedPush, StoredKey};
 
 use crate::fault::Faults;
 use crate::reply::Reply;
-use crate::state::Sandbox;
+use crate::state::{Sandbox, lock};
 
 /// `POST /v1/pushes`.
 pub(crate) async fn take_push(
@@ -254,15 +254,19 @@ async fn process(
         recipients: push.packed_recipients(),
     };
     match sandbox.store.record(processed).await {
-        Ok(()) => Reply::Processed {
-            key: push.push_key,
-            results,
-        },
+        Ok(()) => {
+            sandbox.screens.reached(&push.recipients);
+            Reply::Processed {
+                key: push.push_key,
+                results,
+            }
+        }
         Err(error) => cannot_record(&error),
     }
 }
 
-/// Everybody not excluded is accepted, but for the shares that faults reject or leave uncertain.
+/// Everybody not excluded is accepted, but for who blocked the account on this screen or left it,
+/// and for the shares that faults reject or leave uncertain.
 fn deliver(
     sandbox: &Sandbox,
     faults: &Faults,
@@ -275,20 +279,34 @@ fn deliver(
         excluded: push.exclude.clone(),
         ..PushResults::default()
     };
-    if faults.reject + faults.uncertain == 0.0 {
+    let refusing = lock(&sandbox.refusing).among(&push.account.handle, &push.recipients);
+    let misbehaves = faults.reject + faults.uncertain > 0.0;
+    if !misbehaves && refusing.is_empty() {
         return results;
     }
-    for position in (0..size).filter(|position| push.exclude.binary_search(position).is_err()) {
-        let draw: f64 = draws.random();
-        if draw < faults.reject {
+    let mut refusing = refusing.into_iter().peekable();
+    let mut strikes = false;
+    for position in 0..size {
+        let refused = refusing.next_if(|(place, _)| *place == position);
+        if push.exclude.binary_search(&position).is_ok() {
+            continue;
+        }
+        let draw: f64 = match misbehaves {
+            true => draws.random(),
+            false => 1.0,
+        };
+        if let Some(refused) = refused {
+            results.rejected.push(refused);
+        } else if draw < faults.reject {
             let code = draws.random_range(0..faults.reject_codes.len());
             results.rejected.push((position, faults.reject_codes[code]));
+            strikes = true;
         } else if draw < faults.reject + faults.uncertain {
             results.uncertain.push(position);
         }
     }
     results.accepted -= (results.rejected.len() + results.uncertain.len()) as u32;
-    if !results.rejected.is_empty() {
+    if strikes {
         sandbox.strike("reject");
     }
     if !results.uncertain.is_empty() {

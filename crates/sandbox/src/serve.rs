@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::state::{Error, Sandbox};
-use crate::{control, key, push};
+use crate::{control, key, phone, push, tell};
 
 /// Where the gateway protocol begins; the platform's `base_url` ends with it.
 pub const GATEWAY_BASE: &str = "/messenger/gateway";
@@ -35,10 +35,11 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
             post(control::resolve),
         )
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(phone::routes())
         .with_state(sandbox)
 }
 
-/// Serves the sandbox alone until `shutdown`, finishes what is under way, and closes its file.
+/// Serves gateway and screen until `shutdown`, finishes what is under way, and closes its file.
 pub async fn serve(
     listener: TcpListener,
     sandbox: Arc<Sandbox>,
@@ -50,10 +51,20 @@ pub async fn serve(
             tracing::debug!(%error, "a connection keeps its delay");
         }
     });
+    let teller = tokio::spawn(tell::run(sandbox.clone(), shutdown.clone()));
+    let streams = sandbox.clone();
+    let stopping = async move {
+        shutdown.cancelled().await;
+        // They would be waited for for ever.
+        streams.stop_streams();
+    };
     axum::serve(listener, router(sandbox.clone()))
-        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .with_graceful_shutdown(stopping)
         .await
         .map_err(Error::Listen)?;
+    if let Err(error) = teller.await {
+        tracing::error!(%error, "telling the platform failed");
+    }
     sandbox.close().await;
     Ok(())
 }

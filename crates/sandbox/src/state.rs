@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use domain::id::IdSource;
 use domain::push::PushKey;
 use domain::time::Clock;
 use gateway::{PushRequest, Secrets};
@@ -12,9 +13,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use store::StoreError;
 use store::sandbox::{Content, SandboxStore};
+use tokio::sync::Notify;
 
 use crate::events::EventSender;
 use crate::fault::{FaultError, FaultPlan, Faults};
+use crate::people::{KnownAccounts, Refusing};
+use crate::phone::{Pace, Screens};
 
 /// Contents kept in memory; beyond this they are made anew.
 const CONTENTS_MAX: usize = 1_000;
@@ -28,6 +32,8 @@ pub struct SandboxConfig {
     /// The platform's `…/gateway/v1/events`; without it no events are sent.
     pub events_url: Option<String>,
     pub faults: Vec<String>,
+    /// Who knows accounts that pushed nothing yet.
+    pub accounts: Option<Arc<dyn KnownAccounts>>,
 }
 
 /// One running sandbox messenger.
@@ -36,6 +42,16 @@ pub struct Sandbox {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) secrets: Secrets,
     pub(crate) sender: Option<EventSender>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) accounts: Option<Arc<dyn KnownAccounts>>,
+    pub(crate) refusing: Mutex<Refusing>,
+    /// Held while a deed is written, so that `refusing` ends as the file does.
+    pub(crate) acting: tokio::sync::Mutex<()>,
+    /// Phones that somebody looks at.
+    pub(crate) screens: Screens,
+    pub(crate) pace: Mutex<Pace>,
+    /// Wakes whoever tells the platform.
+    pub(crate) untold: Notify,
     token: String,
     misbehaviour: Mutex<Misbehaviour>,
     in_progress: Arc<Mutex<HashSet<PushKey>>>,
@@ -81,7 +97,11 @@ pub(crate) struct KeyInProgress {
 }
 
 impl Sandbox {
-    pub async fn open(config: SandboxConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, Error> {
+    pub async fn open(
+        config: SandboxConfig,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Result<Arc<Self>, Error> {
         if config.token.is_empty() {
             return Err(Error::Token);
         }
@@ -91,16 +111,29 @@ impl Sandbox {
             .map(|url| EventSender::open(url, config.secrets.current.clone(), clock.clone()))
             .transpose()?;
         let store = SandboxStore::open(&config.file).await?;
+        let refusing = Refusing::of(store.refusing().await?);
         Ok(Arc::new(Self {
             store,
             clock,
             secrets: config.secrets,
             sender,
+            ids,
+            accounts: config.accounts,
+            refusing: Mutex::new(refusing),
+            acting: tokio::sync::Mutex::default(),
+            screens: Screens::default(),
+            pace: Mutex::default(),
+            untold: Notify::new(),
             token: config.token,
             misbehaviour: Mutex::new(Misbehaviour::of(plan)),
             in_progress: Arc::default(),
             contents: Mutex::default(),
         }))
+    }
+
+    /// Ends what would never end by itself: streams to phones. Requests are finished as ever.
+    pub fn stop_streams(&self) {
+        self.screens.close();
     }
 
     /// Ends the writing after what is queued.
@@ -212,7 +245,7 @@ impl Drop for KeyInProgress {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every critical section leaves a valid state behind between any two of its statements.
     mutex
         .lock()

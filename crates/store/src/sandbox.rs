@@ -11,8 +11,10 @@ mod record;
 mod writer;
 
 pub use log::{AcceptLog, LogEntry, Summary};
-pub use phone::{Contact, ContactState, Deed, DeedKind, Person, PhoneAccount, Received};
-pub use phone_write::Act;
+pub use phone::{
+    Consent, Contact, ContactState, Deed, DeedKind, Person, PhoneAccount, Received, ShownWording,
+};
+pub use phone_write::{Act, NewContact};
 pub use record::{Content, ProcessedPush, Resolution, StoredKey, StoredPush, UncertainPush};
 
 use std::path::Path;
@@ -193,6 +195,11 @@ fn migrator() -> Migrator {
             2,
             "phone",
             include_str!("../../../migrations/sandbox/0002_phone.sql"),
+        ),
+        migration(
+            3,
+            "consent",
+            include_str!("../../../migrations/sandbox/0003_consent.sql"),
         ),
     ])
 }

@@ -44,8 +44,13 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let sandbox = wiring::open_sandbox(config, clock, &credentials, None).await?;
     let url = format!("http://{}{GATEWAY_BASE}", reachable(address));
     say(format_args!("The sandbox messenger listens on {url}"))?;
+    say(format_args!(
+        "Its phones are at http://{}/messenger, for whoever reaches it",
+        reachable(address)
+    ))?;
     tracing::info!(%address, faults = ?config.sandbox.faults, "the sandbox listens");
     let shutdown = CancellationToken::new();
+    let teller = tokio::spawn(sandbox::tell::run(sandbox.clone(), shutdown.clone()));
     let routes = http::sandbox_alone(sandbox::router(sandbox.clone()));
     let serving = http::serve(listener, routes, shutdown.clone());
     tokio::pin!(serving);
@@ -53,6 +58,7 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         ended = &mut serving => ended?,
         signal = signals.next() => {
             tracing::info!(signal, "stopping; what is under way is finished");
+            sandbox.stop_streams();
             shutdown.cancel();
             tokio::select! {
                 ended = serving => ended?,
@@ -63,6 +69,8 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    shutdown.cancel();
+    teller.await.context("telling the platform failed")?;
     sandbox.close().await;
     Ok(ExitCode::SUCCESS)
 }

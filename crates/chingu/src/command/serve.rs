@@ -63,6 +63,9 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         }
     };
     health.stopping();
+    if let Some(sandbox) = &parts.sandbox {
+        sandbox.stop_streams();
+    }
     let in_time = Duration::from_millis(config.server.shutdown_ms);
     tokio::select! {
         () = running.stop() => {}
@@ -123,6 +126,12 @@ impl Running {
         if let Some(scheduler) = &parts.scheduler {
             role(Role::Scheduler.name(), &mut |stop| {
                 tokio::spawn(scheduler.clone().run(stop))
+            });
+        }
+        // Before the port: what is being told goes through it.
+        if let Some(sandbox) = &parts.sandbox {
+            role("phone", &mut |stop| {
+                tokio::spawn(sandbox::tell::run(sandbox.clone(), stop))
             });
         }
         let router = http::router(health.clone(), role_routes(parts, store));

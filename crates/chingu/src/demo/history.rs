@@ -103,8 +103,9 @@ impl History {
             secrets: secrets.clone(),
             events_url: None,
             faults: vec![FAULTS.to_owned()],
+            accounts: None,
         };
-        let sandbox = Sandbox::open(sandbox, clock.clone()).await?;
+        let sandbox = Sandbox::open(sandbox, clock.clone(), ids.clone()).await?;
         let messenger = sandbox.clone();
         let end_of_messenger = CancellationToken::new();
         let until = end_of_messenger.clone();
@@ -172,6 +173,7 @@ impl History {
         &self,
         account: &Account,
         wording: &str,
+        text: &str,
         everybody: &[Person],
     ) -> anyhow::Result<()> {
         let handle = account.handle.to_string();
@@ -187,11 +189,14 @@ impl History {
             handle: handle.clone(),
             display_name: account.display_name.clone(),
             icon_url: account.icon_url.clone(),
-            wording: Some(wording.to_owned()),
+            wording: Some(sandbox::ShownWording {
+                version: wording.to_owned(),
+                text: text.to_owned(),
+            }),
         };
         self.messenger.add_account(&card).await?;
         let friends = everybody.iter().filter(|one| one.is_friend());
-        let friends: Vec<_> = friends.map(|one| one.key.clone()).collect();
+        let friends: Vec<_> = friends.map(Person::contact).collect();
         Ok(self.messenger.add_contacts(&handle, &friends).await?)
     }
 

@@ -160,7 +160,7 @@ async fn build(folder: &Path, public_url: &str) -> anyhow::Result<()> {
     let account = shop.open().await?;
     let history = History::begin(&shop, &folder.join(SANDBOX)).await?;
     history
-        .introduce(&account, people::WORDING, &everybody)
+        .introduce(&account, people::WORDING, WORDING_TEXT, &everybody)
         .await?;
     let mut from = None;
     for (past, at) in PAST.iter().zip(&launches) {

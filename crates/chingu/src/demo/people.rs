@@ -13,6 +13,7 @@ use domain::user::UserKey;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use sandbox::{Consent, NewContact};
 
 /// Whoever starts the demo gets these people.
 const SEED: u64 = 0x0068_616e_6f6b;
@@ -30,6 +31,8 @@ const AGE: Duration = Duration::from_secs(427 * 24 * 60 * 60);
 const QUIET_SINCE: Duration = Duration::from_secs(2 * 60 * 60);
 const DAY_MS: f64 = 86_400_000.0;
 pub const WORDING: &str = "ad-2025-09";
+/// Where they answered, as the messenger's receipts name it.
+const PLACE: &str = "page";
 
 const SURNAMES: [(&str, u32); 20] = [
     ("김", 215),
@@ -177,6 +180,34 @@ impl Person {
     /// Whether they neither blocked the account nor left it.
     pub fn is_friend(&self) -> bool {
         !matches!(self.fate, Fate::Blocked(_) | Fate::Left(_))
+    }
+
+    /// What the messenger's own screen shows of this friend's answers.
+    pub fn contact(&self) -> NewContact {
+        let agreed = |consent: Option<ConsentFact>| {
+            consent.map(|consent| Consent {
+                granted: consent.granted,
+                at: Some(consent.at),
+                wording: consent.wording,
+                place: Some(PLACE.to_owned()),
+            })
+        };
+        let consents = self.consents();
+        let promotion = match self.fate {
+            Fate::TookBack(at) => Some(Consent {
+                granted: false,
+                at: Some(at),
+                wording: None,
+                place: Some(PLACE.to_owned()),
+            }),
+            _ => agreed(consents.promotion),
+        };
+        NewContact {
+            user: self.key.clone(),
+            since: self.joined,
+            promotion,
+            night: agreed(consents.night),
+        }
     }
 
     /// What was told of this friend after `from` and until `until`.

@@ -1,6 +1,7 @@
 //! Telling the platform, which is a fake here: it answers as its script says.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -13,15 +14,36 @@ use gateway::{Event, EventBody, parse_events, verify};
 use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::world::{Chunk, World, results, secrets};
 
 #[derive(Default)]
-struct Platform {
+pub struct Platform {
     /// Statuses to answer first; then 202.
     script: Mutex<Vec<u16>>,
     taken: Mutex<Vec<Event>>,
     now: Mutex<Timestamp>,
+    arrived: Notify,
+}
+
+impl Platform {
+    /// Waits for so many events; all that were taken.
+    pub async fn events(&self, count: usize) -> Vec<Event> {
+        let enough = async {
+            loop {
+                let arrives = self.arrived.notified();
+                let taken = self.taken.lock().unwrap().clone();
+                if taken.len() >= count {
+                    return taken;
+                }
+                arrives.await;
+            }
+        };
+        let within = Duration::from_secs(20);
+        let waited = tokio::time::timeout(within, enough).await;
+        waited.unwrap_or_else(|_| panic!("not {count} events: {:?}", self.taken.lock()))
+    }
 }
 
 async fn take(
@@ -49,10 +71,19 @@ async fn take(
         .lock()
         .unwrap()
         .extend(events.into_iter().flatten());
+    platform.arrived.notify_waiters();
     (StatusCode::ACCEPTED, r#"{"rejected":[]}"#)
 }
 
-async fn world_with_platform(faults: &[&str], script: &[u16]) -> (World, Arc<Platform>) {
+pub async fn world_with_platform(faults: &[&str], script: &[u16]) -> (World, Arc<Platform>) {
+    let (platform, url) = platform(script).await;
+    let world = World::start_with(faults, Some(url)).await;
+    *platform.now.lock().unwrap() = crate::world::now(&world.clock);
+    (world, platform)
+}
+
+/// A platform at an address of its own, which is the time of a world that begins.
+pub async fn platform(script: &[u16]) -> (Arc<Platform>, String) {
     let platform = Arc::new(Platform::default());
     *platform.script.lock().unwrap() = script.iter().rev().copied().collect();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,9 +95,8 @@ async fn world_with_platform(faults: &[&str], script: &[u16]) -> (World, Arc<Pla
         .route("/gateway/v1/events", post(take))
         .with_state(platform.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let world = World::start_with(faults, Some(url)).await;
-    *platform.now.lock().unwrap() = crate::world::now(&world.clock);
-    (world, platform)
+    *platform.now.lock().unwrap() = crate::world::BEGINNING;
+    (platform, url)
 }
 
 #[tokio::test]

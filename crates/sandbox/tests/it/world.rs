@@ -1,6 +1,7 @@
 //! A sandbox on a port of its own, with a connector to it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use connector::{Connector, GatewayConfig, GatewayConnector, Push};
@@ -14,13 +15,18 @@ use gateway::{FrozenBody, Secret, Secrets, content_hash};
 use sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::ManualClock;
+use testkit::{ManualClock, SeededIds};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// When every world begins.
+pub const BEGINNING: Timestamp = Timestamp::from_millis(1_795_348_800_000);
+pub const FORM: &str = "application/x-www-form-urlencoded";
 pub const SECRET: &str = "a-secret-of-the-gateway";
 pub const TOKEN: &str = "token-of-the-gateway";
+/// No two sandboxes of one process make the same ids, a restart neither.
+static IDS: AtomicU64 = AtomicU64::new(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub struct World {
@@ -28,7 +34,9 @@ pub struct World {
     pub address: String,
     pub clock: Arc<ManualClock>,
     pub client: reqwest::Client,
-    events_url: Option<String>,
+    /// Follows no redirect.
+    browser: reqwest::Client,
+    pub events_url: Option<String>,
     shutdown: CancellationToken,
     server: JoinHandle<()>,
 }
@@ -40,7 +48,7 @@ impl World {
 
     pub async fn start_with(faults: &[&str], events_url: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_348_800_000)));
+        let clock = Arc::new(ManualClock::at(BEGINNING));
         let shutdown = CancellationToken::new();
         let (address, server) = serve(
             &folder,
@@ -55,6 +63,11 @@ impl World {
             address,
             clock,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            browser: reqwest::Client::builder()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
             events_url,
             shutdown,
             server,
@@ -135,6 +148,31 @@ impl World {
         shown["struck"][fault].as_u64().unwrap_or(0)
     }
 
+    /// A page of the messenger's screen, as somebody without script gets it.
+    pub async fn page(&self, path: &str) -> (u16, String) {
+        let url = format!("{}{path}", self.address);
+        let answer = self.client.get(url).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// The page, which has to be there.
+    pub async fn read(&self, path: &str) -> String {
+        let (status, page) = self.page(path).await;
+        assert_eq!(status, 200, "{path}: {page}");
+        page
+    }
+
+    /// A form; where it led, or the status where it led nowhere.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Result<String, u16> {
+        let url = format!("{}{path}", self.address);
+        let request = self.browser.post(url).header("content-type", FORM);
+        let answer = request.body(form(fields)).send().await.unwrap();
+        match answer.status().as_u16() {
+            303 => Ok(answer.headers()["location"].to_str().unwrap().to_owned()),
+            status => Err(status),
+        }
+    }
+
     /// The accept log, without its head.
     pub async fn log(&self) -> Vec<String> {
         let mut csv = Vec::new();
@@ -161,8 +199,10 @@ async fn serve(
         secrets: secrets(),
         events_url,
         faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
+        accounts: None,
     };
-    let sandbox = Sandbox::open(config, clock).await.unwrap();
+    let ids = Arc::new(SeededIds::of(IDS.fetch_add(1, Ordering::SeqCst)));
+    let sandbox = Sandbox::open(config, clock, ids).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
@@ -173,6 +213,20 @@ async fn serve(
 
 pub fn secrets() -> Secrets {
     Secrets::of(Secret::parse(SECRET).unwrap())
+}
+
+/// Fields as a browser sends them.
+pub fn form(fields: &[(&str, &str)]) -> String {
+    let encoded = |text: &str| -> String {
+        let encode = |byte: u8| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        };
+        text.bytes().map(encode).collect()
+    };
+    let pairs = fields.iter();
+    let pairs = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 /// One chunk's push.
@@ -199,14 +253,37 @@ impl Chunk {
     }
 
     pub fn with(number: u8, handle: &str, keys: PackedKeys, size: u32) -> Self {
+        let messages = json!([{"type": "text", "text": "hi"}]);
+        Self::saying(number, handle, keys, size, messages, json!([]))
+    }
+
+    /// To people by their keys, from `@hanok`.
+    pub fn to(number: u8, users: &[&str], messages: Value, links: Value) -> Self {
+        let keys: Vec<UserKey> = users
+            .iter()
+            .map(|user| UserKey::parse(user).unwrap())
+            .collect();
+        let size = keys.len() as u32;
+        let keys = PackedKeys::of(&keys);
+        Self::saying(number, "@hanok", keys, size, messages, links)
+    }
+
+    fn saying(
+        number: u8,
+        handle: &str,
+        keys: PackedKeys,
+        size: u32,
+        messages: Value,
+        links: Value,
+    ) -> Self {
         let stored = json!({
             "campaignId": "cmp_01jd3hqv5e7zk9m2n4p6r8t0vw",
             "purpose": "promotion",
             "account": {"id": "acc_01jd3hqv5e7zk9m2n4p6r8t0vx", "handle": handle,
                 "displayName": "Hanok"},
             "notificationDisabled": false,
-            "messages": [{"type": "text", "text": "hi"}],
-            "links": [],
+            "messages": messages,
+            "links": links,
         });
         let frozen = FrozenBody::from_stored(&stored.to_string()).unwrap();
         Self {

@@ -34,8 +34,27 @@ pub struct PhoneAccount {
     pub handle: String,
     pub display_name: String,
     pub icon_url: Option<String>,
-    /// The version of the consent wording that its friends are shown.
+    /// What its friends are asked to agree to.
+    pub wording: Option<ShownWording>,
+}
+
+/// A version of the words that friends agree to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownWording {
+    pub version: String,
+    pub text: String,
+}
+
+/// A person's answer to an account, as a receipt shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    pub granted: bool,
+    /// Unknown of answers that were kept before receipts were.
+    pub at: Option<Timestamp>,
+    /// The version of the words that were shown.
     pub wording: Option<String>,
+    /// Where: a name of the pages' own.
+    pub place: Option<String>,
 }
 
 /// A person and an account.
@@ -43,8 +62,9 @@ pub struct PhoneAccount {
 pub struct Contact {
     pub handle: String,
     pub state: ContactState,
-    pub promotion: Option<bool>,
-    pub night: Option<bool>,
+    /// `None` where they gave no answer here.
+    pub promotion: Option<Consent>,
+    pub night: Option<Consent>,
     /// The last push that was seen.
     pub seen: i64,
     pub since: Timestamp,
@@ -77,6 +97,7 @@ pub struct Received {
 /// Something a person wrote or did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deed {
+    pub sequence: i64,
     pub at: Timestamp,
     pub handle: String,
     pub kind: DeedKind,
@@ -213,26 +234,48 @@ pub(super) async fn last_recipients(
 }
 
 pub(super) async fn accounts(pool: &SqlitePool) -> Result<Vec<PhoneAccount>, StoreError> {
-    let sql = "SELECT handle, display_name, icon_url, wording FROM account ORDER BY handle";
+    let sql = "SELECT a.handle, a.display_name, a.icon_url, a.wording, w.text FROM account a
+               LEFT JOIN wording w ON w.handle = a.handle AND w.version = a.wording
+               ORDER BY a.handle";
     let rows = sqlx::query(sql).fetch_all(pool).await?;
     rows.iter()
         .map(|row| {
+            let version: Option<String> = row.try_get("wording")?;
+            let text: Option<String> = row.try_get("text")?;
             Ok(PhoneAccount {
                 handle: row.try_get("handle")?,
                 display_name: row.try_get("display_name")?,
                 icon_url: row.try_get("icon_url")?,
-                wording: row.try_get("wording")?,
+                wording: version.map(|version| ShownWording {
+                    version,
+                    text: text.unwrap_or_default(),
+                }),
             })
         })
         .collect()
+}
+
+/// The words of one version, where they are known.
+pub(super) async fn wording(
+    pool: &SqlitePool,
+    handle: &str,
+    version: &str,
+) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT text FROM wording WHERE handle = $1 AND version = $2")
+        .bind(handle)
+        .bind(version)
+        .fetch_optional(pool)
+        .await?;
+    Ok(row.map(|row| row.try_get("text")).transpose()?)
 }
 
 pub(super) async fn contacts(
     pool: &SqlitePool,
     user: &UserKey,
 ) -> Result<Vec<Contact>, StoreError> {
-    let sql = "SELECT handle, state, promotion, night, seen_sequence, since FROM contact
-               WHERE user_key = $1 ORDER BY handle";
+    let sql = "SELECT handle, state, promotion, promotion_at, promotion_wording, promotion_place,
+                 night, night_at, night_wording, night_place, seen_sequence, since
+               FROM contact WHERE user_key = $1 ORDER BY handle";
     let rows = sqlx::query(sql).bind(user.as_str()).fetch_all(pool).await?;
     rows.iter()
         .map(|row| {
@@ -241,13 +284,51 @@ pub(super) async fn contacts(
                 handle: row.try_get("handle")?,
                 state: ContactState::from_name(&state)
                     .ok_or_else(|| impossible("contact", "state", state))?,
-                promotion: row.try_get("promotion")?,
-                night: row.try_get("night")?,
+                promotion: read_consent(row, "promotion")?,
+                night: read_consent(row, "night")?,
                 seen: row.try_get("seen_sequence")?,
                 since: Timestamp::from_millis(row.try_get("since")?),
             })
         })
         .collect()
+}
+
+/// The accounts a person knows or heard of, as far as was searched.
+pub(super) async fn handles(pool: &SqlitePool, user: &UserKey) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT handle FROM contact WHERE user_key = $1
+               UNION SELECT handle FROM received WHERE user_key = $1";
+    let rows = sqlx::query(sql).bind(user.as_str()).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok(row.try_get("handle")?)).collect()
+}
+
+/// How many pushes reached a person that were not seen, by account.
+pub(super) async fn unread(
+    pool: &SqlitePool,
+    user: &UserKey,
+) -> Result<BTreeMap<String, u64>, StoreError> {
+    let sql = "SELECT r.handle, count(*) AS count FROM received r
+                 LEFT JOIN contact c ON c.user_key = r.user_key AND c.handle = r.handle
+               WHERE r.user_key = $1 AND r.sequence > coalesce(c.seen_sequence, 0)
+                 AND (r.uncertain = 0 OR EXISTS (SELECT 1 FROM resolution o
+                   WHERE o.sequence = r.sequence AND o.position = r.position AND o.confirmed = 1))
+               GROUP BY r.handle";
+    let rows = sqlx::query(sql).bind(user.as_str()).fetch_all(pool).await?;
+    rows.iter()
+        .map(|row| {
+            let count: i64 = row.try_get("count")?;
+            Ok((row.try_get("handle")?, count.max(0) as u64))
+        })
+        .collect()
+}
+
+/// The card of an account's last push, as JSON: what is known of an account nobody introduced.
+pub(super) async fn pushed_card(
+    pool: &SqlitePool,
+    handle: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT account FROM content WHERE handle = $1 LIMIT 1";
+    let row = sqlx::query(sql).bind(handle).fetch_optional(pool).await?;
+    Ok(row.map(|row| row.try_get("account")).transpose()?)
 }
 
 /// Everybody who blocked or left an account on this screen.
@@ -350,6 +431,7 @@ pub(super) async fn received(
     pool: &SqlitePool,
     user: &UserKey,
     handle: Option<&str>,
+    key: Option<PushKey>,
     limit: u32,
 ) -> Result<Vec<Received>, StoreError> {
     let sql = "SELECT r.sequence, r.position, p.key, p.at, p.variables, c.handle, c.account,
@@ -357,12 +439,14 @@ pub(super) async fn received(
                FROM received r JOIN push p ON p.sequence = r.sequence
                  JOIN content c ON c.hash = p.content
                WHERE r.user_key = $1 AND ($2 IS NULL OR r.handle = $2)
+                 AND ($3 IS NULL OR p.key = $3)
                  AND (r.uncertain = 0 OR EXISTS (SELECT 1 FROM resolution o
                    WHERE o.sequence = r.sequence AND o.position = r.position AND o.confirmed = 1))
-               ORDER BY r.sequence DESC LIMIT $3";
+               ORDER BY r.sequence DESC LIMIT $4";
     let rows = sqlx::query(sql)
         .bind(user.as_str())
         .bind(handle)
+        .bind(key.map(|key| key.as_bytes().to_vec()))
         .bind(limit)
         .fetch_all(pool)
         .await?;
@@ -376,7 +460,7 @@ pub(super) async fn deeds(
     handle: Option<&str>,
     limit: u32,
 ) -> Result<Vec<Deed>, StoreError> {
-    let sql = "SELECT at, handle, kind, words FROM deed
+    let sql = "SELECT sequence, at, handle, kind, words FROM deed
                WHERE user_key = $1 AND ($2 IS NULL OR handle = $2)
                ORDER BY sequence DESC LIMIT $3";
     let rows = sqlx::query(sql)
@@ -389,6 +473,7 @@ pub(super) async fn deeds(
         .map(|row| {
             let kind: String = row.try_get("kind")?;
             Ok(Deed {
+                sequence: row.try_get("sequence")?,
                 at: Timestamp::from_millis(row.try_get("at")?),
                 handle: row.try_get("handle")?,
                 kind: DeedKind::from_name(&kind).ok_or_else(|| impossible("deed", "kind", kind))?,
@@ -396,6 +481,14 @@ pub(super) async fn deeds(
             })
         })
         .collect()
+}
+
+/// How many events the platform has not taken yet.
+pub(super) async fn untold_count(pool: &SqlitePool) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT count(*) AS count FROM untold")
+        .fetch_one(pool)
+        .await?;
+    Ok(row.try_get::<i64, _>("count")?.max(0) as u64)
 }
 
 /// The oldest events the platform has not taken yet.
@@ -410,6 +503,21 @@ pub(super) async fn untold_events(
     rows.iter()
         .map(|row| Ok((row.try_get("sequence")?, row.try_get("event")?)))
         .collect()
+}
+
+fn read_consent(row: &SqliteRow, purpose: &str) -> Result<Option<Consent>, StoreError> {
+    let granted: Option<bool> = row.try_get(purpose)?;
+    let Some(granted) = granted else {
+        return Ok(None);
+    };
+    let column = |name: &str| format!("{purpose}_{name}");
+    let at: Option<i64> = row.try_get(column("at").as_str())?;
+    Ok(Some(Consent {
+        granted,
+        at: at.map(Timestamp::from_millis),
+        wording: row.try_get(column("wording").as_str())?,
+        place: row.try_get(column("place").as_str())?,
+    }))
 }
 
 fn read_person(row: &SqliteRow) -> Result<Person, StoreError> {

@@ -1,11 +1,14 @@
 //! The messenger's screen on the open file: what it reads and what it writes.
 
+use std::collections::BTreeMap;
+
+use domain::push::PushKey;
 use domain::time::Timestamp;
 use domain::user::UserKey;
 
 use super::SandboxStore;
 use super::phone::{self, Contact, ContactState, Deed, Person, PhoneAccount, Received};
-use super::phone_write::{Act, PhoneWrite};
+use super::phone_write::{Act, NewContact, PhoneWrite};
 use crate::StoreError;
 
 impl SandboxStore {
@@ -26,10 +29,9 @@ impl SandboxStore {
     pub async fn add_contacts(
         &self,
         handle: &str,
-        users: &[UserKey],
-        at: Timestamp,
+        contacts: &[NewContact],
     ) -> Result<(), StoreError> {
-        let write = PhoneWrite::Befriended(handle.to_owned(), users.to_vec(), at);
+        let write = PhoneWrite::Befriended(handle.to_owned(), contacts.to_vec());
         self.writer.phone(write).await
     }
 
@@ -58,6 +60,30 @@ impl SandboxStore {
 
     pub async fn phone_accounts(&self) -> Result<Vec<PhoneAccount>, StoreError> {
         phone::accounts(&self.reader).await
+    }
+
+    /// The words of one version of an account's wording, where they are known.
+    pub async fn shown_wording(
+        &self,
+        handle: &str,
+        version: &str,
+    ) -> Result<Option<String>, StoreError> {
+        phone::wording(&self.reader, handle, version).await
+    }
+
+    /// The card of an account that pushed something, as JSON.
+    pub async fn pushed_card(&self, handle: &str) -> Result<Option<String>, StoreError> {
+        phone::pushed_card(&self.reader, handle).await
+    }
+
+    /// The accounts a person knows or heard of, as far as was searched.
+    pub async fn handles(&self, user: &UserKey) -> Result<Vec<String>, StoreError> {
+        phone::handles(&self.reader, user).await
+    }
+
+    /// How many pushes a person has not seen, by account, as far as was searched.
+    pub async fn unread(&self, user: &UserKey) -> Result<BTreeMap<String, u64>, StoreError> {
+        phone::unread(&self.reader, user).await
     }
 
     pub async fn contacts(&self, user: &UserKey) -> Result<Vec<Contact>, StoreError> {
@@ -93,7 +119,18 @@ impl SandboxStore {
         handle: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Received>, StoreError> {
-        phone::received(&self.reader, user, handle, limit).await
+        phone::received(&self.reader, user, handle, None, limit).await
+    }
+
+    /// The push of this key that reached a person; the first where it came more than once.
+    pub async fn received_push(
+        &self,
+        user: &UserKey,
+        handle: &str,
+        key: PushKey,
+    ) -> Result<Option<Received>, StoreError> {
+        let found = phone::received(&self.reader, user, Some(handle), Some(key), 1).await?;
+        Ok(found.into_iter().next())
     }
 
     /// What a person wrote and did, of one account or of all, the last first.
@@ -109,6 +146,10 @@ impl SandboxStore {
     /// Records what a person does, and what the platform is to be told of it.
     pub async fn act(&self, act: Act) -> Result<(), StoreError> {
         self.writer.phone(PhoneWrite::Act(Box::new(act))).await
+    }
+
+    pub async fn untold_count(&self) -> Result<u64, StoreError> {
+        phone::untold_count(&self.reader).await
     }
 
     /// The oldest events the platform has not taken yet, as JSON.

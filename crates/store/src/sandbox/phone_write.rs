@@ -4,19 +4,28 @@ use domain::time::Timestamp;
 use domain::user::UserKey;
 use sqlx::{Sqlite, Transaction};
 
-use super::phone::{ContactState, DeedKind, Found, Person, PhoneAccount};
+use super::phone::{Consent, ContactState, DeedKind, Found, Person, PhoneAccount};
 
 /// One write.
 #[derive(Debug, Clone)]
 pub(super) enum PhoneWrite {
     People(Vec<Person>, Timestamp),
     Account(PhoneAccount),
-    Befriended(String, Vec<UserKey>, Timestamp),
+    Befriended(String, Vec<NewContact>),
     /// How far a person was searched for, and what was found.
     Searched(UserKey, i64, Vec<Found>),
     Act(Box<Act>),
     /// Events the platform took.
     Told(Vec<i64>),
+}
+
+/// A friendship that is known to the platform already.
+#[derive(Debug, Clone)]
+pub struct NewContact {
+    pub user: UserKey,
+    pub since: Timestamp,
+    pub promotion: Option<Consent>,
+    pub night: Option<Consent>,
 }
 
 /// What a person does at one moment.
@@ -26,8 +35,8 @@ pub struct Act {
     pub handle: String,
     pub at: Timestamp,
     pub state: Option<ContactState>,
-    pub promotion: Option<bool>,
-    pub night: Option<bool>,
+    pub promotion: Option<Consent>,
+    pub night: Option<Consent>,
     /// The last push that was seen.
     pub seen: Option<i64>,
     pub deed: Option<(DeedKind, String)>,
@@ -58,9 +67,13 @@ pub(super) async fn write(
     match write {
         PhoneWrite::People(people, at) => insert_people(transaction, people, *at).await,
         PhoneWrite::Account(account) => insert_account(transaction, account).await,
-        PhoneWrite::Befriended(handle, users, at) => {
-            for user in users {
-                let act = Act::of(user.clone(), handle.clone(), *at);
+        PhoneWrite::Befriended(handle, contacts) => {
+            for contact in contacts {
+                let act = Act {
+                    promotion: contact.promotion.clone(),
+                    night: contact.night.clone(),
+                    ..Act::of(contact.user.clone(), handle.clone(), contact.since)
+                };
                 insert_contact(transaction, &act).await?;
             }
             Ok(())
@@ -111,9 +124,19 @@ async fn insert_account(
         .bind(&account.handle)
         .bind(&account.display_name)
         .bind(&account.icon_url)
-        .bind(&account.wording)
+        .bind(account.wording.as_ref().map(|wording| &wording.version))
         .execute(&mut **transaction)
         .await?;
+    if let Some(wording) = &account.wording {
+        let sql = "INSERT INTO wording (handle, version, text) VALUES ($1, $2, $3)
+                   ON CONFLICT DO NOTHING";
+        sqlx::query(sql)
+            .bind(&account.handle)
+            .bind(&wording.version)
+            .bind(&wording.text)
+            .execute(&mut **transaction)
+            .await?;
+    }
     Ok(())
 }
 
@@ -135,7 +158,11 @@ async fn insert_found(
             .execute(&mut **transaction)
             .await?;
     }
-    let sql = "INSERT INTO search (user_key, sequence) VALUES ($1, $2)
+    // Whoever is nobody leaves no trace: addresses are made up easily.
+    let sql = "INSERT INTO search (user_key, sequence) SELECT $1, $2
+               WHERE EXISTS (SELECT 1 FROM person WHERE user_key = $1)
+                 OR EXISTS (SELECT 1 FROM contact WHERE user_key = $1)
+                 OR EXISTS (SELECT 1 FROM received WHERE user_key = $1)
                ON CONFLICT (user_key) DO UPDATE SET sequence = max(sequence, excluded.sequence)";
     sqlx::query(sql)
         .bind(user.as_str())
@@ -149,22 +176,39 @@ async fn insert_contact(
     transaction: &mut Transaction<'_, Sqlite>,
     act: &Act,
 ) -> Result<(), sqlx::Error> {
-    let sql =
-        "INSERT INTO contact (user_key, handle, state, promotion, night, seen_sequence, since)
-               VALUES ($1, $2, coalesce($3, 'active'), $4, $5, coalesce($6, 0), $7)
+    let sql = "INSERT INTO contact (user_key, handle, state, since, seen_sequence,
+                 promotion, promotion_at, promotion_wording, promotion_place,
+                 night, night_at, night_wording, night_place)
+               VALUES ($1, $2, coalesce($3, 'active'), $4, coalesce($5, 0),
+                 $6, $7, $8, $9, $10, $11, $12, $13)
                ON CONFLICT (user_key, handle) DO UPDATE SET
-                 state = coalesce($3, state), promotion = coalesce($4, promotion),
-                 night = coalesce($5, night), seen_sequence = max(seen_sequence, coalesce($6, 0))";
-    sqlx::query(sql)
+                 since = CASE WHEN $3 = 'active' AND state = 'left' THEN $4 ELSE since END,
+                 state = coalesce($3, state),
+                 seen_sequence = max(seen_sequence, coalesce($5, 0)),
+                 promotion = coalesce($6, promotion),
+                 promotion_at = iif($6 IS NULL, promotion_at, $7),
+                 promotion_wording = iif($6 IS NULL, promotion_wording, $8),
+                 promotion_place = iif($6 IS NULL, promotion_place, $9),
+                 night = coalesce($10, night),
+                 night_at = iif($10 IS NULL, night_at, $11),
+                 night_wording = iif($10 IS NULL, night_wording, $12),
+                 night_place = iif($10 IS NULL, night_place, $13)";
+    let mut query = sqlx::query(sql)
         .bind(act.user.as_str())
         .bind(&act.handle)
         .bind(act.state.map(ContactState::name))
-        .bind(act.promotion)
-        .bind(act.night)
-        .bind(act.seen)
         .bind(act.at.as_millis())
-        .execute(&mut **transaction)
-        .await?;
+        .bind(act.seen);
+    for consent in [&act.promotion, &act.night] {
+        let consent = consent.as_ref();
+        let at = consent.and_then(|consent| consent.at);
+        query = query
+            .bind(consent.map(|consent| consent.granted))
+            .bind(at.map(Timestamp::as_millis))
+            .bind(consent.and_then(|consent| consent.wording.as_deref()))
+            .bind(consent.and_then(|consent| consent.place.as_deref()));
+    }
+    query.execute(&mut **transaction).await?;
     Ok(())
 }
 
