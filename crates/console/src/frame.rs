@@ -1,5 +1,6 @@
 //! What surrounds every page: navigation, account, wallet, language and theme.
 
+use directory::Permission;
 use words::Words;
 
 use crate::desk::Desk;
@@ -63,6 +64,11 @@ impl<'a> Frame<'a> {
             ],
             available: desk.words.money(available),
         }
+    }
+
+    /// Whether the wallet is this member's business.
+    pub fn shows_money(&self) -> bool {
+        self.desk.may(Permission::ReadMoney)
     }
 
     /// Phones show the first five; the rest is in the menu.

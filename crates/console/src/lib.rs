@@ -21,6 +21,8 @@ pub mod upload; // a form with a file, read with limits
 pub mod media; // uploading a picture
 pub mod own_campaign; // a campaign of this account, or nothing
 pub mod reasons; // why somebody did not get it, in plain words
+pub mod campaign_words; // a campaign's state, audience and name in a few words
+pub mod campaigns; // the list, the calendar, and the way into each campaign
 pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
 pub mod composer; // a draft's message step, drafts begun, copied, ended

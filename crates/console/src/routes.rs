@@ -14,7 +14,7 @@ use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
-use crate::{home, media, running, security, sign_in, styleguide};
+use crate::{campaigns, home, media, running, security, sign_in, styleguide};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
@@ -27,7 +27,11 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/preferences", post(sign_in::prefer))
         .route("/console/{handle}", get(home::show))
-        .route("/console/{handle}/campaigns", post(begin::begin))
+        .route(
+            "/console/{handle}/campaigns/{campaign}",
+            get(campaigns::door::show),
+        )
+        .route("/console/{handle}/campaigns", get(campaigns::show).post(begin::begin))
         .route(
             "/console/{handle}/campaigns/{campaign}/message",
             get(composer::page::show).post(composer::save::save),

@@ -364,10 +364,13 @@ pub(crate) async fn tariffs(
     rows.iter().map(read).collect()
 }
 
-fn read(row: &Row) -> Result<Campaign, StoreError> {
+pub(crate) fn state_of(row: &Row) -> Result<CampaignState, StoreError> {
     let pause_reason = row.optional_int("pause_reason")?;
-    let state = CampaignState::from_codes(row.int("state")?, pause_reason)
-        .ok_or_else(|| row.corrupt("state", "no such state"))?;
+    CampaignState::from_codes(row.int("state")?, pause_reason)
+        .ok_or_else(|| row.corrupt("state", "no such state"))
+}
+
+fn read(row: &Row) -> Result<Campaign, StoreError> {
     Ok(Campaign {
         id: row.id("id")?,
         business: row.id("business")?,
@@ -377,7 +380,7 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         name: row.get("name")?,
         purpose: Purpose::from_code(row.int("purpose")?)
             .ok_or_else(|| row.corrupt("purpose", "no such purpose"))?,
-        state,
+        state: state_of(row)?,
         messages: row.get("messages")?,
         message_version: row.int("message_version")?,
         audience: row.get("audience")?,

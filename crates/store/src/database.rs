@@ -233,6 +233,11 @@ fn migrator() -> Migrator {
             include_str!("../../../migrations/sqlite/0006_reach_counts.sql"),
         ),
         migration(
+            7,
+            "ledger_time",
+            include_str!("../../../migrations/sqlite/0007_ledger_time.sql"),
+        ),
+        migration(
             8,
             "campaign_action",
             include_str!("../../../migrations/sqlite/0008_campaign_action.sql"),

@@ -28,12 +28,14 @@ pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
+pub mod movement; // the books as a wallet shows them: lines, sums, balances
 pub mod receipt; // what friends did with what they were sent
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
 pub mod sends; // single sends found again, and what figures need beside the sums
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod campaign; // campaign rows and their states
 pub mod action; // what was done to a campaign under way, by whom and why
+pub mod campaign_list; // campaigns as a list shows them: many at once, with sums
 pub mod draft; // what is written before a campaign is sent, part by part
 pub mod media; // pictures by their hash, and whose they are
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read

@@ -4,7 +4,7 @@
 //! Figures are what was added up plus the log entries that were not yet ([`figures`]), so they are
 //! right as of the commit they are read at, whenever the last adding was.
 
-mod figures; // the log, added up: in memory for reading, in the tables for good
+pub(crate) mod figures; // the log, added up: in memory for reading, in the tables for good
 
 use std::collections::BTreeMap;
 

@@ -27,7 +27,7 @@ const BLOCKS_AT_ONCE: usize = 400;
 
 /// A campaign's figures without its people.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     pub sums: BTreeMap<ReceiptKind, Sum>,
     pub links: BTreeMap<u32, Sum>,
     /// People by kind and by the second their bucket begins.
@@ -41,7 +41,7 @@ impl Told {
 }
 
 /// The figures with everything that was taken.
-pub(super) async fn of_campaign(
+pub(crate) async fn of_campaign(
     connection: &impl ConnectionTrait,
     campaign: CampaignId,
 ) -> Result<Told, StoreError> {
