@@ -19,5 +19,6 @@ mod cancel; // cancels in the middle of a freeze
 
 mod demo; // what a first start finds
 mod console_sign_in; // the way into the pages, and what every answer carries
+mod composer; // drafts, written and fought over
 
 mod bad_input; // clear words for everything that is wrong

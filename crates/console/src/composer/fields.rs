@@ -200,6 +200,25 @@ fn put_button(button: &mut Button, field: &str, value: String) -> Option<()> {
     Some(())
 }
 
+/// How many items there are in the list of this name; none where there is no such list.
+pub fn length(content: &Content, list: &str) -> usize {
+    let Some(place) = Place::parse(list) else {
+        return 0;
+    };
+    let card = |index: usize| content.cards.get(index);
+    let length = match (place.steps.as_slice(), place.field) {
+        ([], "cards") => Some(content.cards.len()),
+        ([], "quick") => Some(content.quick.len()),
+        ([first], "buttons") => card(first.index).map(|card| card.buttons.len()),
+        ([first], "columns") => card(first.index).map(|card| card.columns.len()),
+        ([first, column], "buttons") => card(first.index)
+            .and_then(|card| card.columns.get(column.index))
+            .map(|column| column.buttons.len()),
+        _ => None,
+    };
+    length.unwrap_or(0)
+}
+
 /// Changes the content as a button says; `None` where the button means nothing here. The answer
 /// is the card that was changed.
 pub fn act(content: &mut Content, act: &str) -> Option<usize> {
@@ -220,9 +239,13 @@ pub fn act(content: &mut Content, act: &str) -> Option<usize> {
     }
     let place = Place::parse(at)?;
     let (first, rest) = place.steps.split_first()?;
-    if first.list == "quick" {
+    let is_quick = first.list == "quick" && rest.is_empty() && place.field.is_empty();
+    if is_quick {
         change(&mut content.quick, first.index, verb)?;
         return content.cards.len().checked_sub(1);
+    }
+    if first.list != "cards" {
+        return None;
     }
     let index = first.index;
     match (rest, place.field) {

@@ -175,7 +175,7 @@ pub fn lints(state: &ConsoleState, desk: &Desk, content: &Content, checks: bool)
     let wrong = check(content, &state.rules).err().unwrap_or_default();
     let wrong = wrong
         .into_iter()
-        .filter(|(_, error)| checks || !is_missing(error));
+        .filter(|(field, error)| checks || !is_missing(content, field, error));
     let wrong = wrong.map(|(field, error)| {
         let said = said(&desk.words, &field, &error);
         (field, said)

@@ -3,6 +3,9 @@
 use domain::message::ValidationError;
 use words::Words;
 
+use super::content::Content;
+use super::fields;
+
 /// Phrases by the validator's words: those without numbers as they are.
 const PLAIN: [(&str, &str); 14] = [
     ("must be specified", "composer-fault-empty"),
@@ -28,11 +31,10 @@ const PLAIN: [(&str, &str); 14] = [
 ];
 
 /// Whether it only says that something was not written yet: no fault while somebody is writing.
-pub fn is_missing(error: &ValidationError) -> bool {
-    let message = &error.message;
-    message.starts_with("must be specified")
-        || message.starts_with("May not be empty")
-        || message.starts_with("Size must be between 1")
+pub fn is_missing(content: &Content, field: &str, error: &ValidationError) -> bool {
+    let starts = |start| error.message.starts_with(start);
+    let is_empty_list = || starts("Size must be between") && fields::length(content, field) == 0;
+    starts("must be specified") || starts("May not be empty") || is_empty_list()
 }
 
 /// The words beside a field.

@@ -56,8 +56,8 @@ pub enum Unit {
 pub struct Limit {
     pub unit: Unit,
     pub max: usize,
-    /// The limit without picture and title, where that makes a difference.
-    pub alone: Option<usize>,
+    /// The limits beside a picture or a title and without, where that makes a difference.
+    pub beside_and_alone: Option<(usize, usize)>,
 }
 
 /// How a field is written in.
@@ -402,11 +402,11 @@ impl Views<'_> {
     }
 
     fn text(&self, at: &str, kind: Kind, (title, text, image): (&str, &str, &str)) -> Field {
-        let alone = text_max(kind, "", "");
+        let both = (text_max(kind, "title", ""), text_max(kind, "", ""));
         let limit = Limit {
             unit: Unit::Graphemes,
             max: text_max(kind, title, image),
-            alone: (kind != Kind::Confirm).then_some(alone),
+            beside_and_alone: (kind != Kind::Confirm).then_some(both),
         };
         let field = self.field(at, "text", "composer-body", text, Some(limit));
         Field {
@@ -436,6 +436,6 @@ fn limited(unit: Unit, max: usize) -> Option<Limit> {
     Some(Limit {
         unit,
         max,
-        alone: None,
+        beside_and_alone: None,
     })
 }
