@@ -185,8 +185,11 @@ function number(item, position) {
   }
 }
 
+/** A moment later: the Enter that pressed a button would open the file chooser of what it added. */
 function focusIn(item) {
   const field = item.querySelector("input:not([type=hidden]), textarea, select");
-  (field ?? item.querySelector("button"))?.focus();
-  item.scrollIntoView({ block: "nearest" });
+  setTimeout(() => {
+    (field ?? item.querySelector("button"))?.focus();
+    item.scrollIntoView({ block: "nearest" });
+  });
 }
