@@ -258,7 +258,7 @@ impl Lines {
         let friends = snapshot.user_ids(&numbers).await?;
         let chunk_name = format!("{}.{}", record.id.number, record.id.round);
         let evidence = hex_of(&record.content_hash);
-        let (tariff, tariff_reason) = tariff_words(record.tariff)?;
+        let (tariff, tariff_reason) = tariff_of(record.tariff)?;
         let pending = record.known_state().map_or("", ChunkState::name);
         let campaign = self.campaign.clone();
         let price_version = self.price_version.clone();
@@ -366,19 +366,24 @@ pub fn billable_words(outcome: Option<Outcome>) -> (&'static str, &'static str) 
     }
 }
 
-fn tariff_words(code: u8) -> Result<(&'static str, &'static str), StoreError> {
+fn tariff_of(code: u8) -> Result<(&'static str, &'static str), StoreError> {
     let tariff = Tariff::from_code(code).ok_or_else(|| StoreError::Corrupt {
         table: "chunk",
         column: "tariff",
         why: code.to_string(),
     })?;
+    Ok(tariff_words(tariff))
+}
+
+/// A tariff, and why a send has it.
+pub fn tariff_words(tariff: Tariff) -> (&'static str, &'static str) {
     let reason = match tariff {
         Tariff::Untargeted => "whole_reach",
         Tariff::Targeted => "condition_or_list",
         Tariff::ApiPush => "sent_through_api",
         Tariff::Information => "information_notice",
     };
-    Ok((tariff.name(), reason))
+    (tariff.name(), reason)
 }
 
 /// `15`, `6.5`: exact, without currency or thousands, for machines.

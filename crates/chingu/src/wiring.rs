@@ -7,6 +7,7 @@ use api::ApiState;
 use broker::{Broker, InProcessBroker};
 use connector::{Connector, GatewayConfig, GatewayConnector};
 use console::ConsoleState;
+use console::report::cache::FiguresCache;
 use domain::handle::Handle;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
@@ -200,6 +201,7 @@ impl Actors<'_> {
             rules: self.platform.rules.clone(),
             public_url: self.platform.public_url.clone(),
             has_phone,
+            figures: FiguresCache::default(),
             connector_rate,
             watching: Arc::default(),
         })

@@ -26,6 +26,7 @@ pub mod campaigns; // the list, the calendar, and the way into each campaign
 pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
 pub mod composer; // a draft's message step, drafts begun, copied, ended
+pub mod report; // a campaign's results: figures, bill, every send
 pub mod settings; // account, members, oneself
 pub mod styleguide; // every component on one page
 

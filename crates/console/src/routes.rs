@@ -14,7 +14,7 @@ use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
-use crate::{campaigns, home, media, running, security, sign_in, styleguide};
+use crate::{campaigns, home, media, report, running, security, sign_in, styleguide};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
@@ -31,7 +31,10 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
             "/console/{handle}/campaigns/{campaign}",
             get(campaigns::door::show),
         )
-        .route("/console/{handle}/campaigns", get(campaigns::show).post(begin::begin))
+        .route(
+            "/console/{handle}/campaigns",
+            get(campaigns::show).post(begin::begin),
+        )
         .route(
             "/console/{handle}/campaigns/{campaign}/message",
             get(composer::page::show).post(composer::save::save),
@@ -102,6 +105,22 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/settings/wordings",
             post(account::add_wording),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/report",
+            get(report::show),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/report/live",
+            get(report::live),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/sends",
+            get(report::sends::show),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/sends.csv",
+            get(report::csv::download),
         )
         .route("/console/{handle}/styleguide", get(styleguide::show))
         .fallback(nothing_here)

@@ -8,6 +8,7 @@ use domain::time::Clock;
 use scheduler::CampaignControl;
 use store::Store;
 
+use crate::report::cache::FiguresCache;
 use crate::running::Watching;
 
 /// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
@@ -23,6 +24,8 @@ pub struct ConsoleState {
     pub public_url: String,
     /// Whether the sandbox's phone is at `/messenger` of the same address.
     pub has_phone: bool,
+    /// Figures of campaigns as they were read a moment ago.
+    pub figures: FiguresCache,
     /// Recipients per second of the messenger, where it is limited: for forecasts.
     pub connector_rate: Option<u32>,
     /// Campaigns that somebody watches, counted once for all of them.

@@ -275,7 +275,7 @@ pub fn half_up(amount: Money) -> Result<Money, InvalidMoney> {
     floor(amount.checked_add(half)?)
 }
 
-/// VAT on a net amount, before any rounding: exact, because prices are multiples of [`PRICE_STEP_MICRO`].
+/// VAT on a net amount: exact, because prices are multiples of [`PRICE_STEP_MICRO`].
 pub fn vat(net: Money) -> Result<Money, InvalidMoney> {
     let hundredth = Money::from_micro(net.micro() / PRICE_STEP_MICRO, net.currency());
     hundredth.times(u64::from(VAT_PERCENT))

@@ -255,7 +255,13 @@ impl Snapshot {
                    WHERE h.business = $1 AND h.captured > 0 AND c.kind = $2
                    ORDER BY c.launched_at DESC, c.id DESC LIMIT $3";
         let kind = domain::campaign::CampaignKind::Broadcast.code();
-        let rows = row::all(self.connection(), "hold", sql, values![business, kind, limit]).await?;
+        let rows = row::all(
+            self.connection(),
+            "hold",
+            sql,
+            values![business, kind, limit],
+        )
+        .await?;
         let read = |row: &Row| {
             Ok(BilledCampaign {
                 id: row.id("id")?,
