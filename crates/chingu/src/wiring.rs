@@ -202,6 +202,7 @@ impl Actors<'_> {
             public_url: self.platform.public_url.clone(),
             has_phone,
             figures: FiguresCache::default(),
+            counting: console::audience::Counting::default(),
             connector_rate,
             watching: Arc::default(),
         })

@@ -23,6 +23,9 @@ pub mod own_campaign; // a campaign of this account, or nothing
 pub mod reasons; // why somebody did not get it, in plain words
 pub mod campaign_words; // a campaign's state, audience and name in a few words
 pub mod campaigns; // the list, the calendar, and the way into each campaign
+pub mod draft; // a draft as its pages read it
+pub mod background; // questions whose answer takes longer than a page
+pub mod audience; // who gets it: the step of a draft, the reach explored
 pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
 pub mod composer; // a draft's message step, drafts begun, copied, ended

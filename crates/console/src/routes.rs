@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
+use crate::audience;
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
@@ -74,6 +75,24 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/media",
             post(media::upload).layer(DefaultBodyLimit::disable()),
+            "/console/{handle}/audience",
+            get(audience::explore::show).post(audience::explore::submit),
+        )
+        .route(
+            "/console/{handle}/audience/live",
+            post(audience::explore::live),
+        )
+        .route(
+            "/console/{handle}/audience/write",
+            post(audience::explore::write),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/audience",
+            get(audience::step::show).post(audience::step::submit),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/audience/live",
+            post(audience::step::live),
         )
         .route(
             "/console/{handle}/settings",

@@ -9,6 +9,7 @@ use scheduler::CampaignControl;
 use store::Store;
 
 use crate::report::cache::FiguresCache;
+use crate::audience::Counting;
 use crate::running::Watching;
 
 /// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
@@ -26,6 +27,8 @@ pub struct ConsoleState {
     pub has_phone: bool,
     /// Figures of campaigns as they were read a moment ago.
     pub figures: FiguresCache,
+    /// Counts that take longer than a page.
+    pub counting: Counting,
     /// Recipients per second of the messenger, where it is limited: for forecasts.
     pub connector_rate: Option<u32>,
     /// Campaigns that somebody watches, counted once for all of them.

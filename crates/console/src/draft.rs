@@ -1,0 +1,118 @@
+//! A draft as its pages read it: the parts that were saved, and what they say.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use directory::Permission;
+use directory::drafts::{Save, Saved};
+use domain::campaign::{CampaignState, Purpose};
+use serde_json::Value;
+use store::campaign::Campaign;
+use store::draft::{DraftPart, Part};
+
+use crate::desk::Desk;
+use crate::error::Error;
+use crate::own_campaign::{CampaignPath, own_campaign};
+use crate::state::ConsoleState;
+
+/// A campaign of this account and the parts of its draft.
+pub struct Draft {
+    pub campaign: Campaign,
+    pub parts: Vec<DraftPart>,
+}
+
+/// Somebody else's save that stands where this one wanted to.
+pub struct Conflict {
+    pub version: u32,
+    pub who: String,
+    pub at: String,
+}
+
+impl Draft {
+    pub async fn open(
+        state: &ConsoleState,
+        desk: &Desk,
+        path: &CampaignPath,
+    ) -> Result<Self, Error> {
+        let campaign = own_campaign(state, desk, path).await?;
+        let parts = state.store.draft_parts(campaign.id).await?;
+        Ok(Self { campaign, parts })
+    }
+
+    pub fn part(&self, part: Part) -> Option<&DraftPart> {
+        self.parts.iter().find(|found| found.part == part)
+    }
+
+    /// 0 where the part was never saved.
+    pub fn version(&self, part: Part) -> u32 {
+        self.part(part).map_or(0, |part| part.version)
+    }
+
+    pub fn content(&self, part: Part) -> Option<&str> {
+        self.part(part).map(|part| part.content.as_str())
+    }
+
+    pub fn is_draft(&self) -> bool {
+        self.campaign.state == CampaignState::Draft
+    }
+
+    /// The address of one of its pages; empty is its door.
+    pub fn at(&self, desk: &Desk, page: &str) -> String {
+        desk.at(&format!("/campaigns/{}{page}", self.campaign.id))
+    }
+
+    /// To the door of what is no draft any more: it knows where to go.
+    pub fn to_door(&self, desk: &Desk) -> Response {
+        Redirect::to(&self.at(desk, "")).into_response()
+    }
+
+    /// Whether this member may write on it.
+    pub fn may_edit(&self, desk: &Desk) -> bool {
+        self.is_draft() && desk.may(Permission::Compose)
+    }
+
+    /// What it is called, if anything yet.
+    pub fn title(&self, desk: &Desk) -> String {
+        match self.campaign.name.trim() {
+            "" => desk.words.t("composer-nameless").to_string(),
+            name => name.to_owned(),
+        }
+    }
+
+    /// What the message says it is; a promotion until it says otherwise.
+    pub fn purpose(&self) -> Purpose {
+        let content = self.content(Part::Message);
+        let content: Option<Value> = content.and_then(|json| serde_json::from_str(json).ok());
+        let named = content
+            .as_ref()
+            .and_then(|content| content["purpose"].as_str());
+        match named {
+            Some(name) if name == Purpose::Information.name() => Purpose::Information,
+            _ => Purpose::Promotion,
+        }
+    }
+
+    /// Saves a part of it; somebody else's save comes back as a conflict.
+    pub async fn save(
+        &self,
+        state: &ConsoleState,
+        desk: &Desk,
+        save: &Save<'_>,
+    ) -> Result<Result<u32, Conflict>, Error> {
+        let (business, account) = (desk.business.id, desk.account.id);
+        let saved = state
+            .directory
+            .save_draft(business, account, self.campaign.id, desk.member.id, save)
+            .await?;
+        match saved {
+            Saved::Done { version } => Ok(Ok(version)),
+            Saved::Conflict(theirs) => {
+                let members = state.store.members_of_business(business).await?;
+                let who = members.into_iter().find(|m| m.id == theirs.updated_by);
+                Ok(Err(Conflict {
+                    version: theirs.version,
+                    who: who.map(|member| member.display_name).unwrap_or_default(),
+                    at: desk.words.clock_seconds(theirs.updated_at, &desk.zone),
+                }))
+            }
+        }
+    }
+}
