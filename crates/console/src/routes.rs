@@ -75,6 +75,8 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/media",
             post(media::upload).layer(DefaultBodyLimit::disable()),
+        )
+        .route(
             "/console/{handle}/audience",
             get(audience::explore::show).post(audience::explore::submit),
         )

@@ -24,7 +24,6 @@ const OFFERS_PATIENCE: Duration = Duration::from_millis(60);
 
 /// The form.
 pub struct Builder {
-    pub words: Words,
     /// Where it is sent; `/live` behind it answers with the count alone.
     pub action: String,
     pub may_edit: bool,
@@ -39,7 +38,6 @@ pub struct Builder {
     /// What is wrong with the limit, and with the whole.
     pub limit_fault: Option<String>,
     pub who_fault: Option<String>,
-    pub lists: usize,
 }
 
 pub struct GroupView {
@@ -177,7 +175,6 @@ impl Asked<'_> {
             Some(gap_words(&words, gap))
         };
         Ok(Builder {
-            words,
             action: self.action.clone(),
             may_edit,
             groups: groups
@@ -189,7 +186,6 @@ impl Asked<'_> {
             focus: focus.to_owned(),
             limit_fault: fault("limit-count"),
             who_fault: fault("who-some").or_else(|| fault("who-kept")),
-            lists: offers.lists.len(),
             form: self.form.clone(),
         })
     }

@@ -2,8 +2,8 @@
 
 use words::Words;
 
-use super::Tally;
 use super::course::{Point, axis_top};
+use super::Tally;
 use crate::desk::Desk;
 
 /// Points of the chart, at most.
@@ -65,12 +65,7 @@ fn line(points: &[Point], top: f64) -> String {
         let x = place as f64 / last as f64 * 100.0;
         format!("{x:.2},{}", height(point.pace, top))
     };
-    points
-        .iter()
-        .enumerate()
-        .map(point)
-        .collect::<Vec<_>>()
-        .join(" ")
+    points.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
 }
 
 fn area(line: &str) -> String {

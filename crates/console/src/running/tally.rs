@@ -120,7 +120,12 @@ impl CampaignMoney {
 
 impl Chunks {
     pub const fn all(&self) -> u64 {
-        self.recorded + self.sending + self.unknown + self.quarantined + self.ready + self.cancelled
+        self.recorded
+            + self.sending
+            + self.unknown
+            + self.quarantined
+            + self.ready
+            + self.cancelled
     }
 }
 
@@ -195,9 +200,7 @@ impl Tally {
         };
         let (counted, granted) = (sum(|tariff| tariff.counted), sum(|tariff| tariff.granted));
         let frozen = sum(|tariff| tariff.frozen);
-        let OpenChunks {
-            people: unknown, ..
-        } = under_way.unknown;
+        let OpenChunks { people: unknown, .. } = under_way.unknown;
         let held_up = unknown + under_way.quarantined.people;
         let (mut delivered, mut failed) = (done.accepted, done.failed);
         let (mut excluded, mut stopped) = (done.excluded, done.cancelled);
