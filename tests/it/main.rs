@@ -20,5 +20,6 @@ mod cancel; // cancels in the middle of a freeze
 mod demo; // what a first start finds
 mod console_sign_in; // the way into the pages, and what every answer carries
 mod composer; // drafts, written and fought over
+mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
 
 mod bad_input; // clear words for everything that is wrong

@@ -30,6 +30,7 @@ pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
 pub mod composer; // a draft's message step, drafts begun, copied, ended
 pub mod report; // a campaign's results: figures, bill, every send
+pub mod wallet; // what is there, what is held, every movement, each bill
 pub mod settings; // account, members, oneself
 pub mod styleguide; // every component on one page
 

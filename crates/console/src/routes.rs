@@ -15,7 +15,7 @@ use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
-use crate::{campaigns, home, media, report, running, security, sign_in, styleguide};
+use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
@@ -28,6 +28,16 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/preferences", post(sign_in::prefer))
         .route("/console/{handle}", get(home::show))
+        .route("/console/{handle}/now", get(home::now))
+        .route("/console/{handle}/wallet", get(wallet::show))
+        .route(
+            "/console/{handle}/wallet/bills/{campaign}",
+            get(wallet::bill::show),
+        )
+        .route(
+            "/console/{handle}/wallet/movements.csv",
+            get(wallet::download::show),
+        )
         .route(
             "/console/{handle}/campaigns/{campaign}",
             get(campaigns::door::show),

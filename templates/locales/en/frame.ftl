@@ -54,4 +54,3 @@ problem-conflict-text = Things have changed meanwhile, or their present state do
 problem-broken = Something went wrong
 problem-broken-text = It is our fault and it is noted. Please try again in a moment. What is being sent goes on.
 problem-home = To the console
-home-hello = Hello, { $name }

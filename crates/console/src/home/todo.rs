@@ -1,0 +1,120 @@
+//! What waits for somebody: campaigns that cannot go on by themselves first, then those with a
+//! time, then drafts.
+
+use domain::campaign::CampaignState;
+use domain::id::CampaignId;
+use domain::money::Money;
+use store::Snapshot;
+use store::campaign_list::ListedCampaign;
+
+use super::{cost_of_everybody, of_group};
+use crate::campaign_words::{StateGroup, called};
+use crate::campaigns::ago;
+use crate::desk::Desk;
+use crate::error::Error;
+use crate::page::{Icon, icon};
+
+const STUCK_MAX: u32 = 5;
+/// Scheduled ones are read newest first; the soonest of these are shown.
+const SCHEDULED_READ: u32 = 50;
+const SCHEDULED_MAX: usize = 3;
+const DRAFTS_MAX: u32 = 3;
+
+/// One thing to do.
+pub(super) struct Todo {
+    pub(super) icon: Icon,
+    pub(super) path: String,
+    pub(super) name: String,
+    /// Why, until when, and for how much.
+    pub(super) note: String,
+    pub(super) is_urgent: bool,
+}
+
+/// `reach` is how many agreed to promotion, and what one send to everybody costs.
+pub(super) async fn read(
+    snapshot: &Snapshot,
+    desk: &Desk,
+    reach: Option<(u64, Money)>,
+) -> Result<Vec<Todo>, Error> {
+    let mut todos = Vec::new();
+    for campaign in of_group(snapshot, desk, StateGroup::Stuck, STUCK_MAX).await? {
+        todos.push(stuck(desk, &campaign, reach));
+    }
+    let mut scheduled = of_group(snapshot, desk, StateGroup::Scheduled, SCHEDULED_READ).await?;
+    scheduled.sort_by_key(|campaign| campaign.scheduled_for);
+    for campaign in scheduled.iter().take(SCHEDULED_MAX) {
+        todos.push(timed(desk, campaign, reach));
+    }
+    let drafts = of_group(snapshot, desk, StateGroup::Draft, DRAFTS_MAX).await?;
+    let ids: Vec<CampaignId> = drafts.iter().map(|draft| draft.id).collect();
+    let left = snapshot.listed_drafts(&ids).await?;
+    for campaign in &drafts {
+        let at = left.get(&campaign.id).map(|draft| draft.updated_at);
+        let age = desk.now.since(at.unwrap_or(campaign.created_at)).as_secs();
+        let key = match campaign.has_launch_error {
+            true => "campaigns-sent-back",
+            false => "campaigns-edited",
+        };
+        let note = desk.words.t(key).text("age", ago(&desk.words, age));
+        todos.push(Todo {
+            icon: icon("pen"),
+            note: note.to_string(),
+            is_urgent: campaign.has_launch_error,
+            ..todo(desk, campaign)
+        });
+    }
+    Ok(todos)
+}
+
+fn todo(desk: &Desk, campaign: &ListedCampaign) -> Todo {
+    Todo {
+        icon: icon("clock"),
+        path: desk.at(&format!("/campaigns/{}", campaign.id)),
+        name: called(&desk.words, &campaign.name),
+        note: String::new(),
+        is_urgent: false,
+    }
+}
+
+fn stuck(desk: &Desk, campaign: &ListedCampaign, reach: Option<(u64, Money)>) -> Todo {
+    let words = &desk.words;
+    let cost = cost_of_everybody(reach, campaign);
+    let spendable = desk.wallet.spendable().unwrap_or(desk.wallet.available);
+    let missing = cost
+        .and_then(|cost| cost.checked_sub(spendable).ok())
+        .filter(|missing| missing.micro() > 0);
+    let (sign, note) = match (campaign.state, missing) {
+        (CampaignState::WaitingForFunds, Some(missing)) => {
+            let note = words.t("home-missing").text("amount", words.money(missing));
+            ("wallet", note.to_string())
+        }
+        (CampaignState::WaitingForFunds, None) => {
+            ("wallet", words.t("home-waits-for-funds").to_string())
+        }
+        (CampaignState::LaunchFailed, _) => ("alert", words.t("home-launch-failed").to_string()),
+        _ => ("send", words.t("home-not-sent").to_string()),
+    };
+    Todo {
+        icon: icon(sign),
+        note,
+        is_urgent: true,
+        ..todo(desk, campaign)
+    }
+}
+
+fn timed(desk: &Desk, campaign: &ListedCampaign, reach: Option<(u64, Money)>) -> Todo {
+    let words = &desk.words;
+    let at = campaign.scheduled_for;
+    let at = at.map(|at| words.time(at, &desk.zone)).unwrap_or_default();
+    let note = match cost_of_everybody(reach, campaign) {
+        Some(cost) => words
+            .t("home-scheduled-cost")
+            .text("time", at)
+            .text("amount", words.money(cost)),
+        None => words.t("home-scheduled").text("time", at),
+    };
+    Todo {
+        note: note.to_string(),
+        ..todo(desk, campaign)
+    }
+}

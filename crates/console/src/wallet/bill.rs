@@ -1,0 +1,136 @@
+//! One campaign's bill: how many times which price, what was held for it and what went back, and
+//! why the others cost nothing.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use billing::{Bill, BillingError};
+use directory::Permission;
+use domain::money::{InvalidMoney, Money};
+use domain::price::{floor, vat};
+use words::Words;
+
+use crate::campaign_words::{Badge, audience_in_words, called, purpose_in_words};
+use crate::desk::Desk;
+use crate::error::Error;
+use crate::frame::{Frame, Place};
+use crate::own_campaign::{CampaignPath, own_campaign};
+use crate::page;
+use crate::state::ConsoleState;
+
+#[derive(Template)]
+#[template(path = "wallet/bill.html")]
+struct BillPage<'a> {
+    frame: Frame<'a>,
+    words: Words,
+    path: String,
+    name: String,
+    kind: String,
+    audience: String,
+    badge: Badge,
+    launched: Option<String>,
+    version: Option<u32>,
+    lines: Vec<BillLine>,
+    net: String,
+    vat: String,
+    total: String,
+    held: String,
+    captured: String,
+    released: String,
+    open: Option<String>,
+    outcomes: Vec<OutcomeRow>,
+}
+
+struct BillLine {
+    tariff: String,
+    /// `1,000 × 15원`.
+    sum: String,
+    amount: String,
+}
+
+struct OutcomeRow {
+    words: String,
+    people: String,
+    is_billed: bool,
+}
+
+pub async fn show(
+    State(state): State<Arc<ConsoleState>>,
+    desk: Desk,
+    Path(path): Path<CampaignPath>,
+) -> Result<Response, Error> {
+    // Whose campaign it is not learns nothing, whatever their role is.
+    let campaign = own_campaign(&state, &desk, &path).await?;
+    if !desk.may(Permission::ReadMoney) {
+        return super::closed(&desk);
+    }
+    let words = desk.words;
+    let bill = billing::bill(&state.store, desk.business.id, campaign.id).await?;
+    let (vat, total) = vat_and_total(bill.captured).map_err(BillingError::from)?;
+    let outcomes = outcome_rows(&words, &bill);
+    page::show(&BillPage {
+        frame: Frame::of(&desk, Place::Wallet),
+        words,
+        path: desk.at(&format!("/campaigns/{}", campaign.id)),
+        name: called(&words, &campaign.name),
+        kind: purpose_in_words(&words, campaign.purpose),
+        audience: audience_in_words(&words, &campaign.audience),
+        badge: Badge::of(&words, campaign.state, bill.outcomes.cancelled > 0),
+        launched: campaign
+            .launch
+            .map(|launch| words.time(launch.launched_at, &desk.zone)),
+        version: bill.price_version,
+        lines: lines(&words, &bill).map_err(BillingError::from)?,
+        net: words.money(bill.captured),
+        vat: words.money(vat),
+        total: words.money(total),
+        held: words.money(bill.held),
+        captured: words.money(bill.captured),
+        released: words.money(bill.released),
+        open: (!bill.open.is_zero()).then(|| words.money(bill.open)),
+        outcomes,
+    })
+}
+
+/// Rounded down once, as a contract does that says nothing else.
+fn vat_and_total(net: Money) -> Result<(Money, Money), InvalidMoney> {
+    let total = floor(net.checked_add(vat(net)?)?)?;
+    Ok((total.checked_sub(net)?, total))
+}
+
+fn lines(words: &Words, bill: &Bill) -> Result<Vec<BillLine>, InvalidMoney> {
+    let line = |line: &billing::BillLine| {
+        let count = line.outcomes.accepted;
+        Ok(BillLine {
+            tariff: words
+                .t(format!("wallet-tariff-{}", line.tariff.code()))
+                .to_string(),
+            sum: format!("{} × {}", words.count(count), words.money(line.unit_price)),
+            amount: words.money(line.unit_price.times(count)?),
+        })
+    };
+    bill.lines.iter().map(line).collect()
+}
+
+/// What became of everybody; those of whom there are none are left out.
+fn outcome_rows(words: &Words, bill: &Bill) -> Vec<OutcomeRow> {
+    let outcomes = &bill.outcomes;
+    let rows = [
+        ("accepted", outcomes.accepted),
+        ("failed", outcomes.failed),
+        ("excluded", outcomes.excluded + outcomes.left_out),
+        ("uncertain", outcomes.uncertain),
+        ("cancelled", outcomes.cancelled),
+        ("pending", outcomes.pending),
+    ];
+    rows.into_iter()
+        .filter(|(name, people)| *people > 0 || *name == "accepted")
+        .map(|(name, people)| OutcomeRow {
+            words: words.t(format!("wallet-outcome-{name}")).to_string(),
+            people: words.t("people-count").num("count", people).to_string(),
+            is_billed: name == "accepted",
+        })
+        .collect()
+}
