@@ -1,6 +1,6 @@
 composer-steps = キャンペーンの手順
 composer-step-message = メッセージ
-composer-step-audience = 対象
+composer-step-audience = 配信対象
 composer-step-schedule = 日程
 composer-step-review = 確認して送る
 composer-page = メッセージを書く
@@ -20,7 +20,7 @@ composer-undo = 元に戻す
 composer-moved = 移動した位置:
 composer-full = これ以上追加できません。
 composer-unsent = まだ保存されていない内容がこのブラウザーにあります。
-composer-next = 対象を決める
+composer-next = 配信対象を決める
 composer-discard = 破棄
 composer-discard-title = この下書きを破棄しますか？
 composer-discard-text = 書いたメッセージ、決めた対象と日程が一覧から消え、元に戻せません。まだ誰にも送っておらず、請求額は0です。

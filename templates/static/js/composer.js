@@ -174,7 +174,8 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   goesOn = true;
-  form.requestSubmit(event.submitter);
+  // Within its own event a form cannot be submitted again.
+  setTimeout(() => form.requestSubmit(event.submitter));
 });
 
 conflict.addEventListener("click", async (event) => {
@@ -269,6 +270,7 @@ if (sessionStorage.getItem(RESTORED)) {
   sessionStorage.removeItem(RESTORED);
   cards.toast(form.dataset.restored);
 }
+document.querySelector("[data-faults]")?.focus();
 // Typed before this file was there.
 const isTyped = [...form.querySelectorAll("input:not([type=hidden]), textarea")].some(
   (field) => "defaultValue" in field && field.type !== "radio" && field.type !== "file" && field.value !== field.defaultValue,
