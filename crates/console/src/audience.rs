@@ -20,10 +20,10 @@ use domain::id::RequestId;
 use crate::state::ConsoleState;
 
 /// How long a page waits for a count, and how long the answer to a change does.
-const PAGE_PATIENCE: Duration = Duration::from_millis(60);
+pub const PAGE_PATIENCE: Duration = Duration::from_millis(60);
 const CHANGE_PATIENCE: Duration = Duration::from_millis(150);
 /// How long an answer waits that was asked for after the page: a million friends take seconds.
-const LATER_PATIENCE: Duration = Duration::from_secs(8);
+pub const LATER_PATIENCE: Duration = Duration::from_secs(8);
 /// Characters of a window's name.
 const WRITER_CHARS_MAX: usize = 64;
 
@@ -57,7 +57,7 @@ impl Sent {
         }
     }
 
-    fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         match self.waits {
             true => LATER_PATIENCE,
             false => CHANGE_PATIENCE,
@@ -66,7 +66,7 @@ impl Sent {
 }
 
 /// A name for a window that was opened just now.
-fn window(state: &ConsoleState) -> String {
+pub fn window(state: &ConsoleState) -> String {
     let id: RequestId = state.control.ids.next();
     id.to_string()
 }

@@ -26,6 +26,56 @@ pub struct Conflict {
     pub at: String,
 }
 
+/// How a part stands, beside its form.
+pub struct SaveState {
+    /// `saved` or `conflict`.
+    pub name: &'static str,
+    pub words: String,
+    /// What the next save begins from.
+    pub version: u32,
+    pub conflict: Option<Conflict>,
+}
+
+impl SaveState {
+    /// Where nothing was saved just now.
+    pub fn standing(desk: &Desk, draft: &Draft, part: Part) -> Self {
+        let words = desk.words;
+        let part = draft.part(part);
+        let said = match part {
+            Some(part) => {
+                let at = words.clock_seconds(part.updated_at, &desk.zone);
+                words.t("draft-saved-at").text("time", at).to_string()
+            }
+            None => words.t("draft-not-yet").to_string(),
+        };
+        Self {
+            name: "saved",
+            words: said,
+            version: part.map_or(0, |part| part.version),
+            conflict: None,
+        }
+    }
+
+    pub fn now(desk: &Desk, version: u32) -> Self {
+        let at = desk.words.clock_seconds(desk.now, &desk.zone);
+        Self {
+            name: "saved",
+            words: desk.words.t("draft-saved-at").text("time", at).to_string(),
+            version,
+            conflict: None,
+        }
+    }
+
+    pub fn refused(desk: &Desk, version: u32, conflict: Conflict) -> Self {
+        Self {
+            name: "conflict",
+            words: desk.words.t("draft-in-conflict").to_string(),
+            version,
+            conflict: Some(conflict),
+        }
+    }
+}
+
 impl Draft {
     pub async fn open(
         state: &ConsoleState,

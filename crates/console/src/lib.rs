@@ -26,6 +26,10 @@ pub mod campaigns; // the list, the calendar, and the way into each campaign
 pub mod draft; // a draft as its pages read it
 pub mod background; // questions whose answer takes longer than a page
 pub mod audience; // who gets it: the step of a draft, the reach explored
+pub mod schedule; // when, and how fast: the step of a draft, the forecast
+pub mod aim; // a draft as it would be sent now
+pub mod review; // the last look before it is sent
+pub mod launch; // from a draft to a campaign under way
 pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
 pub mod composer; // a draft's message step, drafts begun, copied, ended

@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
-use crate::audience;
+use crate::{audience, launch, review, schedule};
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::settings::{account, me, members};
@@ -105,6 +105,22 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/campaigns/{campaign}/audience/live",
             post(audience::step::live),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/schedule",
+            get(schedule::show).post(schedule::submit),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/schedule/live",
+            post(schedule::live),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/review",
+            get(review::show),
+        )
+        .route(
+            "/console/{handle}/campaigns/{campaign}/launch",
+            post(launch::submit),
         )
         .route(
             "/console/{handle}/settings",

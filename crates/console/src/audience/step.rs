@@ -14,11 +14,11 @@ use words::Words;
 
 use super::form::{AudienceForm, Change, Kind, Who};
 use super::tree::{self, Meaning};
-use super::view::{Asked, Builder, Counted, Live, Note, SaveState, gap_words};
+use super::view::{Asked, Builder, Counted, Live, Note, gap_words};
 use super::{PAGE_PATIENCE, Sent, part};
 use crate::composer::{Step, Steps};
 use crate::desk::Desk;
-use crate::draft::{Conflict, Draft};
+use crate::draft::{Conflict, Draft, SaveState};
 use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
@@ -72,7 +72,7 @@ pub async fn show(
     let form = part::form_of(draft.content(Part::Audience), &desk.zone).arranged();
     let drawn = Drawn {
         writer: super::window(&state),
-        save: standing(&desk, &draft),
+        save: SaveState::standing(&desk, &draft, Part::Audience),
         focus: at.at,
         faults: Faults::default(),
         status: StatusCode::OK,
@@ -108,7 +108,7 @@ pub async fn submit(
         }
         Err(conflict) => (
             StatusCode::CONFLICT,
-            Some(in_conflict(&desk, &sent, conflict)),
+            Some(SaveState::refused(&desk, sent.version, conflict)),
         ),
     };
     let draft = Draft::open(&state, &desk, &path).await?;
@@ -118,7 +118,7 @@ pub async fn submit(
     }
     let drawn = Drawn {
         writer: sent.writer,
-        save: save.unwrap_or_else(|| standing(&desk, &draft)),
+        save: save.unwrap_or_else(|| SaveState::standing(&desk, &draft, Part::Audience)),
         focus: String::new(),
         faults,
         status,
@@ -144,10 +144,10 @@ pub async fn live(
     let meaning = tree::meaning(&form, &desk.zone);
     let save = match may_edit {
         true => match save(&state, &desk, &draft, &form, &meaning, &sent).await? {
-            Ok(version) => saved_now(&desk, version),
-            Err(conflict) => in_conflict(&desk, &sent, conflict),
+            Ok(version) => SaveState::now(&desk, version),
+            Err(conflict) => SaveState::refused(&desk, sent.version, conflict),
         },
-        false => standing(&desk, &draft),
+        false => SaveState::standing(&desk, &draft, Part::Audience),
     };
     let asked = Asked {
         state: &state,
@@ -192,44 +192,6 @@ async fn save(
         name: None,
     };
     draft.save(state, desk, &save).await
-}
-
-/// How the draft stands, where nothing was saved just now.
-fn standing(desk: &Desk, draft: &Draft) -> SaveState {
-    let words = desk.words;
-    let part = draft.part(Part::Audience);
-    let said = match part {
-        Some(part) => {
-            let at = words.clock_seconds(part.updated_at, &desk.zone);
-            words.t("draft-saved-at").text("time", at).to_string()
-        }
-        None => words.t("draft-not-yet").to_string(),
-    };
-    SaveState {
-        name: "saved",
-        words: said,
-        version: part.map_or(0, |part| part.version),
-        conflict: None,
-    }
-}
-
-fn saved_now(desk: &Desk, version: u32) -> SaveState {
-    let at = desk.words.clock_seconds(desk.now, &desk.zone);
-    SaveState {
-        name: "saved",
-        words: desk.words.t("draft-saved-at").text("time", at).to_string(),
-        version,
-        conflict: None,
-    }
-}
-
-fn in_conflict(desk: &Desk, sent: &Sent, conflict: Conflict) -> SaveState {
-    SaveState {
-        name: "conflict",
-        words: desk.words.t("draft-in-conflict").to_string(),
-        version: sent.version,
-        conflict: Some(conflict),
-    }
 }
 
 /// What a page shows beside the form.

@@ -13,7 +13,6 @@ use super::form::{AudienceForm, Condition, GROUPS_MAX, Group, Kind, Who};
 use super::reach::{Offers, Question, Reach};
 use super::tree::{Gap, Meaning, Unready};
 use crate::desk::Desk;
-use crate::draft::Conflict;
 use crate::error::Error;
 use crate::state::ConsoleState;
 
@@ -116,14 +115,6 @@ pub struct Count {
     pub vat: String,
     pub total: String,
     pub vat_percent: u32,
-}
-
-/// The state of the draft beside the form.
-pub struct SaveState {
-    pub name: &'static str,
-    pub words: String,
-    pub version: u32,
-    pub conflict: Option<Conflict>,
 }
 
 /// Everything a page or an answer to a change needs.

@@ -1,0 +1,116 @@
+//! A draft as it would be sent now: to how many, at which price, when, how fast.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use billing::BillingError;
+use domain::audience::Audience;
+use domain::campaign::Purpose;
+use domain::price::{PriceBook, Quote, Tariff};
+use domain::time::Timestamp;
+use store::draft::Part;
+
+use crate::audience::form::AudienceForm;
+use crate::audience::reach::{Question, Reach};
+use crate::audience::{self, Meaning, part};
+use crate::desk::Desk;
+use crate::draft::Draft;
+use crate::error::Error;
+use crate::schedule::forecast::Plan;
+use crate::schedule::form::{Delivery, ScheduleForm, Wrong};
+use crate::state::ConsoleState;
+
+/// What the parts of a draft say.
+pub struct Aim {
+    pub purpose: Purpose,
+    pub form: AudienceForm,
+    pub meaning: Meaning,
+    pub schedule: ScheduleForm,
+    pub delivery: Result<Delivery, Vec<Wrong>>,
+}
+
+/// How many, and what they cost.
+pub struct Counted {
+    pub people: u64,
+    pub tariff: Tariff,
+    pub book: PriceBook,
+    pub quote: Quote,
+    pub reach: Arc<Reach>,
+}
+
+impl Aim {
+    pub fn of(desk: &Desk, draft: &Draft) -> Self {
+        let form = part::form_of(draft.content(Part::Audience), &desk.zone);
+        let delivery = draft.content(Part::Delivery);
+        let schedule = ScheduleForm::of_content(delivery, &desk.account.time_zone);
+        Self {
+            purpose: draft.purpose(),
+            meaning: audience::meaning(&form, &desk.zone),
+            delivery: schedule.meaning(desk.now),
+            form,
+            schedule,
+        }
+    }
+
+    /// With another schedule than the saved one.
+    pub fn plan_as(&mut self, schedule: ScheduleForm, now: Timestamp) {
+        self.delivery = schedule.meaning(now);
+        self.schedule = schedule;
+    }
+
+    pub fn audience(&self) -> Option<&Audience> {
+        self.meaning.audience.as_ref()
+    }
+
+    /// Counted within `patience`; `None` where it takes longer, or there is nothing to count.
+    pub async fn counted(
+        &self,
+        state: &ConsoleState,
+        desk: &Desk,
+        asker: &str,
+        patience: Duration,
+    ) -> Result<Option<Counted>, Error> {
+        let Some(audience) = self.audience() else {
+            return Ok(None);
+        };
+        let question = Question {
+            account: desk.account.id,
+            purpose: self.purpose,
+            whole: audience.expression.clone(),
+            each: Vec::new(),
+        };
+        let asked = state.counting.reach(&state.store, question, asker, desk.now);
+        let Some(reach) = asked.within(patience).await else {
+            return Ok(None);
+        };
+        let reachable = reach.found.reachable;
+        let limit = audience.limit;
+        let people = limit.map_or(reachable, |limit| reachable.min(u64::from(limit.count)));
+        let tariff = audience.tariff(self.purpose);
+        let book = audience::price_book(state, desk).await?;
+        let quote = domain::price::quote([(tariff, people)], &book).map_err(BillingError::from)?;
+        Ok(Some(Counted {
+            people,
+            tariff,
+            book,
+            quote,
+            reach,
+        }))
+    }
+
+    /// What is forecast of, where the schedule means something.
+    pub fn plan(&self, state: &ConsoleState, desk: &Desk, people: u64) -> Option<Plan> {
+        let delivery = self.delivery.as_ref().ok()?;
+        Some(Plan {
+            people,
+            starts: delivery.starts,
+            rate: [delivery.rate, fastest(state, desk)].into_iter().flatten().min(),
+        })
+    }
+}
+
+/// The highest speed a campaign of this account can have.
+pub fn fastest(state: &ConsoleState, desk: &Desk) -> Option<u32> {
+    let rates = [desk.account.rate_per_second, state.connector_rate];
+    rates.into_iter().flatten().min()
+}

@@ -1,0 +1,137 @@
+//! What stands in the way of sending, and what is worth knowing before it: each with the way to
+//! mend it.
+
+use domain::campaign::Purpose;
+use domain::message::ValidationError;
+use words::Words;
+
+use crate::aim::Aim;
+use crate::composer::said::said;
+use crate::desk::Desk;
+use crate::draft::Draft;
+use crate::schedule::outlook::Outlook;
+
+/// Faults of the message that are listed; the rest is seen there.
+const FAULTS_SHOWN: usize = 5;
+
+pub struct Check {
+    /// `good`, `warn` or `bad`.
+    pub tone: &'static str,
+    pub icon: &'static str,
+    pub words: String,
+    /// Where it is mended.
+    pub link: Option<String>,
+    /// Nothing is sent before it is mended.
+    pub blocks: bool,
+}
+
+/// What is known of people and money.
+pub struct Money {
+    pub missing: Option<String>,
+    pub people: Option<u64>,
+}
+
+/// What is wrong with a message, each at its field.
+pub type Wrong = Vec<(String, ValidationError)>;
+
+pub fn checks(
+    desk: &Desk,
+    draft: &Draft,
+    aim: &Aim,
+    wrong: Option<&Wrong>,
+    money: &Money,
+    outlook: &Outlook,
+) -> Vec<Check> {
+    let words = desk.words;
+    let mut found = of_message(desk, draft, aim, wrong);
+    found.push(match (aim.audience(), money.people) {
+        (None, _) => bad(&words, "review-check-audience", draft.at(desk, "/audience")),
+        (_, Some(0)) => bad(&words, "review-check-nobody", draft.at(desk, "/audience")),
+        _ => good(&words, "review-check-people"),
+    });
+    found.push(match &aim.delivery {
+        Ok(_) => good(&words, "review-check-schedule"),
+        Err(wrong) => {
+            let is_past = wrong.iter().any(|(_, key)| *key == "schedule-past");
+            let key = match is_past {
+                true => "review-check-past",
+                false => "review-check-when",
+            };
+            bad(&words, key, draft.at(desk, "/schedule"))
+        }
+    });
+    found.extend(of_money(desk, money, outlook));
+    if let Some(quiet) = &outlook.quiet {
+        let said = words.t("review-check-quiet").num("count", quiet.people);
+        found.push(Check {
+            tone: "warn",
+            icon: "moon",
+            words: said.to_string(),
+            link: Some(draft.at(desk, "/schedule")),
+            blocks: false,
+        });
+    }
+    found
+}
+
+fn of_message(desk: &Desk, draft: &Draft, aim: &Aim, wrong: Option<&Wrong>) -> Vec<Check> {
+    let words = desk.words;
+    let Some(wrong) = wrong else {
+        let mut found = vec![good(&words, "review-check-message")];
+        if aim.purpose == Purpose::Promotion {
+            found.push(good(&words, "review-check-law"));
+        }
+        return found;
+    };
+    let faults = wrong.iter().take(FAULTS_SHOWN).map(|(field, error)| {
+        let key = match field.as_str() {
+            "name" => "review-check-name",
+            _ => "review-check-wrong",
+        };
+        let said = words.t(key).text("fault", said(&words, field, error));
+        Check {
+            words: said.to_string(),
+            ..bad(&words, "review-check-when", draft.at(desk, &format!("/message#{field}")))
+        }
+    });
+    faults.collect()
+}
+
+fn of_money(desk: &Desk, money: &Money, outlook: &Outlook) -> Option<Check> {
+    let words = desk.words;
+    let Some(missing) = &money.missing else {
+        return money.people.map(|_| good(&words, "review-check-funds"));
+    };
+    let (key, tone) = match outlook.is_planned {
+        true => ("review-check-money-later", "warn"),
+        false => ("review-check-money", "bad"),
+    };
+    Some(Check {
+        tone,
+        icon: "wallet",
+        words: words.t(key).text("amount", missing).to_string(),
+        link: Some(desk.at("/wallet")),
+        // What is planned may be paid for until then.
+        blocks: !outlook.is_planned,
+    })
+}
+
+fn good(words: &Words, key: &str) -> Check {
+    Check {
+        tone: "good",
+        icon: "check-circle",
+        words: words.t(key).to_string(),
+        link: None,
+        blocks: false,
+    }
+}
+
+fn bad(words: &Words, key: &str, link: String) -> Check {
+    Check {
+        tone: "bad",
+        icon: "alert",
+        words: words.t(key).to_string(),
+        link: Some(link),
+        blocks: true,
+    }
+}
