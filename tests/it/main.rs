@@ -22,5 +22,6 @@ mod console_sign_in; // the way into the pages, and what every answer carries
 mod composer; // drafts, written and fought over
 mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
 mod draft_steps; // whom a draft reaches, when it goes, and that it is launched once
+mod running; // a campaign under way, watched and stopped
 
 mod bad_input; // clear words for everything that is wrong

@@ -68,7 +68,6 @@ running-clicked = Tapped
 running-blocked = Blocked afterwards
 running-launching = The recipients are being settled
 running-launching-text = The money for { $people } is held. Sending starts in a moment.
-running-paused = Standing still: { $reason }
 running-paused-text = { $people } are left. Their { $money } stay held, and you can go on at any time.
 running-restored = Standing still because it was restored from a backup
 running-restored-text = It goes on only once the messenger has said what was sent already. Please ask the operator.

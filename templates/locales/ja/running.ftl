@@ -68,7 +68,6 @@ running-clicked = タップ
 running-blocked = 送信後のブロック
 running-launching = 受け取る人を決めています
 running-launching-text = { $people }分の金額を確保しました。まもなく送信が始まります。
-running-paused = 停止しています：{ $reason }
 running-paused-text = 残り{ $people }分の{ $money }は確保したままです。いつでも再開できます。
 running-restored = 復元したキャンペーンのため停止しています
 running-restored-text = すでに送ったものがあるかをメッセンジャーに確かめてから再開します。運営者にお問い合わせください。

@@ -68,7 +68,6 @@ running-clicked = 탭
 running-blocked = 보낸 뒤 차단
 running-launching = 받을 사람을 정하고 있어요
 running-launching-text = { $people }에게 보낼 금액을 묶었습니다. 곧 발송이 시작됩니다.
-running-paused = 멈춰 있어요: { $reason }
 running-paused-text = 남은 { $people }의 { $money }은 그대로 묶여 있고, 언제든 이어서 보낼 수 있어요.
 running-restored = 복원한 캠페인이라 멈춰 있어요
 running-restored-text = 이미 보낸 것이 있는지 메신저에 물어본 뒤에만 이어서 보냅니다. 운영자에게 문의해 주세요.

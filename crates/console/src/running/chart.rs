@@ -1,9 +1,11 @@
 //! The pace as a chart: shapes for who looks, a table for who reads.
 
+use domain::campaign::CampaignState;
+use domain::time::Timestamp;
 use words::Words;
 
-use super::course::{Point, axis_top};
 use super::Tally;
+use super::course::{PACE_SECONDS, Point, axis_top};
 use crate::desk::Desk;
 
 /// Points of the chart, at most.
@@ -29,7 +31,13 @@ pub struct PaceChart {
 impl PaceChart {
     pub fn of(desk: &Desk, tally: &Tally, wanted: Option<u32>) -> Self {
         let words = desk.words;
-        let points = tally.course.points(tally.at, POINTS);
+        // What stands still draws no longer and longer line of nothing.
+        let standstill = tally.course.last().as_millis() + PACE_SECONDS * 1_000;
+        let until = match tally.campaign.state {
+            CampaignState::Launching | CampaignState::Running => tally.at,
+            _ => tally.at.min(Timestamp::from_millis(standstill)),
+        };
+        let points = tally.course.points(until, POINTS);
         let now = tally.course.pace(tally.at);
         let most = points.iter().map(|point| point.pace).fold(now, f64::max);
         let top = axis_top(most.max(wanted.map_or(0.0, f64::from)));
@@ -65,7 +73,12 @@ fn line(points: &[Point], top: f64) -> String {
         let x = place as f64 / last as f64 * 100.0;
         format!("{x:.2},{}", height(point.pace, top))
     };
-    points.iter().enumerate().map(point).collect::<Vec<_>>().join(" ")
+    points
+        .iter()
+        .enumerate()
+        .map(point)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn area(line: &str) -> String {

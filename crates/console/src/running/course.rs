@@ -16,6 +16,7 @@ pub struct Course {
     stretches: Vec<u64>,
     /// The last of them once more, to the millisecond.
     recent: Vec<(Timestamp, u64)>,
+    last: Timestamp,
 }
 
 /// One point of the chart: people per second around a moment.
@@ -32,6 +33,7 @@ impl Course {
             width: 1,
             stretches: Vec::new(),
             recent: Vec::new(),
+            last: began,
         }
     }
 
@@ -40,6 +42,7 @@ impl Course {
             return;
         }
         self.recent.push((at, people));
+        self.last = self.last.max(at);
         let second = (at.as_millis() - self.began.as_millis()).max(0) / 1_000;
         let mut place = usize::try_from(second / self.width).unwrap_or(usize::MAX);
         while place >= STRETCHES_MAX {
@@ -65,6 +68,11 @@ impl Course {
         let people: u64 = recent.map(|(_, people)| people).sum();
         let since = (now.as_millis() - self.began.as_millis()).clamp(1_000, PACE_SECONDS * 1_000);
         people as f64 / (since as f64 / 1_000.0)
+    }
+
+    /// When somebody was sent to last; the launch before that.
+    pub const fn last(&self) -> Timestamp {
+        self.last
     }
 
     /// The course in at most so many points, evenly spaced up to `until`. The stretch that has not

@@ -211,18 +211,39 @@ impl CancelPart {
         if back_already > 0 {
             rows.push(row(&words, &money, "running-row-back", back_already));
         }
-        rows.push(row(&words, &money, "running-row-delivered", people.delivered));
-        let mut last = row(&words, &money, "running-row-pending", pending);
-        last.money = words.t("running-up-to").text("money", last.money).to_string();
-        rows.push(last);
-        let left = words.t("people-count").num("count", people.left).to_string();
+        rows.push(row(
+            &words,
+            &money,
+            "running-row-delivered",
+            people.delivered,
+        ));
+        if pending > 0 {
+            let mut row = row(&words, &money, "running-row-pending", pending);
+            row.money = words
+                .t("running-up-to")
+                .text("money", row.money)
+                .to_string();
+            rows.push(row);
+        }
+        let left = words
+            .t("people-count")
+            .num("count", people.left)
+            .to_string();
         let left_money = words.money(money.of(people.left));
-        let say = |key: &str| words.t(key).text("people", &left).text("money", &left_money);
+        let say = |key: &str| {
+            words
+                .t(key)
+                .text("people", &left)
+                .text("money", &left_money)
+        };
         Self {
             title: say("running-cancel-title").to_string(),
             button: say("running-cancel-button").to_string(),
             rows,
-            total_people: words.t("people-count").num("count", people.counted).to_string(),
+            total_people: words
+                .t("people-count")
+                .num("count", people.counted)
+                .to_string(),
             total_money: words.money(money.of(people.counted)),
             pause_text: say("running-pause-text").to_string(),
         }
@@ -338,7 +359,9 @@ fn bar(words: &Words, people: &People) -> Vec<Segment> {
 }
 
 fn bar_words(words: &Words, people: &People) -> String {
-    let shares = portions(people).into_iter().filter(|(.., count)| *count > 0);
+    let shares = portions(people)
+        .into_iter()
+        .filter(|(.., count)| *count > 0);
     let said = shares.map(|(_, key, count)| {
         let share = words.percent(count, people.counted);
         format!("{} {share}", words.t(key))
@@ -354,7 +377,11 @@ fn reasons_of(words: &Words, mut found: Vec<(String, u64)>) -> Vec<Reason> {
         people: words.count(people),
         width: width(people, most),
     };
-    found.into_iter().filter(|(_, people)| *people > 0).map(reason).collect()
+    found
+        .into_iter()
+        .filter(|(_, people)| *people > 0)
+        .map(reason)
+        .collect()
 }
 
 fn skipped(words: &Words, tally: &Tally) -> Vec<Reason> {
@@ -412,18 +439,33 @@ fn chunk_rows(words: &Words, tally: &Tally) -> Vec<ChunkRow> {
     let chunks = tally.chunks;
     let freezing = tally.freeze.map(|(done, all)| {
         let share = words.percent(done, all);
-        words.t("running-chunk-freezing").text("share", share).to_string()
+        words
+            .t("running-chunk-freezing")
+            .text("share", share)
+            .to_string()
     });
     let rows = [
         ("settled", "recorded", chunks.recorded, None),
         ("sending", "sending", chunks.sending, None),
-        ("unknown", "unknown", chunks.unknown, Some("running-chunk-unknown-note")),
-        ("quarantined", "quarantined", chunks.quarantined, Some("running-chunk-quarantined-note")),
+        (
+            "unknown",
+            "unknown",
+            chunks.unknown,
+            Some("running-chunk-unknown-note"),
+        ),
+        (
+            "quarantined",
+            "quarantined",
+            chunks.quarantined,
+            Some("running-chunk-quarantined-note"),
+        ),
         ("planned", "ready", chunks.ready, None),
         ("cancelled", "cancelled", chunks.cancelled, None),
     ];
     let is_usual = |state: &str| matches!(state, "settled" | "sending" | "planned");
-    let shown = rows.into_iter().filter(|(state, _, count, _)| *count > 0 || is_usual(state));
+    let shown = rows
+        .into_iter()
+        .filter(|(state, _, count, _)| *count > 0 || is_usual(state));
     let row = |(state, key, count, note): (&'static str, &str, u64, Option<&str>)| ChunkRow {
         state,
         words: words.t(format!("running-chunk-{key}")).to_string(),
@@ -468,15 +510,15 @@ fn banner(desk: &Desk, tally: &Tally) -> Option<Banner> {
             tone: "calm",
             icon: "hourglass",
             title: words.t("running-launching").to_string(),
-            text: words.t("running-launching-text").text("people", count(people.counted)).to_string(),
+            text: words
+                .t("running-launching-text")
+                .text("people", count(people.counted))
+                .to_string(),
         }),
         CampaignState::Paused(reason) => Some(Banner {
             tone: "warn",
             icon: "pause",
-            title: words
-                .t("running-paused")
-                .text("reason", reasons::of_pause(&words, reason))
-                .to_string(),
+            title: reasons::of_pause(&words, reason).to_string(),
             text: words
                 .t("running-paused-text")
                 .text("people", left)
