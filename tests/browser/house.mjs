@@ -36,6 +36,12 @@ function freePort() {
   });
 }
 
+/** Variables of this suite are not the program's: it refuses those it does not know. */
+export function programVariables() {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith("CHINGU_"));
+  return Object.fromEntries(own);
+}
+
 /** A program on a data folder of its own, with the demo unless told otherwise. */
 export class Program {
   static async start(flags = [], data = null) {
@@ -53,12 +59,10 @@ export class Program {
     const binary = process.env.CHINGU_BIN;
     if (!binary) throw new Error("CHINGU_BIN names the program");
     const log = openSync(join(this.folder, "log"), "a");
-    // Variables of this suite are not the program's: it refuses those it does not know.
-    const own = Object.entries(process.env).filter(([name]) => !name.startsWith("CHINGU_"));
     const where = ["--data", this.data, "--listen", `127.0.0.1:${this.port}`];
     this.child = spawn(binary, ["serve", ...where, ...this.flags], {
       stdio: ["ignore", log, log],
-      env: Object.fromEntries(own),
+      env: programVariables(),
     });
     this.ended = new Promise((resolve) => this.child.on("exit", resolve));
     let status = null;

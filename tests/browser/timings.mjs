@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Program, until } from "./house.mjs";
+import { Program, programVariables, until } from "./house.mjs";
 import { everyPage } from "./pages.mjs";
 
 const FRIENDS = Number(process.argv[2] ?? 1_000_000);
@@ -30,6 +30,7 @@ const admin = (...flags) =>
   JSON.parse(
     execFileSync(process.env.CHINGU_BIN, ["admin", "--data", data, "--json", ...flags], {
       input: `${PASSWORD}\n`,
+      env: programVariables(),
     }),
   );
 
@@ -70,9 +71,8 @@ async function build() {
   admin("top-up", "--business", business, "--amount", "1000000000", "--reference", "first");
   const csv = join(folder, "friends.csv");
   await writeFriends(csv);
-  const imported = execFileSync(process.env.CHINGU_BIN, [
-    ...["import", "friends", "--data", data, "--account", "@hanok", "--json", csv],
-  ]);
+  const flags = ["import", "friends", "--data", data, "--account", "@hanok", "--json", csv];
+  const imported = execFileSync(process.env.CHINGU_BIN, flags, { env: programVariables() });
   if (JSON.parse(imported).accepted !== FRIENDS) throw new Error(`${imported}`);
   rmSync(csv);
   return business;

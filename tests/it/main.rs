@@ -23,5 +23,6 @@ mod composer; // drafts, written and fought over
 mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
 mod draft_steps; // whom a draft reaches, when it goes, and that it is launched once
 mod running; // a campaign under way, watched and stopped
+mod cross_tenant; // two businesses beside each other, on every route
 
 mod bad_input; // clear words for everything that is wrong

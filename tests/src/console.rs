@@ -118,7 +118,17 @@ impl Browser {
 
     /// A body of any type, such as `multipart/form-data; boundary=…`.
     pub fn post_body(&mut self, path: &str, content_type: &str, body: Vec<u8>) -> Result<Page> {
-        self.request(Method::POST, path, &[], Some((content_type, body)))
+        self.post_body_with(path, content_type, body, &[])
+    }
+
+    pub fn post_body_with(
+        &mut self,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+        headers: &[(&str, &str)],
+    ) -> Result<Page> {
+        self.request(Method::POST, path, headers, Some((content_type, body)))
     }
 
     /// Reads a stream of events until one is enough, and lets go; every event that came, as the
