@@ -21,6 +21,11 @@ deny:
 test:
     tests/run
 
+# Server time and bytes of every page with many friends and campaigns: docs/timings.md.
+timings friends="1000000" campaigns="200" *folder: _program
+    cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" \
+        node timings.mjs {{ friends }} {{ campaigns }} {{ folder }} | tee ../../docs/timings.md
+
 # Friends sent to; the report of one real broadcast.
 bench friends="1000000" *arguments:
     cargo run --release -- bench broadcast --friends {{ friends }} {{ arguments }}

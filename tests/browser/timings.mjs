@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { createWriteStream, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program, programVariables, until } from "./house.mjs";
 import { everyPage } from "./pages.mjs";
@@ -50,7 +50,7 @@ async function writeFriends(path) {
   for (let index = 0; index < FRIENDS; index++) {
     const key = [1, 2, 3, 4].map((salt) => mixed(index, salt).toString(16).padStart(8, "0")).join("");
     const since = new Date(Date.UTC(2025, 8, 1) + (mixed(index, 5) % 31_536_000) * 1000).toISOString();
-    const consent = index % WITHOUT_CONSENT === 0 ? "no,,," : `yes,${since},v1,`;
+    const consent = index % WITHOUT_CONSENT === 0 ? "no,,," : `yes,${since.slice(0, 19).replace("T", " ")},v1,`;
     const tags = index % REGULARS === 0 ? "regular" : index % 3 === 0 ? "app" : "";
     const line =
       `U${key},친구 ${index},ko,KR,Seoul,${index % 2 ? "female" : "male"},${1950 + (index % 55)},` +
@@ -145,6 +145,24 @@ async function weight(program, path, cookie) {
   return `${path}: ${(bytes / 1024).toFixed(1)} KB with ${new Set(files).size} files`;
 }
 
+/** Pages of a draft, and of a campaign that runs meanwhile: everybody, slowly. */
+async function more(program, cookie) {
+  const list = `${program.address}/console/@hanok/campaigns`;
+  const begun = await fetch(list, { method: "POST", redirect: "manual", headers: { cookie } });
+  const draft = begun.headers.get("location").replace(/\/message.*$/, "");
+  const text = JSON.stringify([{ type: "text", text: "겨울 이불이 들어왔어요" }]);
+  const flags = ["--account", "@hanok", "--name", "발송 중", "--messages", text, "--rate", "2000"];
+  const { id } = admin("campaign", "create", ...flags);
+  admin("campaign", "launch", id);
+  await until("it runs", () => admin("campaign", "show", id).accepted > 0, 60_000);
+  return [
+    ["composer", `${draft}/message`],
+    ["draft audience", `${draft}/audience`],
+    ["schedule", `${draft}/schedule`],
+    ["running", `/console/@hanok/campaigns/${id}/running`],
+  ];
+}
+
 const isMade = existsSync(join(folder, "made"));
 if (!isMade) await build();
 const program = await Program.start(["--no-demo"], data);
@@ -174,8 +192,13 @@ try {
       };
     },
   };
-  const pages = await everyPage(page, program.address);
-  console.log(`${FRIENDS.toLocaleString("en")} friends, ${CAMPAIGNS} campaigns\n`);
+  const pages = [...(await everyPage(page, program.address)), ...(await more(program, cookie))];
+  console.log("# Server time of every page\n");
+  console.log(
+    `${FRIENDS.toLocaleString("en")} friends, ${CAMPAIGNS} campaigns, one of them under way; ` +
+      `${cpus().length} cores (${cpus()[0].model.trim()}), one request after the other over ` +
+      `loopback, ${ROUNDS} of each page, to its last byte. \`just timings\` makes this table.\n`,
+  );
   console.log("| page | p50 ms | p95 ms | KB compressed |\n|---|--:|--:|--:|");
   for (const [name, path] of pages) console.log(await measure(program, cookie, name, path));
   console.log(`\nFirst visit, everything compressed:\n`);
