@@ -41,6 +41,8 @@ function mixed(index, salt) {
   return (value ^ (value >>> 13)) >>> 0;
 }
 
+const daysAhead = (days) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+
 async function writeFriends(path) {
   const file = createWriteStream(path);
   file.write(
@@ -88,7 +90,7 @@ async function broadcast() {
   for (let index = 0; index < CAMPAIGNS; index++) {
     const flags = ["--account", "@hanok", "--name", `캠페인 ${index}`, "--messages", message];
     if (index >= BIG_CAMPAIGNS) flags.push("--audience", regulars);
-    if (index % 10 === 9) flags.push("--at", "2030-01-01 09:00");
+    if (index % 10 === 9) flags.push("--at", `${daysAhead(30 + index)} 09:00`);
     const { id } = admin("campaign", "create", ...flags);
     if (index % 10 < 8) {
       admin("campaign", "launch", id);
@@ -163,11 +165,14 @@ async function more(program, cookie) {
   ];
 }
 
-const isMade = existsSync(join(folder, "made"));
-if (!isMade) await build();
+const has = (mark) => existsSync(join(folder, mark));
+if (!has("friends-made")) {
+  await build();
+  writeFileSync(join(folder, "friends-made"), "");
+}
 const program = await Program.start(["--no-demo"], data);
 try {
-  if (!isMade) {
+  if (!has("made")) {
     await broadcast();
     writeFileSync(join(folder, "made"), "");
   }

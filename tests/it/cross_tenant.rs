@@ -15,9 +15,10 @@ use chingu_tests::program::Program;
 use chingu_tests::shell::{admin, text};
 use chingu_tests::wait::until_state;
 use chingu_tests::world::{Brand, friends_csv};
+use domain::time::Timestamp;
 use store::{Store, StoreConfig};
 
-use crate::stage::SOON;
+use crate::stage::{SOON, now};
 
 /// In everything that the one business wrote.
 const MARK: &str = "zq7hidden";
@@ -33,6 +34,7 @@ const THEIRS: &str = "@theirs";
 const OURS: &str = "@ours";
 const FORM: &str = "application/x-www-form-urlencoded";
 const FRIENDS: u64 = 40;
+const MONTH_MS: i64 = 30 * 86_400_000;
 
 #[test]
 fn what_is_anothers_is_not_there_on_any_route() {
@@ -451,7 +453,9 @@ fn campaigns(brand: &Brand, owner: &mut Browser) -> Result<Vec<String>> {
     }
     admin(&brand.data, &["campaign", "pause", &paused])?;
     admin(&brand.data, &["campaign", "cancel", &cancelled])?;
-    let scheduled = create("scheduled", &["--at", "2031-01-01 09:00"])?;
+    let later = Timestamp::from_millis(now().as_millis() + MONTH_MS).to_string();
+    let later = format!("{} 09:00", &later[..10]);
+    let scheduled = create("scheduled", &["--at", &later])?;
     let approved = create("approved", &[])?;
     let begun = owner.post_form(&format!("/console/{}/campaigns", brand.handle), &[])?;
     let draft = begun
