@@ -29,7 +29,8 @@ const data = join(folder, "data");
 const admin = (...flags) =>
   JSON.parse(
     execFileSync(process.env.CHINGU_BIN, ["admin", "--data", data, "--json", ...flags], {
-      input: `${PASSWORD}\n`,
+      // Whoever does not ask for it closes the pipe.
+      ...(flags.includes("--password-stdin") && { input: `${PASSWORD}\n` }),
       env: programVariables(),
     }),
   );

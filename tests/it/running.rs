@@ -273,6 +273,17 @@ fn cancelled(slow: &Slow, owner: &mut Browser) -> Result<()> {
     let page = owner.get(&slow.at("/running?done=done-cancelled"))?;
     let report = slow.at("/report?done=done-cancelled");
     ensure!(page.status == 303 && page.location() == report, "{page:?}");
+    // And the report says both for good, and why.
+    let page = owner.read(&report)?;
+    let (captured, released) = (
+        number(&closed, "captured_micro")?,
+        number(&closed, "released_micro")?,
+    );
+    ensure!(
+        page.contains(&won(captured)) && page.contains(&won(released)),
+        "{page}"
+    );
+    ensure!(page.contains("the coupon &#60;b&#62;is"), "{page}");
     Ok(())
 }
 

@@ -31,6 +31,7 @@ use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::page;
 use crate::report::facts::Facts;
 use crate::report::figures::Figures;
+use crate::running::outcome_of;
 use crate::state::ConsoleState;
 
 /// So long after its launch a report follows by itself what friends do.
@@ -48,6 +49,8 @@ struct ReportPage<'a> {
     bubbles: String,
     /// Where it asks for what is new, as long as something may be.
     live: Option<String>,
+    /// Who cancelled it, when, and why.
+    cancelled_by: Option<String>,
 }
 
 /// What a report asks for again and again: the parts that change.
@@ -86,6 +89,7 @@ pub async fn show(
     let figures = read(&state, &desk, &campaign).await?;
     let is_live = desk.now.since(launch.launched_at) < LIVE_FOR;
     let head = Head::of(&desk, &campaign, &figures);
+    let outcome = outcome_of(&state, &desk, &campaign).await?;
     let live = is_live.then(|| format!("{}/report/live", head.path));
     page::show(&ReportPage {
         frame: Frame::of(&desk, Place::Campaigns),
@@ -94,6 +98,7 @@ pub async fn show(
         facts: facts::read(&state, &desk, &campaign, &figures).await?,
         bubbles: facts::bubbles(&desk, &campaign),
         live,
+        cancelled_by: outcome.map(|outcome| outcome.who_and_why()),
         head,
     })
 }

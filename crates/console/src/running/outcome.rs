@@ -28,6 +28,22 @@ pub struct Outcome {
     pub delivered_people: u64,
 }
 
+impl Outcome {
+    /// When and by whom it was cancelled, and why where somebody said.
+    pub fn who_and_why(&self) -> String {
+        match &self.reason {
+            None => self.who_and_when.clone(),
+            Some(reason) => {
+                let why = self
+                    .words
+                    .t("running-cancelled-reason")
+                    .text("reason", reason);
+                format!("{} · {why}", self.who_and_when)
+            }
+        }
+    }
+}
+
 /// What cancelling a campaign came to; `None` where nobody cancelled it.
 pub async fn outcome_of(
     state: &ConsoleState,
