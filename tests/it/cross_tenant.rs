@@ -115,7 +115,7 @@ impl Route {
     }
 
     fn is_stream(&self) -> bool {
-        self.path.ends_with("/events") || self.path.ends_with("/live") && !self.writes
+        self.path.ends_with("/events")
     }
 
     /// A body that gets past the reading of the form, so that the answer is about what it names.
