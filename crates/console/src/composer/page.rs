@@ -18,7 +18,7 @@ use words::Words;
 use super::content::{Action, Button, Card, Column, Content, Kind};
 use super::finished::{NAME_CHARS_MAX, check};
 use super::preview::{Preview, preview};
-use super::said::{is_missing, said};
+use super::said::{entry, is_missing, said};
 use super::steps::{Step, Steps};
 use super::view::{ButtonList, ButtonRow, CardView, ColumnView, Lints, Views};
 use crate::desk::Desk;
@@ -138,7 +138,7 @@ pub fn draw(
     let mut faults = Faults::default();
     if shown.checks {
         for (field, said) in &lints.wrong {
-            faults.add(field, said);
+            faults.add(field, entry(&words, content, field, said));
         }
     }
     let status = match (&conflict, faults.is_empty()) {

@@ -1,10 +1,11 @@
 //! What the validator found, in the words of whoever reads the page.
 
-use domain::message::ValidationError;
+use domain::message::{Rules, ValidationError};
 use words::Words;
 
 use super::content::Content;
-use super::fields;
+use super::fields::{self, Place};
+use super::finished::finished;
 
 /// Phrases by the validator's words: those without numbers as they are.
 const PLAIN: [(&str, &str); 14] = [
@@ -29,6 +30,64 @@ const PLAIN: [(&str, &str); 14] = [
     ),
     ("At least one block", "composer-fault-no-block"),
 ];
+
+/// Everything that is wrong with a message step, as a list over a page says it: the `id` of the
+/// field on the composer's page, where that is and what is wrong with it.
+pub fn list(words: &Words, content: &str, rules: &Rules) -> Vec<(String, String)> {
+    let wrong = finished(content, rules).err().unwrap_or_default();
+    let content = Content::parse(content).unwrap_or_default();
+    let entries = wrong.into_iter().map(|(field, error)| {
+        let entry = entry(words, &content, &field, &said(words, &field, &error));
+        (field, entry)
+    });
+    entries.collect()
+}
+
+/// What is said of a field, where the field itself is not beside it.
+pub fn entry(words: &Words, content: &Content, field: &str, said: &str) -> String {
+    match place(words, content, field) {
+        place if place.is_empty() => said.to_owned(),
+        place => format!("{place}: {said}"),
+    }
+}
+
+/// `2. Image and buttons · Button 1 · Words on the button`.
+fn place(words: &Words, content: &Content, field: &str) -> String {
+    let Some(place) = Place::parse(field) else {
+        return String::new();
+    };
+    let mut parts = Vec::new();
+    for step in &place.steps {
+        let number = step.index + 1;
+        parts.push(match (step.list, content.cards.get(step.index)) {
+            ("cards", Some(card)) => {
+                let kind = words.t(format!("composer-kind-{}", card.kind.name()));
+                format!("{number}. {kind}")
+            }
+            ("columns", _) => words.t("composer-column").num("number", number).to_string(),
+            ("buttons", _) => words.t("composer-button").num("number", number).to_string(),
+            ("quick", _) => format!("{} {number}", words.t("composer-quick")),
+            _ => continue,
+        });
+    }
+    let key = match (place.field, parts.is_empty()) {
+        ("name", true) => "composer-name",
+        ("label", _) => "composer-button-label",
+        ("value", _) => "composer-button-value",
+        ("title", _) => "composer-title",
+        ("image", _) => "composer-image",
+        ("video", _) => "composer-video",
+        ("package", _) => "composer-package",
+        ("sticker", _) => "composer-sticker",
+        ("alt", _) => "composer-alt",
+        ("json", _) => "composer-json",
+        ("buttons", _) => "composer-buttons",
+        ("text", _) if parts.len() > 1 => "composer-body",
+        _ => return parts.join(" · "),
+    };
+    parts.push(words.t(key).to_string());
+    parts.join(" · ")
+}
 
 /// Whether it only says that something was not written yet: no fault while somebody is writing.
 pub fn is_missing(content: &Content, field: &str, error: &ValidationError) -> bool {
