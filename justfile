@@ -65,6 +65,13 @@ sim seeds="10000":
 control: _program
     CHINGU_TABLES=docs just suite faults control:: --nocapture
 
+# Click events by the thousand while a broadcast runs: docs/receipts.md.
+receipts people="1000000":
+    cargo build --release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" \
+        CHINGU_RECEIPTS={{ people }} CHINGU_TABLES=docs \
+        cargo test --workspace --features chingu/pause-points --test it -- receipts::in_bulk --nocapture
+
 # Defects planted in a copy of this tree, each to be found by the simulation: docs/defects.md.
 defects *names:
     tests/sim/run_defects {{ names }}

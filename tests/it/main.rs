@@ -17,6 +17,8 @@ mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 
+mod receipts; // what friends did with a broadcast, in bulk and while another runs
+mod media; // pictures that are uploaded, and files that are none
 mod demo; // what a first start finds
 mod console_sign_in; // the way into the pages, and what every answer carries
 mod composer; // drafts, written and fought over

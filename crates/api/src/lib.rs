@@ -10,6 +10,9 @@ pub mod error; // answers that are not what was asked for, as JSON in words
 pub mod state; // what every route needs, and how much at once
 pub mod body; // reading a body without trusting its length
 pub mod events; // POST /gateway/v1/events
+pub mod receipts; // what friends did with a push, against what was sent
+mod pushes; // what receipts are read by, remembered
+mod commit; // everything of one request in one transaction
 pub mod media; // GET /media/{file}
 pub mod take; // events to facts and deliveries, in one transaction
 

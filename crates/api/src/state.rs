@@ -9,6 +9,8 @@ use gateway::Secrets;
 use store::Store;
 use tokio::sync::Semaphore;
 
+use crate::pushes::Pushes;
+
 /// Requests with events that are read and taken at once: at most 64 MB of bodies. Whoever comes
 /// while so many wait for the database is told that the platform is behind.
 pub const REQUESTS_AT_ONCE: usize = 32;
@@ -22,6 +24,7 @@ pub struct ApiState {
     /// What the messenger signs its events with.
     pub secrets: Secrets,
     pub(crate) requests: Semaphore,
+    pub(crate) pushes: Pushes,
 }
 
 impl ApiState {
@@ -37,6 +40,7 @@ impl ApiState {
             ids,
             secrets,
             requests: Semaphore::new(REQUESTS_AT_ONCE),
+            pushes: Pushes::default(),
         }
     }
 }

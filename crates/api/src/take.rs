@@ -1,25 +1,26 @@
 //! Events to facts and deliveries, in one transaction.
 //!
 //! What an event says is checked before anything is written, so that a bad one costs only itself.
-//! Then ids are remembered, facts applied and deliveries decided in one commit: an event is taken
-//! once, whole, or not at all.
+//! Then ids are remembered, facts applied, receipts logged and deliveries decided in one commit: an
+//! event is taken once, whole, or not at all.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use directory::friends::{self, FriendsOf};
+use directory::friends::FriendsOf;
 use directory::{Fact, FriendFact, ProfileChange};
 use domain::friend::{
     self, ConsentPurpose, ConsentSource, FieldError, Gender, Profile, ProfileFields,
 };
-use domain::id::AccountId;
 use domain::outcome::Outcome;
 use domain::time::Timestamp;
 use domain::user::UserKey;
 use gateway::event::{AccountRef, EventProfile};
 use gateway::{BadEvent, ConsentKind, Event, EventBody, FriendEvent};
 use serde::Serialize;
-use store::event::{Delivery, DeliveryVerdict};
+use store::event::Delivery;
 
+use crate::commit::{Message, What, Work, commit};
+use crate::receipts::{self, Gone, Told};
 use crate::{ApiError, ApiState};
 
 /// What became of a list of events.
@@ -44,9 +45,6 @@ pub struct NotTaken {
     pub reason: String,
 }
 
-/// The events that open, click and answer: recorded once receipts are.
-const RECEIPTS: &str = "receipts are not recorded yet";
-
 pub async fn take(
     state: &ApiState,
     events: Vec<Result<Event, BadEvent>>,
@@ -57,6 +55,8 @@ pub async fn take(
         now,
         accounts: HashMap::new(),
         work: Vec::new(),
+        told: Vec::new(),
+        gone: Vec::new(),
         taken: Taken::default(),
     };
     for (index, event) in events.into_iter().enumerate() {
@@ -69,6 +69,7 @@ pub async fn take(
             }),
         }
     }
+    reading.check_receipts().await?;
     let Reading { work, taken, .. } = reading;
     commit(state, work, taken, now).await
 }
@@ -84,21 +85,6 @@ impl Taken {
     }
 }
 
-/// An event that is to be written.
-struct Work {
-    index: usize,
-    id: String,
-    what: What,
-}
-
-enum What {
-    Friend {
-        friends: FriendsOf,
-        fact: FriendFact,
-    },
-    Delivery(Delivery),
-}
-
 /// An account that events name, and the wordings it has shown.
 #[derive(Clone)]
 struct Named {
@@ -111,6 +97,10 @@ struct Reading<'a> {
     now: Timestamp,
     accounts: HashMap<String, Option<Named>>,
     work: Vec<Work>,
+    /// Receipts that are not checked yet, with place and id of their events.
+    told: Vec<(usize, String, Told)>,
+    /// Who went, with the place of their work.
+    gone: Vec<(usize, Gone)>,
     taken: Taken,
 }
 
@@ -144,19 +134,100 @@ impl Reading<'_> {
                     self.refuse(index, id, reason);
                     return Ok(());
                 };
-                match fact(event, &named.wordings, self.now) {
-                    Ok(Some(fact)) => {
-                        let what = What::Friend {
-                            friends: named.friends,
-                            fact: friend_fact(user, at, fact),
-                        };
-                        self.work.push(Work { index, id, what });
-                    }
-                    Ok(None) => self.ignore(index, id, RECEIPTS),
-                    Err(reason) => self.refuse(index, id, reason),
+                let told = FriendTold {
+                    index,
+                    id,
+                    user,
+                    at,
+                };
+                self.friend(named, told, event);
+            }
+        }
+        Ok(())
+    }
+
+    fn friend(&mut self, named: Named, told: FriendTold, event: FriendEvent) {
+        let FriendTold {
+            index,
+            id,
+            user,
+            at,
+        } = told;
+        let account = named.friends.account;
+        let event = match receipts::deed(event) {
+            Ok((push_key, deed)) => {
+                let told = Told {
+                    account,
+                    user,
+                    at,
+                    push_key,
+                    deed,
+                };
+                return self.told.push((index, id, told));
+            }
+            Err(event) => event,
+        };
+        let event = match message(event) {
+            Ok((is_postback, content)) => {
+                let message = Message {
+                    account,
+                    user,
+                    at,
+                    is_postback,
+                    content,
+                };
+                let what = What::Message(message);
+                return self.work.push(Work { index, id, what });
+            }
+            Err(event) => event,
+        };
+        let goes = matches!(event, FriendEvent::Blocked | FriendEvent::Left);
+        match fact(event, &named.wordings, self.now) {
+            Ok(fact) => {
+                if goes {
+                    let user = user.clone();
+                    self.gone
+                        .push((self.work.len(), Gone { account, user, at }));
+                }
+                let what = What::Friend {
+                    friends: named.friends,
+                    fact: FriendFact { user, at, fact },
+                    loss: None,
+                };
+                self.work.push(Work { index, id, what });
+            }
+            Err(reason) => self.refuse(index, id, reason),
+        }
+    }
+
+    /// Receipts against what was sent; who went, against who was reached.
+    async fn check_receipts(&mut self) -> Result<(), ApiError> {
+        let gone: Vec<Gone> = self.gone.iter().map(|(_, gone)| gone.clone()).collect();
+        if !gone.is_empty() {
+            let losses = receipts::losses(self.state, &gone).await?;
+            for ((place, _), lost) in self.gone.iter().zip(losses) {
+                if let What::Friend { loss, .. } = &mut self.work[*place].what {
+                    *loss = lost;
                 }
             }
         }
+        let told = std::mem::take(&mut self.told);
+        let (places, told): (Vec<_>, Vec<_>) = told
+            .into_iter()
+            .map(|(index, id, told)| ((index, id), told))
+            .unzip();
+        let checked = receipts::check(self.state, &told).await?;
+        for ((index, id), checked) in places.into_iter().zip(checked) {
+            match checked {
+                Ok(fitting) => {
+                    let what = What::Receipt(fitting);
+                    self.work.push(Work { index, id, what });
+                }
+                Err(reason) => self.refuse(index, id, reason),
+            }
+        }
+        // In the order they came: of two with one id the first counts.
+        self.work.sort_by_key(|work| work.index);
         Ok(())
     }
 
@@ -194,105 +265,28 @@ impl Reading<'_> {
             reason,
         });
     }
+}
 
-    fn ignore(&mut self, index: usize, id: String, reason: &str) {
-        self.taken.ignored.push(NotTaken {
-            index,
-            id: Some(id),
-            reason: reason.to_owned(),
-        });
+/// What an event about a friend has in common with every other.
+struct FriendTold {
+    index: usize,
+    id: String,
+    user: UserKey,
+    at: Timestamp,
+}
+
+/// What a friend wrote or tapped: whether it is a postback, and its content. The event back where
+/// it is neither.
+fn message(event: FriendEvent) -> Result<(bool, String), FriendEvent> {
+    match event {
+        FriendEvent::MessageReceived { message } => Ok((false, message)),
+        FriendEvent::Postback { data } => Ok((true, data)),
+        other => Err(other),
     }
 }
 
-async fn commit(
-    state: &ApiState,
-    work: Vec<Work>,
-    mut taken: Taken,
-    now: Timestamp,
-) -> Result<Taken, ApiError> {
-    if work.is_empty() {
-        return Ok(sorted(taken));
-    }
-    let mut write = state.store.write().await?;
-    write.prune_events(now).await?;
-    let ids: Vec<&str> = work.iter().map(|work| work.id.as_str()).collect();
-    let mut fresh = write.remember_events(&ids, now).await?;
-    let mut facts: BTreeMap<AccountId, (FriendsOf, Vec<FriendFact>)> = BTreeMap::new();
-    let mut deliveries = Vec::new();
-    let mut places = Vec::new();
-    for Work { index, id, what } in work {
-        // The first of two with one id is the one that counts.
-        if !fresh.remove(&id) {
-            taken.duplicates += 1;
-            continue;
-        }
-        match what {
-            What::Friend { friends, fact } => {
-                let of_account = facts.entry(friends.account);
-                of_account
-                    .or_insert_with(|| (friends, Vec::new()))
-                    .1
-                    .push(fact);
-                taken.accepted += 1;
-            }
-            What::Delivery(delivery) => {
-                deliveries.push(delivery);
-                places.push(index);
-            }
-        }
-    }
-    for (friends, facts) in facts.into_values() {
-        friends::apply(&mut write, &*state.ids, friends, facts, now).await?;
-    }
-    let verdicts = write.take_deliveries(&deliveries, now).await?;
-    let mut without_room = Vec::new();
-    for ((delivery, index), verdict) in deliveries.iter().zip(places).zip(verdicts) {
-        let told = |reason: &str| NotTaken {
-            index,
-            id: Some(delivery.event_id.clone()),
-            reason: reason.to_owned(),
-        };
-        match verdict {
-            DeliveryVerdict::Decided | DeliveryVerdict::Waiting => taken.accepted += 1,
-            DeliveryVerdict::DecidedBefore => {
-                taken
-                    .ignored
-                    .push(told("the recipient's outcome was decided before"));
-            }
-            DeliveryVerdict::NotUncertain => {
-                taken
-                    .ignored
-                    .push(told("the recipient's outcome was never uncertain"));
-            }
-            DeliveryVerdict::NoRoom => {
-                taken.refused.push(told(
-                    "too many deliveries wait for their pushes: tell it again later",
-                ));
-                without_room.push(delivery.event_id.as_str());
-            }
-        }
-    }
-    write.forget_events(&without_room).await?;
-    write.commit().await?;
-    Ok(sorted(taken))
-}
-
-fn sorted(mut taken: Taken) -> Taken {
-    taken.ignored.sort_by_key(|event| event.index);
-    taken.refused.sort_by_key(|event| event.index);
-    taken
-}
-
-fn friend_fact(user: UserKey, at: Timestamp, fact: Fact) -> FriendFact {
-    FriendFact { user, at, fact }
-}
-
-/// What an event says of a friend; `None` where nothing is done with it yet, or why it is wrong.
-fn fact(
-    event: FriendEvent,
-    wordings: &HashSet<String>,
-    now: Timestamp,
-) -> Result<Option<Fact>, String> {
+/// What an event says of a friend, or why it is wrong.
+fn fact(event: FriendEvent, wordings: &HashSet<String>, now: Timestamp) -> Result<Fact, String> {
     let fact = match event {
         FriendEvent::Added { source, profile } => {
             let source = source.map(|text| friend::source(&text)).transpose();
@@ -321,9 +315,9 @@ fn fact(
         | FriendEvent::LinkClicked { .. }
         | FriendEvent::CouponUsed { .. }
         | FriendEvent::MessageReceived { .. }
-        | FriendEvent::Postback { .. } => return Ok(None),
+        | FriendEvent::Postback { .. } => return Err("it says nothing of the friend".into()),
     };
-    Ok(Some(fact))
+    Ok(fact)
 }
 
 /// A consent proves nothing without words the account has shown; a refusal needs none, and none

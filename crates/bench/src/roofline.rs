@@ -125,6 +125,7 @@ impl Ground<'_> {
                 now: self.clock.now(),
                 lease: LEASE,
                 retry_unknown_since: None,
+                batch_max: 1_000,
             };
             let claimed = store.hot().claim(&mut write, batch, &terms).await?;
             write.commit().await?;

@@ -9,7 +9,7 @@ use billing::{BillingError, ReleaseReason};
 use domain::audience::Audience;
 use domain::campaign::{CampaignEvent, CampaignState, Purpose};
 use domain::freeze::FreezePlan;
-use domain::id::{CampaignId, IdSource, LinkId};
+use domain::id::{CampaignId, IdSource};
 use domain::message::{Messages, Rules};
 use domain::money::Money;
 use domain::pace::{self, Rate};
@@ -19,6 +19,7 @@ use gateway::{AccountCard, FrozenBody, FrozenParts, Link};
 use store::campaign::{Campaign, CampaignTariff, Launch};
 use store::directory::Account;
 use store::hot::{ReachCount, ReachQuery};
+use store::receipt::CampaignLink;
 use store::{Store, StoreError, Write, pause};
 
 use crate::{Progress, Scheduler, SchedulerError};
@@ -102,7 +103,8 @@ async fn launch_in(
             now: quote.net,
         });
     }
-    let frozen = frozen_body(campaign, &account, context)?;
+    let (frozen, links) = frozen_body(campaign, &account, context)?;
+    write.add_links(campaign.id, &links).await?;
     write
         .insert_message(frozen.hash(), &frozen.to_stored())
         .await?;
@@ -197,7 +199,7 @@ fn frozen_body(
     campaign: &Campaign,
     account: &Account,
     context: &LaunchContext<'_>,
-) -> Result<FrozenBody, SchedulerError> {
+) -> Result<(FrozenBody, Vec<CampaignLink>), SchedulerError> {
     let messages = read_messages(campaign, context.rules)?;
     let content = Content {
         campaign: campaign.id,
@@ -220,20 +222,24 @@ pub(crate) fn freeze_content(
     content: &Content<'_>,
     account: &Account,
     ids: &dyn IdSource,
-) -> Result<FrozenBody, SchedulerError> {
-    let links: Vec<Link> = content
-        .messages
-        .links()
-        .into_iter()
-        .map(|link| {
-            let id: LinkId = ids.next();
-            Link {
-                id: id.to_string(),
-                message: link.message as u32,
-                path: link.path,
-            }
+) -> Result<(FrozenBody, Vec<CampaignLink>), SchedulerError> {
+    let kept: Vec<CampaignLink> = (0u32..)
+        .zip(content.messages.links())
+        .map(|(place, link)| CampaignLink {
+            id: ids.next(),
+            place,
+            message: link.message as u32,
+            label: content.messages.label_of(&link),
+            path: link.path,
+            url: link.uri,
         })
         .collect();
+    let named = kept.iter().map(|link| Link {
+        id: link.id.to_string(),
+        message: link.message,
+        path: link.path.clone(),
+    });
+    let links: Vec<Link> = named.collect();
     let card = AccountCard {
         id: account.id,
         handle: account.handle.to_string(),
@@ -249,9 +255,10 @@ pub(crate) fn freeze_content(
         messages: &json,
         links: &links,
     };
-    FrozenBody::new(&parts).map_err(|error| {
+    let body = FrozenBody::new(&parts).map_err(|error| {
         SchedulerError::NotPossible(format!("the message cannot be sent: {error}"))
-    })
+    })?;
+    Ok((body, kept))
 }
 
 /// The slowest speed on the way, per second, decides how small chunks are.

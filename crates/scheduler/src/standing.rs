@@ -148,7 +148,8 @@ impl ApiSender {
             messages: request.messages,
             notification_disabled: request.notification_disabled,
         };
-        let body = freeze_content(&content, &account, self.ids.as_ref())?;
+        let (body, links) = freeze_content(&content, &account, self.ids.as_ref())?;
+        write.add_links(campaign.id, &links).await?;
         write.insert_message(body.hash(), &body.to_stored()).await?;
         let accepted = AcceptedRequest {
             id: self.next_request(),

@@ -16,7 +16,7 @@ use domain::time::Timestamp;
 use sea_orm::Value;
 
 use crate::row::{self, Row, values};
-use crate::{StoreError, Write, bulk, chunk};
+use crate::{StoreError, Write, bulk, chunk, friend_message};
 
 /// How long an event's id is remembered: longer than a messenger keeps results, hence events.
 pub const EVENT_IDS_KEPT: Duration = Duration::from_secs(8 * 24 * 3_600);
@@ -78,14 +78,19 @@ impl Write {
         Ok(())
     }
 
-    /// Forgets ids and waiting deliveries that are older than anything a messenger tells again.
+    /// Forgets ids and waiting deliveries that are older than anything a messenger tells again, and
+    /// what friends wrote so long ago.
     pub async fn prune_events(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        for (table, key) in [("gateway_event", "id"), ("waiting_delivery", "event_id")] {
+        for (table, key, kept) in [
+            ("gateway_event", "id", EVENT_IDS_KEPT),
+            ("waiting_delivery", "event_id", EVENT_IDS_KEPT),
+            ("friend_message", "event_id", friend_message::KEPT),
+        ] {
             let sql = format!(
                 "DELETE FROM {table} WHERE {key} IN
                    (SELECT {key} FROM {table} WHERE received_at < $1 LIMIT $2)"
             );
-            let values = values![now - EVENT_IDS_KEPT, FORGOTTEN_PER_WRITE];
+            let values = values![now - kept, FORGOTTEN_PER_WRITE];
             row::execute(self.connection(), &sql, values).await?;
         }
         Ok(())

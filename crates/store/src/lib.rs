@@ -29,6 +29,8 @@ pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
 pub mod movement; // the books as a wallet shows them: lines, sums, balances
+pub mod push; // pushes by their keys: what receipts are read by
+pub mod friend_message; // what friends write back
 pub mod receipt; // what friends did with what they were sent
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
 pub mod sends; // single sends found again, and what figures need beside the sums

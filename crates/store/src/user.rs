@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::id::{IdSource, UserId};
 use domain::user::{UserKey, UserNumber};
-use sea_orm::Value;
+use sea_orm::{ConnectionTrait, Value};
 
 use crate::row::{self, Row, values};
 use crate::{Store, StoreError, Write, bulk};
@@ -22,13 +22,7 @@ impl Write {
         &self,
         keys: &[&UserKey],
     ) -> Result<HashMap<UserKey, UserNumber>, StoreError> {
-        let items: Vec<Value> = keys.iter().map(|key| Value::from(key.as_str())).collect();
-        let sql = [
-            r#"SELECT number, user_key FROM "user" WHERE user_key IN"#,
-            "",
-        ];
-        let rows = bulk::look_up(self.connection(), "user", sql, &[], &items).await?;
-        rows.iter().map(numbered_key).collect()
+        known(self.connection(), keys).await
     }
 
     /// The numbers of these users; those never heard of get theirs now. `keys` may repeat.
@@ -79,6 +73,19 @@ impl Store {
         let row = row::one(self.reader(), "user", sql, values![number.0]).await?;
         row.map(|row| Ok(numbered_key(&row)?.0)).transpose()
     }
+}
+
+pub(crate) async fn known(
+    connection: &impl ConnectionTrait,
+    keys: &[&UserKey],
+) -> Result<HashMap<UserKey, UserNumber>, StoreError> {
+    let items: Vec<Value> = keys.iter().map(|key| Value::from(key.as_str())).collect();
+    let sql = [
+        r#"SELECT number, user_key FROM "user" WHERE user_key IN"#,
+        "",
+    ];
+    let rows = bulk::look_up(connection, "user", sql, &[], &items).await?;
+    rows.iter().map(numbered_key).collect()
 }
 
 fn numbered_key(row: &Row) -> Result<(UserKey, UserNumber), StoreError> {

@@ -53,11 +53,13 @@ impl Worker {
 
     async fn claim_chunks(&self, chunks: &[ChunkId]) -> Result<Vec<Claimed>, WorkerError> {
         let now = self.clock.now();
+        let capability = self.connector.capability();
         let terms = ClaimTerms {
             worker: self.id,
             now,
             lease: self.settings.lease,
-            retry_unknown_since: self.connector.capability().retry_since(now),
+            retry_unknown_since: capability.retry_since(now),
+            batch_max: capability.batch_max,
         };
         let mut write = self.store.write().await?;
         let hot = self.store.hot();

@@ -227,48 +227,43 @@ async fn a_refusal_is_heard_without_words() {
 }
 
 #[tokio::test]
-async fn receipts_are_answered_as_ignored() {
+async fn what_friends_write_is_kept_and_receipts_of_no_push_are_refused_alone() {
     let world = world().await;
     let key = "5f0b7e2c-9c57-5d1c-8e8a-0d6f5a3b2c1d";
-    let answer = world
-        .tell(&[
-            event(
-                "e1",
-                "message.opened",
-                -5,
-                json!({"pushKey": key, "message": 0}),
-            ),
-            event(
-                "e2",
-                "link.clicked",
-                -5,
-                json!({"pushKey": key, "message": 0, "link": "lnk_1"}),
-            ),
-            event(
-                "e3",
-                "coupon.used",
-                -5,
-                json!({"pushKey": key, "coupon": "c"}),
-            ),
-            event(
-                "e4",
-                "message.received",
-                -5,
-                json!({"message": {"type": "text", "text": "hi"}}),
-            ),
-            event("e5", "postback", -5, json!({"data": "a=1"})),
-            event("e6", "friend.added", -5, json!({})),
-        ])
-        .await;
-    assert_eq!((answer.status, &answer.body["accepted"]), (202, &json!(1)));
-    let ignored = answer.body["ignored"].as_array().unwrap();
-    assert_eq!(ignored.len(), 5);
-    assert_eq!(ignored[1]["index"], 1);
-    assert!(
-        ignored
-            .iter()
-            .all(|event| event["reason"] == "receipts are not recorded yet")
-    );
+    let pushed = json!({"pushKey": key, "message": 0, "link": "lnk_1", "coupon": "c"});
+    let written = json!({"message": {"type": "text", "text": "재입고 알려 주세요"}});
+    let events = [
+        event("e1", "message.opened", -5, pushed.clone()),
+        event("e2", "link.clicked", -5, pushed.clone()),
+        event("e3", "coupon.used", -5, pushed),
+        event("e4", "message.received", -6, written),
+        event("e5", "postback", -5, json!({"data": "a=1"})),
+        event("e6", "friend.added", -5, json!({})),
+    ];
+    let answer = world.tell(&events).await;
+    assert_eq!((answer.status, &answer.body["accepted"]), (202, &json!(3)));
+    let refused = answer.body["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 3);
+    assert_eq!(refused[1]["id"], "e2");
+    let reason = format!("there is no push {key}");
+    assert!(refused.iter().all(|event| event["reason"] == reason));
+    // Refused ones may come again; the others are taken once.
+    let answer = world.tell(&events).await;
+    assert_eq!(answer.body["duplicates"], 3);
+    let store = &world.state.store;
+    let kim = UserKey::parse("kim").unwrap();
+    let number = store.user_number(&kim).await.unwrap().unwrap();
+    let messages = store.messages_of_friend(world.account.id, number, 10).await;
+    let messages = messages.unwrap();
+    assert_eq!(messages.len(), 2);
+    assert!(messages[0].is_postback && messages[0].content == "a=1");
+    assert!(messages[1].content.contains("재입고"));
+    let later = NOW + store::friend_message::KEPT + Duration::from_secs(1);
+    let mut write = store.write().await.unwrap();
+    write.prune_events(later).await.unwrap();
+    write.commit().await.unwrap();
+    let left = store.messages_of_friend(world.account.id, number, 10).await;
+    assert!(left.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -120,6 +120,17 @@ impl Messages {
         LinkWalk::through(self)
     }
 
+    /// What is written on a link of these messages; empty where nothing is.
+    pub fn label_of(&self, link: &Link) -> String {
+        let message = self.0.get(link.message);
+        let json = message.and_then(|message| serde_json::to_value(message).ok());
+        let label = json.as_ref().and_then(|json| {
+            let (action, _) = link.path.rsplit_once('/')?;
+            json.pointer(action)?.get("label")?.as_str()
+        });
+        label.unwrap_or_default().to_owned()
+    }
+
     /// Between 1 and 5.
     #[expect(
         clippy::len_without_is_empty,

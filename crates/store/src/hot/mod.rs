@@ -98,6 +98,9 @@ pub struct ClaimTerms {
     /// may where it is `None`. Looked at again here: a message may have waited longer than the key
     /// is usable.
     pub retry_unknown_since: Option<Timestamp>,
+    /// Recipients in one request of the connector: by the keys of its requests a chunk is found
+    /// when receipts come.
+    pub batch_max: u32,
 }
 
 /// What happened to a claimed chunk, to be written under its epoch.

@@ -230,6 +230,7 @@ async fn claim_one(
         now,
         lease,
         retry_unknown_since,
+        ..
     } = *terms;
     let never = Timestamp::from_millis(i64::MAX);
     let sql = format!(
@@ -277,6 +278,9 @@ async fn claim_one(
         last_number: UserNumber(row.int("last_number")?),
         exclusions: Vec::new(),
     };
+    if claimed.epoch == 1 || claimed.size > terms.batch_max {
+        crate::push::note_keys(write, id, claimed.size, terms.batch_max).await?;
+    }
     if claimed.epoch > 1 {
         claimed.exclusions = exclusions_so_far(write.connection(), id).await?;
     }

@@ -11,6 +11,7 @@ use domain::codec;
 use domain::id::CampaignId;
 use domain::outcome::Outcome;
 use domain::receipt::{self, Figures, People, Receipt, ReceiptKind, Sum, Times};
+use domain::time::Timestamp;
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 use sea_orm::{ConnectionTrait, Value};
@@ -173,6 +174,20 @@ impl Write {
         if is_alone || entries > ENTRIES_MAX {
             self.add_up(campaign).await?;
         }
+        Ok(())
+    }
+
+    /// Notes which coupon somebody used, the first time.
+    pub async fn note_coupons(
+        &mut self,
+        used: &[(CampaignId, UserNumber, String, Timestamp)],
+    ) -> Result<(), StoreError> {
+        let rows = used.iter().map(|(campaign, number, coupon, at)| {
+            values![*campaign, number.0, coupon.as_str(), *at]
+        });
+        let rows: Vec<_> = rows.collect();
+        let head = "INSERT INTO coupon_use (campaign, number, coupon, at)";
+        bulk::insert(self.connection(), head, "ON CONFLICT DO NOTHING", rows).await?;
         Ok(())
     }
 

@@ -285,6 +285,7 @@ impl World {
             now,
             lease: LEASE,
             retry_unknown_since: Some(now - KEY_USABLE),
+            batch_max: 1_000,
         };
         let claimed = hot.claim(&mut write, chunks, &terms).await.unwrap();
         write.commit().await.unwrap();
