@@ -100,13 +100,7 @@ impl Snapshot {
     ) -> Result<Vec<CampaignAction>, StoreError> {
         let sql = "SELECT at, action, member, reason, not_begun, not_frozen, released
                    FROM campaign_action WHERE campaign = $1 ORDER BY sequence";
-        let rows = row::all(
-            self.connection(),
-            "campaign_action",
-            sql,
-            values![campaign],
-        )
-        .await?;
+        let rows = row::all(self.connection(), "campaign_action", sql, values![campaign]).await?;
         rows.iter().map(read).collect()
     }
 }

@@ -171,7 +171,13 @@ mod tests {
 
     #[test]
     fn axes_end_at_round_numbers() {
-        for (most, top) in [(0.0, 1.0), (19.0, 20.0), (20.0, 50.0), (74.9, 100.0), (4_800.0, 10_000.0)] {
+        for (most, top) in [
+            (0.0, 1.0),
+            (19.0, 20.0),
+            (20.0, 50.0),
+            (74.9, 100.0),
+            (4_800.0, 10_000.0),
+        ] {
             assert_eq!(axis_top(most), top, "{most}");
         }
     }

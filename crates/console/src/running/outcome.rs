@@ -58,7 +58,10 @@ pub async fn outcome_of(
     let snapshot = state.store.snapshot().await?;
     let actions = snapshot.campaign_actions(campaign.id).await?;
     snapshot.end().await?;
-    if !actions.iter().any(|action| action.action.name() == "cancel") {
+    if !actions
+        .iter()
+        .any(|action| action.action.name() == "cancel")
+    {
         return Ok(None);
     }
     let tally = look(state, desk.business.id, campaign.id).await?;

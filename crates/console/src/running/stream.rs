@@ -171,7 +171,9 @@ impl Feed {
         if tally.campaign.state == CampaignState::Closed {
             self.is_over = true;
             let report = format!("/campaigns/{}/report", self.campaign);
-            return Ok(Some(Event::default().event("end").data(self.desk.at(&report))));
+            return Ok(Some(
+                Event::default().event("end").data(self.desk.at(&report)),
+            ));
         }
         let html = page::text(&LivePart::of(&self.state, &self.desk, &tally).await?)?;
         if html == self.shown {

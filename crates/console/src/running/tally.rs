@@ -14,12 +14,15 @@ use domain::time::Timestamp;
 use store::action::{Action, CampaignAction};
 use store::campaign::Campaign;
 use store::progress::{DoneChunk, OpenChunks, UnderWay};
+use store::receipt::CampaignReceipts;
 use store::{Snapshot, Store, StoreError};
 
 use super::course::Course;
 
 /// Chunks read at once on the first look.
 const CHUNKS_PER_READ: u32 = 2_000;
+/// What friends did with it is read less often: adding it up may take a while.
+const RECEIPTS_FRESH_MS: i64 = 1_800;
 
 /// Everything a viewer is shown, as of one commit.
 #[derive(Debug, Clone)]
@@ -42,6 +45,8 @@ pub struct Tally {
     /// When what is uncertain is given up.
     pub uncertain_until: Option<Timestamp>,
     pub actions: Vec<CampaignAction>,
+    /// What friends did with it so far, and when that was read.
+    pub receipts: (Timestamp, Arc<CampaignReceipts>),
     done: Done,
 }
 
@@ -120,12 +125,7 @@ impl CampaignMoney {
 
 impl Chunks {
     pub const fn all(&self) -> u64 {
-        self.recorded
-            + self.sending
-            + self.unknown
-            + self.quarantined
-            + self.ready
-            + self.cancelled
+        self.recorded + self.sending + self.unknown + self.quarantined + self.ready + self.cancelled
     }
 }
 
@@ -141,7 +141,7 @@ impl Tally {
         let snapshot = store.snapshot().await?;
         let under_way = snapshot.under_way(business, id).await?;
         let launched_at = under_way.campaign.launch.map(|launch| launch.launched_at);
-        let (done, course) = match before {
+        let (done, course) = match &before {
             Some(before) => {
                 let (mut done, mut course) = (before.done.clone(), before.course.clone());
                 for chunk in snapshot.done_chunks_since(id, done.sequence).await? {
@@ -151,18 +151,23 @@ impl Tally {
             }
             None => first_look(&snapshot, &under_way, launched_at.unwrap_or(now)).await?,
         };
+        let receipts = match before.map(|before| before.receipts.clone()) {
+            Some((at, read)) if now.as_millis() - at.as_millis() < RECEIPTS_FRESH_MS => (at, read),
+            _ => (now, Arc::new(snapshot.receipts(business, id).await?)),
+        };
         let currency = match &under_way.hold {
             Some(hold) => hold.amount.currency(),
             None => snapshot.wallet(business).await?.available.currency(),
         };
         snapshot.end().await?;
-        Ok(Self::of(under_way, done, course, currency, now)?)
+        Ok(Self::of(under_way, done, course, receipts, currency, now)?)
     }
 
     fn of(
         under_way: UnderWay,
         done: Done,
         mut course: Course,
+        receipts: (Timestamp, Arc<CampaignReceipts>),
         currency: Currency,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
@@ -180,6 +185,7 @@ impl Tally {
             freeze: freeze_of(&under_way),
             uncertain_until: None,
             actions: under_way.actions.clone(),
+            receipts,
             campaign: under_way.campaign.clone(),
             done,
         };
@@ -200,7 +206,9 @@ impl Tally {
         };
         let (counted, granted) = (sum(|tariff| tariff.counted), sum(|tariff| tariff.granted));
         let frozen = sum(|tariff| tariff.frozen);
-        let OpenChunks { people: unknown, .. } = under_way.unknown;
+        let OpenChunks {
+            people: unknown, ..
+        } = under_way.unknown;
         let held_up = unknown + under_way.quarantined.people;
         let (mut delivered, mut failed) = (done.accepted, done.failed);
         let (mut excluded, mut stopped) = (done.excluded, done.cancelled);

@@ -132,10 +132,7 @@ impl<'a> LivePart<'a> {
             desk.account.rate_per_second,
             state.connector_rate,
         ];
-        let receipts = match people.delivered {
-            0 => None,
-            _ => Some(state.store.receipts(desk.business.id, campaign.id).await?),
-        };
+        let receipts = (people.delivered > 0).then_some(&*tally.receipts.1);
         Ok(Self {
             words,
             tally,
@@ -161,7 +158,7 @@ impl<'a> LivePart<'a> {
             left_out_people: words.count(tally.left_out.iter().map(|(_, n)| n).sum::<u64>()),
             money: money_part(&words, &people, &tally.money),
             chunks: chunk_rows(&words, tally),
-            responses: receipts.map(|receipts| responses(&words, &receipts)),
+            responses: receipts.map(|receipts| responses(&words, receipts)),
             banner: banner(desk, tally),
             outcome: outcome::of_tally(state, desk, tally).await?,
             may_send: desk.may(Permission::Send),
