@@ -2,6 +2,7 @@
 //! to be sent, to a page that says for what, for how many people and for how much.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -18,6 +19,7 @@ use serde_json::Value;
 use store::campaign::Campaign;
 use words::Words;
 
+use crate::audience::reach::Question;
 use crate::campaign_words::{Badge, audience_in_words, called, purpose_in_words};
 use crate::desk::Desk;
 use crate::error::Error;
@@ -25,6 +27,9 @@ use crate::frame::{Frame, Place};
 use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::page;
 use crate::state::ConsoleState;
+
+/// So long a page waits for a count; with a million friends it may take longer.
+const COUNT_PATIENCE: Duration = Duration::from_millis(60);
 
 /// A page of its own, by what the campaign waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,8 @@ struct DoorPage<'a> {
     waits: Waits,
     moment: Option<Moment>,
     price: Option<Price>,
+    /// The count takes longer than a page: it is asked for again.
+    is_counting: bool,
     failure: Option<Failure>,
     preview: String,
     speed: Option<u32>,
@@ -156,7 +163,7 @@ async fn draw(
     let words = desk.words;
     let price = match waits {
         Waits::Nothing => None,
-        _ => Some(price(state, desk, campaign).await?),
+        _ => price(state, desk, campaign).await?,
     };
     page::show(&DoorPage {
         frame: Frame::of(desk, Place::Campaigns),
@@ -171,6 +178,7 @@ async fn draw(
             Waits::Time => campaign.scheduled_for.map(|at| moment(desk, campaign, at)),
             _ => None,
         },
+        is_counting: price.is_none() && waits != Waits::Nothing,
         price,
         failure: campaign.launch_error.as_deref().map(|noted| Failure {
             words: failure_in_words(&words, noted),
@@ -199,19 +207,35 @@ fn moment(desk: &Desk, campaign: &Campaign, at: Timestamp) -> Moment {
     }
 }
 
-/// Everybody it would reach now, at the price in force now.
-async fn price(state: &ConsoleState, desk: &Desk, campaign: &Campaign) -> Result<Price, Error> {
+/// Everybody it would reach now, at the price in force now; `None` while that is being counted.
+async fn price(
+    state: &ConsoleState,
+    desk: &Desk,
+    campaign: &Campaign,
+) -> Result<Option<Price>, Error> {
     let audience = Audience::parse(&campaign.audience)
         .map_err(|faults| Error::Broken(format!("the audience of {}: {faults:?}", campaign.id)))?;
-    let people = state
-        .store
-        .count_audience(campaign.account, &audience, campaign.purpose)
-        .await?;
+    let question = Question {
+        account: campaign.account,
+        purpose: campaign.purpose,
+        whole: audience.expression.clone(),
+        each: Vec::new(),
+    };
+    let asker = campaign.id.to_string();
+    let asked = state
+        .counting
+        .reach(&state.store, question, &asker, desk.now);
+    let Some(reach) = asked.within_or_before(COUNT_PATIENCE).await else {
+        return Ok(None);
+    };
+    let most = audience.limit.map_or(u64::MAX, |limit| u64::from(limit.count));
+    let people = reach.found.reachable.min(most);
     let tariff = audience.tariff(campaign.purpose);
     let currency = desk.business.currency;
     let book = billing::price_book(&state.store, currency, desk.now).await?;
     let quote = domain::price::quote([(tariff, people)], &book).map_err(billing_error)?;
-    priced(desk, people, book.unit_price(tariff), &quote).map_err(billing_error)
+    let priced = priced(desk, people, book.unit_price(tariff), &quote).map_err(billing_error)?;
+    Ok(Some(priced))
 }
 
 fn billing_error(error: impl Into<billing::BillingError>) -> Error {
