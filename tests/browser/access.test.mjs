@@ -13,8 +13,10 @@ const COUNTED = ["serious", "critical"];
 const LANGUAGES = ["ko", "ja", "en"];
 
 let program;
+let running;
 before(async () => {
   program = await Program.start();
+  running = program.launchSlowly();
 });
 after(() => program.stop());
 
@@ -71,7 +73,7 @@ for (const setting of SETTINGS) {
       const complaints = await look(page, program.address, ["sign-in", "/console/sign-in"]);
       await signIn(page, program);
       const pages = await everyPage(page, program.address);
-      pages.push(...(await draftPages(page, program.address)));
+      pages.push(...(await draftPages(page, program.address)), ["running", running]);
       page.faults.splice(0);
       for (const one of pages) complaints.push(...(await look(page, program.address, one)));
       assert.deepEqual(complaints, []);

@@ -1,6 +1,6 @@
 // One running program and one browser for a test: started, waited for, killed, started again.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -76,6 +76,22 @@ export class Program {
       },
       READY_WITHIN_MS,
     );
+  }
+
+  /** `chingu admin …` beside the running program. */
+  admin(...flags) {
+    const where = ["admin", "--data", this.data, "--json"];
+    const options = { env: programVariables() };
+    return JSON.parse(execFileSync(process.env.CHINGU_BIN, [...where, ...flags], options));
+  }
+
+  /** A campaign to everybody that takes a quarter of an hour; the address of its page. */
+  launchSlowly() {
+    const messages = JSON.stringify([{ type: "text", text: "올해 첫 추운 밤이에요." }]);
+    const flags = ["--account", HANDLE, "--name", "겨울 첫 이불 기획전", "--messages", messages];
+    const { id } = this.admin("campaign", "create", ...flags, "--rate", "1");
+    this.admin("campaign", "launch", id);
+    return `/console/${HANDLE}/campaigns/${id}/running`;
   }
 
   log() {

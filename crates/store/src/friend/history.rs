@@ -1,4 +1,5 @@
-//! One friend's history: what they were sent and what became of it, and what they wrote back.
+//! One friend's history: what they were sent and what became of it. What they wrote
+//! back is read in [`crate::friend_message`].
 //!
 //! There is no row per send. Whom a chunk was for stands in it, between its first and last number,
 //! so each campaign is asked by itself, a few campaigns a page, the latest launch first.
@@ -13,6 +14,7 @@ use domain::time::Timestamp;
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 
+pub use crate::friend_message::FriendMessage;
 use crate::receipt::SendReceipts;
 use crate::row::{self, Row, values};
 use crate::{Store, StoreError};
@@ -38,15 +40,6 @@ pub struct FriendSends {
     pub sends: Vec<FriendSend>,
     /// The campaign after which looking goes on; `None` when all were asked.
     pub next: Option<CampaignId>,
-}
-
-/// Something a friend wrote, or posted by a tap.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FriendMessage {
-    pub at: Timestamp,
-    pub is_postback: bool,
-    /// JSON as the messenger told it.
-    pub content: String,
 }
 
 /// A campaign that is asked for one friend.
@@ -107,27 +100,6 @@ impl Store {
             });
         }
         Ok(FriendSends { sends, next })
-    }
-
-    /// What a friend wrote to the account, the latest first.
-    pub async fn messages_of_friend(
-        &self,
-        account: AccountId,
-        number: UserNumber,
-        limit: u32,
-    ) -> Result<Vec<FriendMessage>, StoreError> {
-        let sql = "SELECT at, is_postback, content FROM friend_message
-                   WHERE account = $1 AND number = $2 ORDER BY at DESC, event_id LIMIT $3";
-        let bound = values![account, number.0, limit];
-        let rows = row::all(self.reader(), "friend_message", sql, bound).await?;
-        let message = |row: &Row| {
-            Ok(FriendMessage {
-                at: row.time("at")?,
-                is_postback: row.get::<i64>("is_postback")? != 0,
-                content: row.get("content")?,
-            })
-        };
-        rows.iter().map(message).collect()
     }
 
     async fn launched_before(
