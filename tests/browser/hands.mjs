@@ -33,6 +33,8 @@ export class Keyboard {
   name = "keyboard";
   constructor(page) {
     this.page = page;
+    // Choosers are caught from now on: one that opens before somebody waits for it is lost.
+    page.on("filechooser", () => {});
   }
 
   /** Tabs until the element has the focus, as somebody without a pointer does. */

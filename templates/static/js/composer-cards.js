@@ -185,11 +185,29 @@ function number(item, position) {
   }
 }
 
-/** A moment later: the Enter that pressed a button would open the file chooser of what it added. */
+/**
+ * Not before the key is up that pressed a button: an Enter that is still down would open the file
+ * chooser of what it added.
+ */
 function focusIn(item) {
   const field = item.querySelector("input:not([type=hidden]), textarea, select");
-  setTimeout(() => {
+  const focus = () => {
     (field ?? item.querySelector("button"))?.focus();
     item.scrollIntoView({ block: "nearest" });
-  });
+  };
+  if (isKeyDown) afterKey = focus;
+  else setTimeout(focus);
 }
+
+let isKeyDown = false;
+let afterKey = null;
+document.addEventListener("keydown", () => (isKeyDown = true), true);
+document.addEventListener(
+  "keyup",
+  () => {
+    isKeyDown = false;
+    if (afterKey) setTimeout(afterKey);
+    afterKey = null;
+  },
+  true,
+);

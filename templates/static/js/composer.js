@@ -18,6 +18,11 @@ const journal = new Journal(form.dataset.member, form.dataset.campaign);
 const saver = new Saver(form, journal, show);
 const cards = new Cards(form, changed);
 
+/** The page anew, as the server has it; a reload would send the last form once more. */
+function again() {
+  location.replace(form.action);
+}
+
 function changed(at) {
   const card = at?.closest?.("[data-item^='cards']") ?? form;
   count(card, form);
@@ -103,7 +108,7 @@ async function takeUp() {
       // What is on the page was typed into in this blink of an eye: it is kept beside.
       if (saver.isDirty) continue;
       sessionStorage.setItem(RESTORED, "1");
-      location.reload();
+      again();
       return;
     }
     if (answer.conflict) {
@@ -125,7 +130,7 @@ function offer(entry, html) {
     const answer = await ask(form.action, body.toString());
     if (answer.state !== "saved") return;
     await journal.forget(entry.window);
-    location.reload();
+    again();
   });
   conflict.querySelector("[data-take-theirs]").addEventListener("click", async (event) => {
     event.preventDefault();
@@ -187,7 +192,7 @@ conflict.addEventListener("click", async (event) => {
     event.preventDefault();
     saver.ended = true;
     await journal.forget();
-    location.reload();
+    again();
   }
 });
 
