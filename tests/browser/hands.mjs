@@ -41,14 +41,13 @@ export class Keyboard {
   async reach(selector) {
     await this.page.locator(selector).first().waitFor({ state: "attached" });
     for (let tabs = 0; tabs < TABS_MAX; tabs++) {
-      const isThere = await this.page.evaluate((selector) => {
-        const wanted = document.querySelector(selector);
+      const isThere = await this.page.locator(selector).first().evaluate((wanted) => {
         const active = document.activeElement;
         // Of a group of radio buttons the focus stops at one only.
         const sameGroup =
-          wanted?.type === "radio" && active?.type === "radio" && wanted.name === active.name;
-        return wanted !== null && (active === wanted || sameGroup);
-      }, selector);
+          wanted.type === "radio" && active?.type === "radio" && wanted.name === active.name;
+        return active === wanted || sameGroup;
+      });
       if (isThere) return;
       await this.page.keyboard.press("Tab");
     }
