@@ -21,6 +21,7 @@ mod receipts; // what friends did with a broadcast, in bulk and while another ru
 mod media; // pictures that are uploaded, and files that are none
 mod demo; // what a first start finds
 mod console_sign_in; // the way into the pages, and what every answer carries
+mod console_report; // what a campaign did and cost, and every send of it
 mod composer; // drafts, written and fought over
 mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
 mod draft_steps; // whom a draft reaches, when it goes, and that it is launched once

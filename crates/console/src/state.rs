@@ -8,8 +8,8 @@ use domain::time::Clock;
 use scheduler::CampaignControl;
 use store::Store;
 
-use crate::report::cache::FiguresCache;
 use crate::audience::Counting;
+use crate::report::cache::FiguresCache;
 use crate::running::Watching;
 
 /// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
