@@ -13,7 +13,7 @@ const CONSOLE = `/console/${HANDLE}`;
 const TITLE = "온돌 겨울 이불";
 const PEOPLE = 1_000;
 /** Slow enough to be stopped by hand, quick enough to be under way at once. */
-const SLOW_PER_SECOND = 40;
+const SLOW_PER_SECOND = 10;
 /** A tap is in the report so soon. */
 const SHOWN_WITHIN_MS = 2_000;
 /** Every time a test waits for what a machine under load may be slow with. */
