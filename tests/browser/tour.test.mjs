@@ -14,8 +14,6 @@ const TITLE = "온돌 겨울 이불";
 const PEOPLE = 1_000;
 /** Slow enough to be stopped by hand, quick enough to be under way at once. */
 const SLOW_PER_SECOND = 10;
-/** A tap is in the report so soon. */
-const SHOWN_WITHIN_MS = 2_000;
 /** Every time a test waits for what a machine under load may be slow with. */
 const PATIENCE_MS = 60_000;
 
@@ -220,7 +218,9 @@ for (const { name, Hands, viewport } of WAYS) {
     );
     await walk.press('[commandfor="cancel"]');
     await page.locator("#cancel [type=submit]").waitFor();
-    await walk.press("#cancel [type=submit]");
+    const isCancel = (answer) => answer.url().endsWith("/cancel") && answer.request().method() === "POST";
+    await Promise.all([page.waitForResponse(isCancel), walk.press("#cancel [type=submit]")]);
+    await page.waitForLoadState();
     await until("it is closed", async () => {
       await page.goto(`${program.address}${walk.campaign}`);
       return /\/report/.test(page.url());
