@@ -28,4 +28,6 @@ mod draft_steps; // whom a draft reaches, when it goes, and that it is launched 
 mod running; // a campaign under way, watched and stopped
 mod cross_tenant; // two businesses beside each other, on every route
 
+mod phone; // the messenger's screen beside the program that pushes to it
+
 mod bad_input; // clear words for everything that is wrong

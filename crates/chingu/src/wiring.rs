@@ -86,7 +86,8 @@ impl Parts {
             false => None,
         };
         Ok(Self {
-            console: has(Role::Console).then(|| actors.console(sandbox.is_some())),
+            console: has(Role::Console)
+                .then(|| actors.console(sandbox.is_some() && config.sandbox.phone)),
             api: has(Role::Api).then(|| actors.api(&credentials)),
             sandbox,
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
@@ -120,6 +121,7 @@ pub async fn open_sandbox(
         events_url: config.sandbox.events_url.clone().or_else(own),
         faults: config.sandbox.faults.clone(),
         accounts: inside.map(|inside| inside.accounts),
+        has_phone: config.sandbox.phone,
     };
     std::fs::create_dir_all(config.data())?;
     Ok(Sandbox::open(sandbox, clock, Arc::new(SystemIds)).await?)

@@ -17,6 +17,10 @@ use crate::{control, key, phone, push, tell};
 pub const GATEWAY_BASE: &str = "/messenger/gateway";
 
 pub fn router(sandbox: Arc<Sandbox>) -> Router {
+    let phone = match sandbox.has_phone {
+        true => phone::routes(),
+        false => Router::new(),
+    };
     Router::new()
         .route("/messenger/gateway/v1/pushes", post(push::take_push))
         .route("/messenger/gateway/v1/pushes/{key}", get(key::ask_key))
@@ -35,7 +39,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
             post(control::resolve),
         )
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .merge(phone::routes())
+        .merge(phone)
         .with_state(sandbox)
 }
 

@@ -34,6 +34,8 @@ pub struct SandboxConfig {
     pub faults: Vec<String>,
     /// Who knows accounts that pushed nothing yet.
     pub accounts: Option<Arc<dyn KnownAccounts>>,
+    /// Whether the screen is served: on it, whoever reaches it may be anybody.
+    pub has_phone: bool,
 }
 
 /// One running sandbox messenger.
@@ -44,6 +46,7 @@ pub struct Sandbox {
     pub(crate) sender: Option<EventSender>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) accounts: Option<Arc<dyn KnownAccounts>>,
+    pub(crate) has_phone: bool,
     pub(crate) refusing: Mutex<Refusing>,
     /// Held while a deed is written, so that `refusing` ends as the file does.
     pub(crate) acting: tokio::sync::Mutex<()>,
@@ -119,6 +122,7 @@ impl Sandbox {
             sender,
             ids,
             accounts: config.accounts,
+            has_phone: config.has_phone,
             refusing: Mutex::new(refusing),
             acting: tokio::sync::Mutex::default(),
             screens: Screens::default(),

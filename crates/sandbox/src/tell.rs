@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// after the next start.
 pub async fn run(sandbox: Arc<Sandbox>, stop: CancellationToken) {
     if sandbox.sender.is_none() {
-        tracing::info!("no address of a platform is set: what people do here is kept, not told");
+        tracing::debug!("no address of a platform is set: what people do here is kept");
         stop.cancelled().await;
         return;
     }

@@ -54,8 +54,14 @@ function refresh() {
   return asking;
 }
 
+/** On a small screen the list lies over the chat: then the chat is not asked for, nor seen. */
+function isChatShown() {
+  return log !== null && log.checkVisibility();
+}
+
 async function ask() {
-  const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
+  const here = log && !isChatShown() ? live.replace(/\/live$/, "") : location.pathname;
+  const answer = await fetch(here + location.search, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-swap]")) {
@@ -65,14 +71,14 @@ async function ask() {
   for (const clock of document.querySelectorAll("[data-clock]")) {
     clock.textContent = page.querySelector("[data-clock]").textContent;
   }
+  if (!page.getElementById("log")) return;
   // Blocked or not: the field to write in comes and goes.
   const [mine, theirs] = [document, page].map((one) => one.querySelector("[data-write]"));
   if (Boolean(mine) !== Boolean(theirs)) {
     if (mine) mine.remove();
     else document.getElementById("foot")?.after(document.adoptNode(theirs));
   }
-  const fresh = page.getElementById("log");
-  if (log && fresh) takeOver(fresh);
+  if (log) takeOver(page.getElementById("log"));
 }
 
 /** Puts new contents in, and the focus back to what it was on. */
@@ -119,6 +125,10 @@ function news() {
   if (document.hidden) isDue = true;
   else refresh();
 }
+addEventListener("hashchange", () => {
+  if (live) refresh();
+  if (isChatShown()) toEnd();
+});
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && isDue) {
     isDue = false;
@@ -152,6 +162,9 @@ function isQuiet(form, button) {
   return form.matches("form.taps") && !LEADS_AWAY.includes(button?.dataset.action);
 }
 
+// Not an attribute: what is marked would look changed, and be drawn anew.
+const busy = new WeakSet();
+
 function toast(words) {
   said.textContent = words;
   said.hidden = false;
@@ -164,8 +177,8 @@ document.addEventListener("submit", async (event) => {
   const button = event.submitter;
   if (!isQuiet(form, button)) return;
   event.preventDefault();
-  if (form.dataset.busy !== undefined) return;
-  form.dataset.busy = "";
+  if (busy.has(form)) return;
+  busy.add(form);
   try {
     const answer = await fetch(form.action, {
       method: "POST",
@@ -187,7 +200,7 @@ document.addEventListener("submit", async (event) => {
   } catch {
     toast(said.dataset.failed);
   } finally {
-    delete form.dataset.busy;
+    busy.delete(form);
   }
 });
 

@@ -44,10 +44,12 @@ async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let sandbox = wiring::open_sandbox(config, clock, &credentials, None).await?;
     let url = format!("http://{}{GATEWAY_BASE}", reachable(address));
     say(format_args!("The sandbox messenger listens on {url}"))?;
-    say(format_args!(
-        "Its phones are at http://{}/messenger, for whoever reaches it",
-        reachable(address)
-    ))?;
+    if config.sandbox.phone {
+        say(format_args!(
+            "Its phones are at http://{}/messenger, for whoever reaches it",
+            reachable(address)
+        ))?;
+    }
     tracing::info!(%address, faults = ?config.sandbox.faults, "the sandbox listens");
     let shutdown = CancellationToken::new();
     let teller = tokio::spawn(sandbox::tell::run(sandbox.clone(), shutdown.clone()));

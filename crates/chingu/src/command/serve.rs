@@ -235,7 +235,7 @@ async fn greet(
             format!("{} with the password {}", demo::EMAIL, demo::PASSWORD),
         );
     }
-    if roles.contains(&Role::Sandbox) {
+    if roles.contains(&Role::Sandbox) && config.sandbox.phone {
         line("phone", format!("{url}/messenger"));
     }
     line("messenger", messenger_url.to_owned());

@@ -98,6 +98,8 @@ pub struct SandboxSection {
     /// Where friends' events go; `None`: to the program it runs in, or nowhere.
     pub events_url: Option<String>,
     pub faults: Vec<String>,
+    /// The screen at `/messenger`, where whoever reaches it may be anybody.
+    pub phone: bool,
 }
 
 #[derive(Debug, Clone, Deserialize, Default)]
@@ -221,6 +223,7 @@ impl Default for SandboxSection {
             listen: SocketAddr::from(SANDBOX_LISTEN),
             events_url: None,
             faults: Vec::new(),
+            phone: true,
         }
     }
 }

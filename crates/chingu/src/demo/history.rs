@@ -104,6 +104,7 @@ impl History {
             events_url: None,
             faults: vec![FAULTS.to_owned()],
             accounts: None,
+            has_phone: false,
         };
         let sandbox = Sandbox::open(sandbox, clock.clone(), ids.clone()).await?;
         let messenger = sandbox.clone();

@@ -66,7 +66,8 @@ pub(crate) async fn open(sandbox: &Sandbox, guest: &Guest, here: &InChat) -> Res
     let account = chats::account(sandbox, handle, received.first()).await?;
     let state = contact.as_ref().map(|contact| contact.state);
     let promotion = contact.and_then(|contact| contact.promotion);
-    let quick = quick_replies(guest, here, received.first(), deeds.first());
+    let wrote = deeds.iter().find(|deed| deed.kind == DeedKind::Wrote);
+    let quick = quick_replies(guest, here, received.first(), wrote);
     Ok(Chat {
         path: here.path(),
         handle: handle.to_owned(),
@@ -115,12 +116,10 @@ fn quick_replies(
     guest: &Guest,
     here: &InChat,
     received: Option<&Received>,
-    deed: Option<&Deed>,
+    wrote: Option<&Deed>,
 ) -> String {
     // They go once something was said after them.
-    let is_answered = |received: &Received| {
-        deed.is_some_and(|deed| deed.kind == DeedKind::Wrote && deed.at > received.at)
-    };
+    let is_answered = |received: &Received| wrote.is_some_and(|wrote| wrote.at > received.at);
     match received.filter(|received| !is_answered(received)) {
         Some(received) => {
             let context = context(guest, received, taps(here, received));

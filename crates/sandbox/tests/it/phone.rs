@@ -25,7 +25,7 @@ async fn what_reached_a_person_is_in_the_list_and_in_the_chat() {
     results(world.push(&text(2, &["kim"], "second")).await);
     let list = world.read("/messenger/kim").await;
     assert!(list.contains("second") && !list.contains("first"), "{list}");
-    assert!(list.contains(r#"aria-label="2 unread messages""#), "{list}");
+    assert!(list.contains("2 unread messages"), "{list}");
     let chat = world.read(CHAT).await;
     let places = ["first", "second"].map(|words| chat.rfind(words).unwrap());
     assert!(places[0] < places[1]);
@@ -51,7 +51,6 @@ async fn whoever_is_nobody_has_no_phone() {
         "/messenger/nobody/add",
         "/messenger/nobody/live",
         "/messenger/kim/@stranger",
-        "/messenger/kim/hanok",
         "/messenger/kim/%3Cb%3E",
         "/messenger/add/@stranger",
         "/messenger/kim/@hanok/open?push=01010101-0101-0101-0101-010101010101&tap=0:/x",

@@ -200,6 +200,7 @@ async fn serve(
         events_url,
         faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
         accounts: None,
+        has_phone: true,
     };
     let ids = Arc::new(SeededIds::of(IDS.fetch_add(1, Ordering::SeqCst)));
     let sandbox = Sandbox::open(config, clock, ids).await.unwrap();
