@@ -304,7 +304,9 @@ fn bad_input() -> Result<()> {
     }
     let huge = format!("name={}", "x".repeat(2 * 1024 * 1024));
     let form = "application/x-www-form-urlencoded";
-    if let Ok(page) = world.browser.post_body(&path, form, huge.into_bytes()) {
+    // Its connection is closed under it, so that it has a browser of its own.
+    let mut other = Browser::of_member(world.program.address(), &world.brand, "manager")?;
+    if let Ok(page) = other.post_body(&path, form, huge.into_bytes()) {
         ensure!(page.status == 413, "{page:?}");
     }
     let words = Page::between(&world.browser.get(&path)?, "<h1 data-name>", "</h1>")?.to_owned();

@@ -1,5 +1,5 @@
-// Cards, columns and buttons are added, moved, duplicated and removed in the page itself, at once and
-// without a network. Names say where a field stands, so whatever moves is named anew.
+// Cards, columns and buttons are added, moved, duplicated and removed in the page itself, at once
+// and without a network. Names say where a field stands, so whatever moves is named anew.
 
 const NAMING = ["id", "name", "for", "value", "aria-describedby", "aria-labelledby"];
 const UNDO_MS = 12_000;

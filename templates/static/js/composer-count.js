@@ -1,7 +1,9 @@
 // Counts as the messenger counts: UTF-16 code units of texts, grapheme clusters of titles.
 
 const number = new Intl.NumberFormat("en");
-const segmenter = Intl.Segmenter ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
+const segmenter = Intl.Segmenter
+  ? new Intl.Segmenter(undefined, { granularity: "grapheme" })
+  : null;
 
 function graphemes(text) {
   if (text.length === 0) return 0;

@@ -94,8 +94,8 @@ async function takeUp() {
   for (const entry of await journal.left()) {
     const isOwnNext = entry.window === form.dataset.writer;
     const isNewer = entry.version === saver.version || isOwnNext;
-    const serverSequence = Number(form.elements.sequence.defaultValue);
-    if (isOwnNext && entry.sequence <= serverSequence) {
+    if (isOwnNext && entry.sequence <= saver.savedSequence) {
+      // The server had it, and only the answer was lost.
       await journal.forget(entry.window);
       continue;
     }
@@ -277,9 +277,8 @@ if (sessionStorage.getItem(RESTORED)) {
 }
 document.querySelector("[data-faults]")?.focus();
 // Typed before this file was there.
-const isTyped = [...form.querySelectorAll("input:not([type=hidden]), textarea")].some(
-  (field) => "defaultValue" in field && field.type !== "radio" && field.type !== "file" && field.value !== field.defaultValue,
-);
+const written = [...form.querySelectorAll("input:not([type]), textarea")];
+const isTyped = written.some((field) => field.value !== field.defaultValue);
 if (isTyped) changed(form);
 await takeUp();
 journal.sweep();

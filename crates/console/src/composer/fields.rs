@@ -4,6 +4,7 @@
 //! they change the same way (`remove cards[0].buttons[2]`), so that the page works without script.
 
 use domain::campaign::Purpose;
+use serde::de::IgnoredAny;
 
 use super::content::{Action, Button, CARDS_KEPT_MAX, Card, Column, Content, ITEMS_KEPT_MAX, Kind};
 
@@ -74,6 +75,12 @@ pub fn read(pairs: &[(String, String)]) -> Result<Sent, Unreadable> {
                 let value = value.replace("\r\n", "\n");
                 put(&mut sent.content, &place, value).ok_or_else(wrong)?;
             }
+        }
+    }
+    for card in &mut sent.content.cards {
+        // Kept for as long as the document itself cannot be read.
+        if serde_json::from_str::<IgnoredAny>(&card.json).is_ok() {
+            card.last.clear();
         }
     }
     Ok(sent)

@@ -5,6 +5,7 @@ use domain::message::{self, Rules, ValidationError};
 use serde_json::{Value, json};
 
 use super::content::{Card, Content, Kind};
+use super::fields::Place;
 use super::messages::{is_contents, messages};
 
 /// Characters of a campaign's name, as `directory` limits them.
@@ -70,8 +71,20 @@ pub fn check(content: &Content, rules: &Rules) -> Result<Finished, Wrong> {
                     wrong.push(found);
                 }
             }
+            wrong.sort_by_key(|(field, _)| position(field));
             Err(wrong)
         }
+    }
+}
+
+/// Where a field stands on the page: the name, the cards, what is below them.
+fn position(field: &str) -> usize {
+    let place = Place::parse(field);
+    let first = place.as_ref().and_then(|place| place.steps.first());
+    match first {
+        Some(step) if step.list == "cards" => step.index + 1,
+        None if field == "name" => 0,
+        _ => usize::MAX,
     }
 }
 
