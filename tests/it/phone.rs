@@ -12,7 +12,9 @@ use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::shell::{admin, text};
 use chingu_tests::wait::{self, Stopwatch};
 use domain::handle::Handle;
+use domain::id::CampaignId;
 use serde_json::{Value, json};
+use store::directory::Account;
 use store::friend::FriendCounts;
 use store::{Store, StoreConfig};
 
@@ -49,8 +51,8 @@ fn messages() -> Value {
     ])
 }
 
-/// Sends the messages to everybody and waits for the end.
-fn broadcast(platform: &Platform) -> Result<()> {
+/// Sends the messages to everybody and waits for the end; the campaign.
+fn broadcast(platform: &Platform) -> Result<CampaignId> {
     let campaign = ["campaign", "create", "--account", "@hanok", "--name", "눈"];
     let said = messages().to_string();
     let created = admin(
@@ -62,7 +64,7 @@ fn broadcast(platform: &Platform) -> Result<()> {
     wait_for_shown(platform, campaign, "closed", |shown| {
         shown["state"] == "closed"
     })?;
-    Ok(())
+    Ok(campaign.parse()?)
 }
 
 /// The phone of somebody the last push reached: `/messenger/U…`.
@@ -72,17 +74,28 @@ fn somebody(browser: &mut Browser) -> Result<String> {
 }
 
 fn counts(platform: &Platform) -> Result<FriendCounts> {
+    read(platform, async |store, account| {
+        Ok(store.friend_counts(account.id).await?)
+    })
+}
+
+/// People who opened what was sent, and who clicked.
+fn receipts(platform: &Platform, campaign: CampaignId) -> Result<(u64, u64)> {
+    read(platform, async |store, account| {
+        let told = store.receipts(account.business, campaign).await?;
+        Ok((told.opened.people, told.clicked.people))
+    })
+}
+
+fn read<T>(platform: &Platform, what: impl AsyncFnOnce(&Store, Account) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let file = platform.brand.data.join("chingu.db");
         let store = Store::open(&StoreConfig::durable(file)).await?;
-        let handle = Handle::parse("@hanok")?;
-        let account = store.account_by_handle(&handle).await?;
-        let counts = store
-            .friend_counts(account.context("the account")?.id)
-            .await?;
+        let account = store.account_by_handle(&Handle::parse("@hanok")?).await?;
+        let seen = what(&store, account.context("the account")?).await?;
         store.close().await?;
-        Ok(counts)
+        Ok(seen)
     })
 }
 
@@ -90,7 +103,7 @@ fn sent_and_done() -> Result<()> {
     let mut draw = Draw::seeded("phone", 1);
     let platform = Platform::create(Place::Inside, FRIENDS, &[], Times::default(), &mut draw)?;
     let program = platform.recipe.clone().start()?;
-    broadcast(&platform)?;
+    let campaign = broadcast(&platform)?;
     let before = counts(&platform)?;
     let mut browser = Browser::open(program.address())?;
     let phone = somebody(&mut browser)?;
@@ -130,6 +143,12 @@ fn sent_and_done() -> Result<()> {
     let added = browser.post_form("/messenger/add/@hanok", &fields)?;
     ensure!(added.status == 303, "{added:?}");
     let other = added.location().trim_end_matches("#end").to_owned();
+    wait::until_state(
+        "the platform has the receipts",
+        SOON,
+        || receipts(&platform, campaign),
+        |receipts| *receipts == (1, 1),
+    )?;
     // Told by itself: one reachable friend less, one more; then one active friend less.
     wait::until_state(
         "the platform heard of both",
