@@ -62,6 +62,8 @@ struct World {
     ours: Tenant,
     stranger: Browser,
     routes: Vec<Route>,
+    /// Marks on their own pages: that there are some is why none on ours says something.
+    shown_to_them: usize,
     // Dropped last, and the program before its folder.
     _program: Program,
     _platform: Platform,
@@ -210,6 +212,7 @@ impl World {
             ours,
             stranger: Browser::open(program.address())?,
             routes: routes()?,
+            shown_to_them: 0,
             _program: program,
             _platform: platform,
         })
@@ -237,10 +240,12 @@ impl World {
             requests += tried.requests;
             leaked += tried.leaked;
         }
+        let shown = self.shown_to_them;
         eprintln!(
-            "{} routes, {requests} requests, {leaked} bytes leaked",
+            "{} routes, {requests} requests, {leaked} bytes leaked; {shown} marks on their own pages",
             self.routes.len()
         );
+        ensure!(shown > 50, "their own pages show their mark {shown} times");
         ensure!(leaked == 0, "{leaked} bytes leaked");
         Ok(())
     }
@@ -283,7 +288,8 @@ impl World {
         if !route.reads {
             return Ok(());
         }
-        for (tenant, is_ours) in [(&mut self.ours, true), (&mut self.theirs, false)] {
+        let tenants = [(&mut self.ours, true), (&mut self.theirs, false)];
+        for (tenant, is_ours) in tenants {
             let mut is_there = false;
             for address in route.addresses(tenant.handle, tenant)? {
                 if route.is_stream() {
@@ -294,8 +300,9 @@ impl World {
                 let page = ask(&mut tenant.owner, route, "GET", &address, &[])?;
                 is_there |= page.status < 400;
                 ensure!(page.status < 500, "{address}: {page:?}");
-                if is_ours {
-                    tried.count(&page);
+                match is_ours {
+                    true => tried.count(&page),
+                    false => self.shown_to_them += marks(&page),
                 }
             }
             ensure!(is_there, "{} shows nothing to its own owner", route.path);
@@ -327,14 +334,16 @@ impl World {
 impl Tried {
     fn count(&mut self, page: &Page) {
         self.requests += 1;
-        let headers = page
-            .headers
-            .values()
-            .filter_map(|value| value.to_str().ok());
-        let texts = headers.chain([&*page.body]);
-        let marks: usize = texts.map(|text| text.matches(MARK).count()).sum();
-        self.leaked += marks * MARK.len();
+        self.leaked += marks(page) * MARK.len();
     }
+}
+
+/// How often the mark stands in an answer, headers included.
+fn marks(page: &Page) -> usize {
+    let headers = page.headers.values();
+    let headers = headers.filter_map(|value| value.to_str().ok());
+    let texts = headers.chain([&*page.body]);
+    texts.map(|text| text.matches(MARK).count()).sum()
 }
 
 fn ask(
