@@ -25,8 +25,6 @@ use crate::frame::{Frame, Place};
 use crate::page;
 use crate::state::ConsoleState;
 
-/// How long the page waits for the sizes of lists.
-const LISTS_PATIENCE: Duration = Duration::from_millis(60);
 
 #[derive(Template)]
 #[template(path = "audience/explore.html")]
@@ -178,13 +176,14 @@ async fn draw(
         action: desk.at("/audience"),
         writer: &writer,
     };
-    let mut builder = asked.builder(true, focus).await?;
-    let (live, notes) = asked.live(PAGE_PATIENCE).await?;
+    let drawn = tokio::join!(asked.builder(true, focus), asked.live(PAGE_PATIENCE));
+    let (mut builder, (live, notes)) = (drawn.0?, drawn.1?);
     builder.take_notes(notes);
     let counting = &state.counting;
     let account = desk.account.id;
+    // The choices were waited for already: they are known by now, or come with the next page.
     let offers = counting
-        .offers(&state.store, account, desk.now, LISTS_PATIENCE)
+        .offers(&state.store, account, desk.now, Duration::ZERO)
         .await;
     let lists = offers.lists.iter().map(|list| ListRow {
         id: list.id.to_string(),

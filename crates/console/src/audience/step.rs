@@ -224,8 +224,11 @@ async fn draw(
         writer: &drawn.writer,
     };
     let may_edit = draft.may_edit(desk);
-    let mut builder = asked.builder(may_edit, &drawn.focus).await?;
-    let (live, notes) = asked.live(PAGE_PATIENCE).await?;
+    let waited = tokio::join!(
+        asked.builder(may_edit, &drawn.focus),
+        asked.live(PAGE_PATIENCE)
+    );
+    let (mut builder, (live, notes)) = (waited.0?, waited.1?);
     builder.take_notes(notes);
     let shown = StepPage {
         frame: Frame::of(desk, Place::Campaigns),
