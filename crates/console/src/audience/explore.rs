@@ -25,7 +25,6 @@ use crate::frame::{Frame, Place};
 use crate::page;
 use crate::state::ConsoleState;
 
-
 #[derive(Template)]
 #[template(path = "audience/explore.html")]
 struct ExplorePage<'a> {
