@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::{Browser, Page};
 use chingu_tests::program::{Program, Recipe};
-use chingu_tests::world::Brand;
+use chingu_tests::world::{Brand, Wishes};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -28,6 +28,11 @@ fn nobodys_words_vanish_under_anothers() {
 #[test]
 fn drafts_are_copied_and_thrown_away() {
     copied_and_discarded().unwrap();
+}
+
+#[test]
+fn what_was_finished_elsewhere_is_taken_back() {
+    reopened().unwrap();
 }
 
 #[test]
@@ -242,6 +247,38 @@ fn copied_and_discarded() -> Result<()> {
     let draft = copied.trim_end_matches("/message");
     let reopened = world.browser.post_form(&format!("{draft}/reopen"), &[])?;
     ensure!(reopened.location() == copied, "{reopened:?}");
+    Ok(())
+}
+
+fn reopened() -> Result<()> {
+    let mut world = World::create()?;
+    let wishes = Wishes {
+        rate: Some(70),
+        audience: None,
+    };
+    let id = world.brand.campaign("Tea", wishes)?;
+    let path = format!("{CAMPAIGNS}/{id}");
+    let finished = world.browser.get(&format!("{path}/message"))?;
+    ensure!(finished.location() == path, "{finished:?}");
+    let back = world.browser.post_form(&format!("{path}/reopen"), &[])?;
+    let to = format!("{path}/message?done=done-reopened");
+    ensure!(back.location() == to, "{back:?}");
+    let state = world.brand.show(&id)?["state"].clone();
+    ensure!(state == "draft", "{state}");
+    let page = world.browser.read(&format!("{path}/message"))?;
+    for expected in [
+        r#"value="Tea""#,
+        r#"data-item="cards[0]" data-kind="text""#,
+        r#"name="version" value="1""#,
+    ] {
+        ensure!(page.contains(expected), "no {expected} in {page}");
+    }
+    let copy = world.browser.post_form(&format!("{path}/copy"), &[])?;
+    let copied = copy.location().split('?').next().unwrap_or_default();
+    ensure!(world.browser.read(copied)?.contains("Tea (copy)"));
+    // Its speed came along.
+    let schedule = copied.replace("/message", "/schedule");
+    ensure!(world.browser.read(&schedule)?.contains(r#"value="70""#));
     Ok(())
 }
 

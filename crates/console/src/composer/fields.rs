@@ -42,7 +42,7 @@ pub struct Step<'a> {
 }
 
 /// A place: the lists it goes through, and the field at its end, empty for an item itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place<'a> {
     pub steps: Vec<Step<'a>>,
     pub field: &'a str,

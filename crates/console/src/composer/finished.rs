@@ -71,20 +71,28 @@ pub fn check(content: &Content, rules: &Rules) -> Result<Finished, Wrong> {
                     wrong.push(found);
                 }
             }
-            wrong.sort_by_key(|(field, _)| position(field));
+            wrong.sort_by_cached_key(|(field, _)| position(field));
             Err(wrong)
         }
     }
 }
 
-/// Where a field stands on the page: the name, the cards, what is below them.
-fn position(field: &str) -> usize {
-    let place = Place::parse(field);
-    let first = place.as_ref().and_then(|place| place.steps.first());
-    match first {
-        Some(step) if step.list == "cards" => step.index + 1,
-        None if field == "name" => 0,
-        _ => usize::MAX,
+/// Where a field stands on the page: the name, then card by card, then what is below them; of one
+/// card its fields, then what is in its lists.
+fn position(field: &str) -> (usize, Vec<usize>, usize) {
+    let order = [
+        "image", "title", "text", "package", "label", "sticker", "value",
+    ];
+    let place = Place::parse(field).unwrap_or_default();
+    let rank = order.iter().position(|name| *name == place.field);
+    let rank = rank.unwrap_or(order.len());
+    match place.steps.split_first() {
+        Some((first, inner)) if first.list == "cards" => {
+            let inner = inner.iter().map(|step| step.index).collect();
+            (first.index + 1, inner, rank)
+        }
+        None if field == "name" => (0, Vec::new(), 0),
+        _ => (usize::MAX, Vec::new(), 0),
     }
 }
 

@@ -84,9 +84,9 @@ fn every_fault_stands_at_its_field() {
                 buttons: Vec::new(),
                 ..Card::of(Kind::Buttons)
             },
-            &["cards[0].buttons", "cards[0].title"],
+            &["cards[0].title", "cards[0].buttons"],
         ),
-        (Card::of(Kind::Video), &["cards[0].video", "cards[0].image"]),
+        (Card::of(Kind::Video), &["cards[0].image", "cards[0].video"]),
         (
             Card {
                 package: "!".to_owned(),
@@ -114,8 +114,8 @@ fn every_fault_stands_at_its_field() {
                 ..Card::of(Kind::Carousel)
             },
             &[
-                "cards[0].columns[1].buttons[0].value",
                 "cards[0].columns[1].title",
+                "cards[0].columns[1].buttons[0].value",
             ],
         ),
     ];
@@ -174,7 +174,7 @@ fn inside_a_layout_every_fault_has_its_path() {
 
 #[test]
 fn what_is_no_content_is_said_to_be_none() {
-    for json in ["", "[]", "{\"cards\":1}", "\u{0}"] {
+    for json in ["", "{\"cards\":1}", "\u{0}"] {
         let wrong = finished(json, &Rules::default()).unwrap_err();
         assert_eq!(wrong[0].0, "cards", "{json}");
     }
