@@ -45,6 +45,11 @@ screenshots folder="target/screenshots" *names: _program
     cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" \
         node screenshots.mjs "$(realpath --canonicalize-missing "{{ invocation_directory() }}/{{ folder }}")" {{ names }}
 
+# The newcomer's tour once more, with the pictures of the README.
+tour folder="docs/tour": _program
+    cd tests/browser && npm ci --silent && CHINGU_PICTURES="$(realpath --canonicalize-missing "{{ invocation_directory() }}/{{ folder }}")" \
+        CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" node --test tour.test.mjs
+
 # The faults of a short run.
 faults: (suite "faults")
 

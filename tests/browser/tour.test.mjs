@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { EMAIL, HANDLE, PASSWORD, Program, openBrowser, openPage, programVariables, until } from "./house.mjs";
@@ -14,6 +15,8 @@ const TITLE = "온돌 겨울 이불";
 const PEOPLE = 1_000;
 /** Slow enough to be stopped by hand, quick enough to be under way at once. */
 const SLOW_PER_SECOND = 10;
+/** Where pictures of the way are wanted, for the README; the first walk takes them. */
+const PICTURES = process.env.CHINGU_PICTURES;
 /** Every time a test waits for what a machine under load may be slow with. */
 const PATIENCE_MS = 60_000;
 
@@ -22,7 +25,7 @@ const digits = (text) => Number(text.replace(/[^0-9]/g, ""));
 
 class Walk {
   constructor(program, page, hands) {
-    Object.assign(this, { program, page, hands, clicks: 0, began: Date.now() });
+    Object.assign(this, { program, page, hands, clicks: 0, began: Date.now(), taken: new Set() });
   }
 
   /** Presses something that leads to another page. */
@@ -38,6 +41,15 @@ class Walk {
   async press(selector) {
     this.clicks += 1;
     await this.hands.press(selector);
+  }
+
+  /** What is on the screen now, as a picture of the README. */
+  async picture(name, page = this.page) {
+    if (!PICTURES || !this.takesPictures || this.taken.has(name)) return;
+    this.taken.add(name);
+    mkdirSync(PICTURES, { recursive: true });
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: join(PICTURES, `${name}.jpg`), type: "jpeg", quality: 80 });
   }
 
   text(selector) {
@@ -77,6 +89,7 @@ class Walk {
       const shown = await this.page.locator("#preview").textContent();
       return shown.includes(TITLE) && shown.includes("가까운 매장 찾기");
     });
+    await this.picture("compose");
     await this.go('button[name="act"][value="next"]', /\/audience/);
   }
 
@@ -94,6 +107,7 @@ class Walk {
     await this.expectFigure("#live [data-people]", PEOPLE);
     await this.expectFigure("#live [data-net]", PEOPLE * 15);
     await this.expectFigure("#live [data-total]", PEOPLE * 16.5);
+    await this.picture("audience");
     await this.go('button[form="audience-form"][value="next"]', /\/schedule/);
     if (perSecond) {
       await this.hands.tick("#pace-paced");
@@ -108,6 +122,7 @@ class Walk {
     await this.expectFigure("[data-gross]", PEOPLE * 16.5);
     await this.expectFigure("[data-net]", PEOPLE * 15);
     await this.hands.tick("#checked");
+    await this.picture("review");
     await this.press("[data-send]");
     await this.press("#countdown [data-undo]");
     assert.match(this.page.url(), /\/review/, "what was taken back was not sent");
@@ -156,6 +171,7 @@ async function tapOnPhone(walk, phone, hands) {
   const nodes = await phone.locator("#log img").count();
   assert.ok(nodes > 0, "the picture is shown");
   const tapped = Date.now();
+  await walk.picture("phone", phone);
   const taps = phone.locator(`#log .taps button[data-action="uri"]`, { hasText: "기획전 보러 가기" });
   const last = (await taps.count()) - 1;
   assert.ok(last >= 0, "the button is there");
@@ -187,6 +203,7 @@ for (const { name, Hands, viewport } of WAYS) {
     writePicture(picture);
     const page = await openPage(browser.context);
     const walk = new Walk(program, page, new Hands(page));
+    walk.takesPictures = name === WAYS[0].name;
 
     await walk.signIn();
     await walk.compose(picture);
@@ -205,6 +222,7 @@ for (const { name, Hands, viewport } of WAYS) {
     await walk.billed(PEOPLE);
     const bill = await walk.text("#report-bill");
     assert.match(bill, /15,000/);
+    await walk.picture("report");
 
     // A second one, slow, from a copy of the first.
     await walk.go(`form[action="${walk.campaign}/copy"] button`, /\/message/);
@@ -218,6 +236,7 @@ for (const { name, Hands, viewport } of WAYS) {
     );
     await walk.press('[commandfor="cancel"]');
     await page.locator("#cancel [type=submit]").waitFor();
+    await walk.picture("cancel");
     const isCancel = (answer) => answer.url().endsWith("/cancel") && answer.request().method() === "POST";
     await Promise.all([page.waitForResponse(isCancel), walk.press("#cancel [type=submit]")]);
     await page.waitForLoadState();
@@ -238,6 +257,7 @@ for (const { name, Hands, viewport } of WAYS) {
     for (const figure of both) {
       assert.ok(said.includes(figure.toLocaleString("en-US")), `the page says ${figure}: ${said}`);
     }
+    await walk.picture("cancelled");
     const { clean, checks } = reconcile(program);
     assert.ok(clean, JSON.stringify(checks.filter((check) => check.violations.length > 0)));
     assert.deepEqual([...page.faults, ...phone.faults], []);
