@@ -240,11 +240,9 @@ impl World {
             requests += tried.requests;
             leaked += tried.leaked;
         }
-        let shown = self.shown_to_them;
-        eprintln!(
-            "{} routes, {requests} requests, {leaked} bytes leaked; {shown} marks on their own pages",
-            self.routes.len()
-        );
+        let (shown, routes) = (self.shown_to_them, self.routes.len());
+        eprintln!("{routes} routes, {requests} requests, {leaked} bytes leaked");
+        eprintln!("to its own owner the mark was shown {shown} times");
         ensure!(shown > 50, "their own pages show their mark {shown} times");
         ensure!(leaked == 0, "{leaked} bytes leaked");
         Ok(())
