@@ -139,7 +139,10 @@ impl<'a> LivePart<'a> {
             base: desk.at(&format!("/campaigns/{}", campaign.id)),
             people,
             name: &campaign.name,
-            state: badge_of(campaign.state),
+            state: match tally.cancel() {
+                Some(_) => "cancelled",
+                None => badge_of(campaign.state),
+            },
             state_words: state_words(&words, campaign.state),
             about: about(desk, tally),
             percent: percent_of(&people),
@@ -188,7 +191,8 @@ impl<'a> LivePart<'a> {
 
     /// Whether anything moves: what stands still is not announced as live.
     fn is_moving(&self) -> bool {
-        !matches!(self.tally.campaign.state, CampaignState::Paused(_))
+        use CampaignState::{Cancelling, Launching, Running};
+        matches!(self.tally.campaign.state, Launching | Running | Cancelling)
     }
 }
 
