@@ -241,7 +241,8 @@ impl History {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(())
+        let closed = self.store.campaign(campaign.id).await?;
+        super::receipts::tell(&self.store, &closed, u64::from(past.days_ago)).await
     }
 
     /// Stops everything and waits for it.

@@ -10,6 +10,7 @@
 
 mod people; // who the friends are
 mod history; // the past, and the actors that run in it
+mod receipts; // what friends did with the broadcasts of the past
 
 use std::net::SocketAddr;
 use std::path::Path;

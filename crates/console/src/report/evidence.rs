@@ -79,10 +79,10 @@ async fn consent(
         .store
         .consent_history(desk.account.id, line.number)
         .await?;
-    let known = history.into_iter().filter(|(purpose, fact)| {
+    let mut known = history.into_iter().rev().filter(|(purpose, fact)| {
         *purpose == ConsentPurpose::Promotion && line.at.is_none_or(|at| fact.at <= at)
     });
-    let Some((_, fact)) = known.last() else {
+    let Some((_, fact)) = known.next() else {
         return Ok(Some(Step::of(desk, "report-evidence-no-consent", None)));
     };
     let key = match fact.granted {

@@ -142,7 +142,7 @@ pub async fn show(
     };
     let page = SendsPage {
         chips: chips(&desk.words, &base, &wish, &figures),
-        count: count(&desk.words, &wish.filter, &figures),
+        count: count(&desk.words, &wish.filter, &figures).filter(|_| wish.is_possible()),
         next: found.next.map(|next| wish.address(&base, Some(next))),
         is_cut_short: found.is_cut_short,
         is_first: wish.after.is_none(),
