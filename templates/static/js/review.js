@@ -25,7 +25,7 @@ function countDown(form, send) {
   undo.type = "button";
   undo.className = "button button-quiet button-s";
   undo.dataset.undo = "";
-  undo.textContent = form.dataset.undo;
+  undo.textContent = form.dataset.undoWords;
   const bar = document.createElement("progress");
   bar.className = "progress";
   bar.max = SECONDS;

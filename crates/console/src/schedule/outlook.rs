@@ -12,6 +12,8 @@ use crate::state::ConsoleState;
 /// Parts of the chart to the right of the end, so that it does not touch the edge.
 const CHART_MARGIN: i64 = 12;
 
+const HOUR_SECONDS: u64 = 60 * 60;
+
 pub struct Outlook {
     pub words: Words,
     /// Where remedies are sent.
@@ -94,7 +96,11 @@ impl Outlook {
             people: people.map(|people| words.count(people)),
             starts,
             zone: words.zone(zone_name),
-            ends: ends.map(|ends| words.time(ends, &zone)),
+            // Seconds where minutes would say that it ends as it starts.
+            ends: ends.map(|ends| match seconds(ends) {
+                0..HOUR_SECONDS => words.clock_seconds(ends, &zone),
+                _ => words.time(ends, &zone),
+            }),
             span: ends.map(|ends| words.span(seconds(ends))),
             speed: speed(state, desk, aim),
             odd,
