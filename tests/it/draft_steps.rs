@@ -1,23 +1,16 @@
-//! The way of a draft through its front door: whom it reaches and what that costs, when it goes, and
-//! that it is launched once, as it was seen, or not at all.
+//! The way of a draft through its front door: whom it reaches and what that costs, when it goes,
+//! and that it is launched once, as it was seen, or not at all.
 
-use std::fmt::Write as _;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::{Browser, PASSWORD, Page, between};
-use chingu_tests::program::{Program, Recipe};
 use chingu_tests::world::Brand;
-use domain::money::{Currency, Money};
-use store::{Store, StoreConfig};
-use tempfile::TempDir;
 
-const CONSOLE: &str = "/console/@hanok";
-const FRIENDS: u32 = 120;
+use crate::draft_world::{CONSOLE, FRIENDS, Person, World, borrowed, friends, krw};
+
 /// Presses of one button at a time.
 const PRESSES: usize = 20;
-/// Everything that is nobody's mark of a form.
-const GOOD_TEXT: &str = "가을 원두가 나왔어요";
 
 #[test]
 fn all_friends_have_a_number_a_price_and_reasons() {
@@ -64,146 +57,6 @@ fn strangers_find_nothing_and_roles_do_what_is_theirs() {
     kept_out().unwrap();
 }
 
-/// A console alone, a brand with friends whose attributes are known, and its owner.
-struct World {
-    brand: Brand,
-    program: Program,
-    browser: Browser,
-    // Dropped last.
-    _folder: TempDir,
-}
-
-/// What the test knows of a friend.
-#[derive(Clone, Copy)]
-struct Person(u32);
-
-impl Person {
-    fn agrees(self) -> bool {
-        self.0 % 6 != 0
-    }
-    fn is_vip(self) -> bool {
-        self.0 % 4 == 0
-    }
-    fn region(self) -> &'static str {
-        ["서울", "부산", ""][self.0 as usize % 3]
-    }
-    fn gender(self) -> &'static str {
-        ["female", "male", ""][self.0 as usize % 5 % 3]
-    }
-    fn birth_year(self) -> u32 {
-        1980 + self.0 % 20
-    }
-    fn source(self) -> &'static str {
-        ["qr_store", "search"][self.0 as usize % 7 % 2]
-    }
-}
-
-fn friends(numbers: std::ops::Range<u32>) -> String {
-    let mut csv = String::from(
-        "user_key,display_name,language,country,region,gender,birth_year,time_zone,friend_since,\
-         source,tags,ad_consent,ad_consent_at,consent_wording,night_consent\n",
-    );
-    for person in numbers.map(Person) {
-        let consent = match person.agrees() {
-            true => "yes,2025-03-04 10:00:00,ad-2025-03,yes",
-            false => "no,,,",
-        };
-        let tag = if person.is_vip() { "vip" } else { "new" };
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            csv,
-            "U{:032x},친구 {},ko,KR,{},{},{},Asia/Seoul,2025-02-01T09:00:00+09:00,{},{tag},{consent}",
-            person.0,
-            person.0,
-            person.region(),
-            person.gender(),
-            person.birth_year(),
-            person.source(),
-        );
-    }
-    csv
-}
-
-impl World {
-    fn create() -> Result<Self> {
-        let folder = TempDir::new()?;
-        let arguments = ["serve", "--no-demo", "--role", "console"];
-        let recipe = Recipe::new(folder.path(), "console", &arguments)?;
-        let brand = Brand::open(&recipe.data, "@hanok")?;
-        let report = brand.befriend("friends", friends(0..FRIENDS).as_bytes())?;
-        ensure!(report["accepted"] == FRIENDS, "{report}");
-        let program = recipe.start()?;
-        let mut browser = Browser::of_member(program.address(), &brand, "owner")?;
-        browser.keep_cookie("chingu_language", "en");
-        Ok(Self {
-            brand,
-            program,
-            browser,
-            _folder: folder,
-        })
-    }
-
-    /// A draft with a message that can be sent: the address of the campaign.
-    fn draft(&mut self) -> Result<String> {
-        let begun = self.browser.post_form(&format!("{CONSOLE}/campaigns"), &[])?;
-        let message = begun.location().to_owned();
-        let fields = [
-            ("version", "1"),
-            ("name", "Autumn"),
-            ("purpose", "promotion"),
-            ("cards[0].kind", "text"),
-            ("cards[0].text", GOOD_TEXT),
-        ];
-        let saved = self.browser.post_form(&message, &fields)?;
-        ensure!(saved.status < 400, "{saved:?}");
-        Ok(message.trim_end_matches("/message").to_owned())
-    }
-
-    fn live(&mut self, campaign: &str, fields: &[(&str, &str)]) -> Result<Page> {
-        let fields = [&[("wait", "1"), ("writer", "w1")], fields].concat();
-        let page = self.browser.post_form(&format!("{campaign}/audience/live"), &fields)?;
-        ensure!(page.status == 200, "{page:?}");
-        Ok(page)
-    }
-
-    /// The fields of the button on the review page.
-    fn button(&mut self, campaign: &str) -> Result<Vec<(String, String)>> {
-        let page = self.browser.read(&format!("{campaign}/review?wait=1"))?;
-        let form = between(&page, r#"id="launch-form""#, "</form>")?;
-        let mut fields = vec![("checked".to_owned(), "yes".to_owned())];
-        for name in ["highest", "message", "audience", "delivery"] {
-            let value = between(form, &format!(r#"name="{name}" value=""#), "\"")?;
-            fields.push((name.to_owned(), value.to_owned()));
-        }
-        fields.push(("confirmed".to_owned(), "yes".to_owned()));
-        Ok(fields)
-    }
-
-    fn held(&self) -> Result<Money> {
-        let data = self.brand.data.join("chingu.db");
-        let business = self.brand.business.parse()?;
-        let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async {
-            let store = Store::open(&StoreConfig::durable(data)).await?;
-            Ok(store::wallet::find(&store, business).await?.held)
-        })
-    }
-
-    fn state(&self, campaign: &str) -> Result<String> {
-        let id = campaign.rsplit('/').next().context("an id")?;
-        let shown = self.brand.show(id)?;
-        Ok(shown["state"].as_str().context("a state")?.to_owned())
-    }
-}
-
-fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (&**name, &**value)).collect()
-}
-
-fn krw(units: i64) -> Money {
-    Money::whole(units, Currency::Krw)
-}
-
 fn counted() -> Result<()> {
     let mut world = World::create()?;
     let campaign = world.draft()?;
@@ -222,7 +75,12 @@ fn counted() -> Result<()> {
         ensure!(page.body.contains(expected), "no {expected} in {page:?}");
     }
     let review = world.browser.read(&format!("{campaign}/review?wait=1"))?;
-    for expected in ["data-people>100<", "1,650 KRW", "Send to 100 people", "999,998,500 KRW"] {
+    for expected in [
+        "data-people>100<",
+        "1,650 KRW",
+        "Send to 100 people",
+        "999,998,500 KRW",
+    ] {
         ensure!(review.contains(expected), "no {expected} in {review}");
     }
     let explored = world.browser.post_form(
@@ -239,7 +97,9 @@ fn filtered() -> Result<()> {
     let campaign = world.draft()?;
     let reached = |wanted: &dyn Fn(Person) -> bool| {
         let people = (0..FRIENDS).map(Person);
-        people.filter(|person| person.agrees() && wanted(*person)).count()
+        people
+            .filter(|person| person.agrees() && wanted(*person))
+            .count()
     };
     type Wanted = Box<dyn Fn(Person) -> bool>;
     let cases: Vec<(Vec<(&str, &str)>, Wanted)> = vec![
@@ -252,7 +112,11 @@ fn filtered() -> Result<()> {
             Box::new(|_| true),
         ),
         (
-            vec![("g0.c0.kind", "region"), ("g0.c0.how", "not"), ("g0.c0.value", "서울")],
+            vec![
+                ("g0.c0.kind", "region"),
+                ("g0.c0.how", "not"),
+                ("g0.c0.value", "서울"),
+            ],
             Box::new(|p| p.region() != "서울"),
         ),
         (
@@ -281,7 +145,11 @@ fn filtered() -> Result<()> {
             Box::new(|p| (p.source() == "search" || p.is_vip()) && p.region() != "부산"),
         ),
         (
-            vec![("g0.c0.kind", "since"), ("g0.c0.from", "2025-02-01"), ("g0.c0.to", "2025-02-01")],
+            vec![
+                ("g0.c0.kind", "since"),
+                ("g0.c0.from", "2025-02-01"),
+                ("g0.c0.to", "2025-02-01"),
+            ],
             Box::new(|_| true),
         ),
         (
@@ -294,7 +162,10 @@ fn filtered() -> Result<()> {
         let fields = [&[("who", "some")], &fields[..]].concat();
         let page = world.live(&campaign, &fields)?;
         let people = page.between("data-people>", "<")?;
-        ensure!(people == expected.to_string(), "{fields:?}: {people}, not {expected}");
+        ensure!(
+            people == expected.to_string(),
+            "{fields:?}: {people}, not {expected}"
+        );
         let net = page.between("data-net>", "<")?.replace(',', "");
         ensure!(net == format!("{} KRW", expected * 20), "{fields:?}: {net}");
     }
@@ -310,7 +181,10 @@ fn filtered() -> Result<()> {
     let page = world.live(&campaign, &fields)?;
     ensure!(page.body.contains("data-people>7<"), "{page:?}");
     let own = page.between(r#"id="g0c0-matches" hx-swap-oob="true">"#, "<")?;
-    ensure!(own == format!("{} people", reached(&Person::is_vip)), "{own}");
+    ensure!(
+        own == format!("{} people", reached(&Person::is_vip)),
+        "{own}"
+    );
     let shown = world.browser.read(&format!("{campaign}/audience"))?;
     ensure!(shown.contains(r#"value="vip" checked"#), "{shown}");
     Ok(())
@@ -320,8 +194,13 @@ fn without_script() -> Result<()> {
     let mut world = World::create()?;
     let campaign = world.draft()?;
     let audience = format!("{campaign}/audience");
-    let added = world.browser.post_form(&audience, &[("version", "0"), ("do", "add-group")])?;
-    ensure!(added.location() == format!("{audience}?at=g0c0"), "{added:?}");
+    let added = world
+        .browser
+        .post_form(&audience, &[("version", "0"), ("do", "add-group")])?;
+    ensure!(
+        added.location() == format!("{audience}?at=g0c0"),
+        "{added:?}"
+    );
     let page = world.browser.read(added.location())?;
     ensure!(page.contains(r#"id="g0c0" name="g0.c0.kind""#), "{page}");
     for (fields, said) in [
@@ -339,19 +218,35 @@ fn without_script() -> Result<()> {
             "There is no such list",
         ),
         (
-            vec![("g0.c0.kind", "tag"), ("g0.c0.value", "vip"), ("limit", "on"), ("limit_count", "-3")],
+            vec![
+                ("g0.c0.kind", "tag"),
+                ("g0.c0.value", "vip"),
+                ("limit", "on"),
+                ("limit_count", "-3"),
+            ],
             "Write a number of 1 or more",
         ),
     ] {
-        let start = [("version", "1"), ("writer", "w1"), ("who", "some"), ("do", "next")];
+        let start = [
+            ("version", "1"),
+            ("writer", "w1"),
+            ("who", "some"),
+            ("do", "next"),
+        ];
         let mut fields = [&start[..], &fields].concat();
         let version = version(&world.browser.read(&audience)?)?;
         fields[0] = ("version", &version);
         let page = world.browser.post_form(&audience, &fields)?;
-        ensure!(page.status == 422 && page.body.contains(said), "{fields:?}: {page:?}");
+        ensure!(
+            page.status == 422 && page.body.contains(said),
+            "{fields:?}: {page:?}"
+        );
         ensure!(!page.body.contains("<b>"), "{page:?}");
         for (name, value) in &fields[4..] {
-            let kept = value.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;");
+            let kept = value
+                .replace('&', "&#38;")
+                .replace('<', "&#60;")
+                .replace('>', "&#62;");
             let kept = *name == "g0.c0.kind" || *name == "limit" || page.body.contains(&kept);
             ensure!(kept, "{name} is lost: {page:?}");
         }
@@ -359,7 +254,10 @@ fn without_script() -> Result<()> {
     let version = version(&world.browser.read(&audience)?)?;
     let fields = [("version", &*version), ("who", "all"), ("do", "next")];
     let next = world.browser.post_form(&audience, &fields)?;
-    ensure!(next.location() == format!("{campaign}/schedule"), "{next:?}");
+    ensure!(
+        next.location() == format!("{campaign}/schedule"),
+        "{next:?}"
+    );
     Ok(())
 }
 
@@ -372,10 +270,21 @@ fn in_conflict() -> Result<()> {
     let campaign = world.draft()?;
     let audience = format!("{campaign}/audience");
     world.live(&campaign, &[("who", "all"), ("version", "0")])?;
-    let other = [("writer", "w2"), ("version", "0"), ("who", "some"), ("g0.c0.value", "vip")];
+    let other = [
+        ("writer", "w2"),
+        ("version", "0"),
+        ("who", "some"),
+        ("g0.c0.value", "vip"),
+    ];
     let page = world.browser.post_form(&audience, &other)?;
-    ensure!(page.status == 409 && page.body.contains("data-conflict"), "{page:?}");
-    ensure!(page.body.contains(r#"value="vip" checked"#), "theirs is still here");
+    ensure!(
+        page.status == 409 && page.body.contains("data-conflict"),
+        "{page:?}"
+    );
+    ensure!(
+        page.body.contains(r#"value="vip" checked"#),
+        "theirs is still here"
+    );
     let theirs = page.between(r#"name="over" value=""#, "\"")?.to_owned();
     let mut over = other.to_vec();
     over.push(("over", &theirs));
@@ -389,7 +298,13 @@ fn scheduled_wrong() -> Result<()> {
     let campaign = world.draft()?;
     let schedule = format!("{campaign}/schedule");
     let at = |day, time, zone| {
-        vec![("when", "at"), ("day", day), ("time", time), ("zone", zone), ("pace", "free")]
+        vec![
+            ("when", "at"),
+            ("day", day),
+            ("time", time),
+            ("zone", zone),
+            ("pace", "free"),
+        ]
     };
     let paced = |rate| vec![("when", "now"), ("pace", "paced"), ("rate", rate)];
     for (fields, said) in [
@@ -397,9 +312,15 @@ fn scheduled_wrong() -> Result<()> {
         (at("2099-01-01", "", "Asia/Seoul"), "Choose a time."),
         (at("2099-01-01", "09:00", "Asia/Seoul"), "within 366 days"),
         (at("2020-01-01", "09:00", "Asia/Seoul"), "This is past"),
-        (at("2026-02-30", "09:00", "Asia/Seoul"), "no such day or time"),
+        (
+            at("2026-02-30", "09:00", "Asia/Seoul"),
+            "no such day or time",
+        ),
         (at("x<b>y", "25:61", "Asia/Seoul"), "no such day or time"),
-        (at("2026-12-01", "09:00", "Mars/Olympus"), "time zone is not known"),
+        (
+            at("2026-12-01", "09:00", "Mars/Olympus"),
+            "time zone is not known",
+        ),
         (paced(""), "Say how many people per second."),
         (paced("0"), "from 1 to 10,000,000"),
         (paced("many"), "from 1 to 10,000,000"),
@@ -408,16 +329,28 @@ fn scheduled_wrong() -> Result<()> {
         let version = version(&world.browser.read(&schedule)?)?;
         let fields = [&[("version", &*version), ("do", "next")], &fields[..]].concat();
         let page = world.browser.post_form(&schedule, &fields)?;
-        ensure!(page.status == 422 && page.body.contains(said), "{fields:?}: {page:?}");
+        ensure!(
+            page.status == 422 && page.body.contains(said),
+            "{fields:?}: {page:?}"
+        );
         ensure!(!page.body.contains("<b>"), "{page:?}");
     }
     let version = version(&world.browser.read(&schedule)?)?;
-    let good = [("version", &*version), ("do", "next"), ("when", "now"), ("pace", "paced"), ("rate", "5")];
+    let good = [
+        ("version", &*version),
+        ("do", "next"),
+        ("when", "now"),
+        ("pace", "paced"),
+        ("rate", "5"),
+    ];
     let next = world.browser.post_form(&schedule, &good)?;
     ensure!(next.location() == format!("{campaign}/review"), "{next:?}");
     let review = world.browser.read(&format!("{campaign}/review?wait=1"))?;
     // 100 people at 5 a second.
-    ensure!(review.contains("At most 5 people per second") && review.contains("20 s"), "{review}");
+    ensure!(
+        review.contains("At most 5 people per second") && review.contains("20 s"),
+        "{review}"
+    );
     Ok(())
 }
 
@@ -429,13 +362,23 @@ fn launched_once() -> Result<()> {
     // Not ticked, and not confirmed: nothing happens yet.
     let unticked: Vec<_> = borrowed(&fields)[1..].to_vec();
     let page = world.browser.post_form(&launch, &unticked)?;
-    ensure!(page.status == 422 && page.body.contains("tick the box"), "{page:?}");
+    ensure!(
+        page.status == 422 && page.body.contains("tick the box"),
+        "{page:?}"
+    );
     let unconfirmed: Vec<_> = borrowed(&fields)[..5].to_vec();
     let page = world.browser.post_form(&launch, &unconfirmed)?;
-    ensure!(page.status == 200 && page.body.contains("Really send it?"), "{page:?}");
+    ensure!(
+        page.status == 200 && page.body.contains("Really send it?"),
+        "{page:?}"
+    );
     ensure!(world.state(&campaign)? == "draft" && world.held()? == krw(0));
 
-    let token = world.browser.cookie("chingu_session").context("a session")?.to_owned();
+    let token = world
+        .browser
+        .cookie("chingu_session")
+        .context("a session")?
+        .to_owned();
     let address = world.program.address();
     let presses: Vec<_> = (0..PRESSES)
         .map(|_| {
@@ -448,12 +391,17 @@ fn launched_once() -> Result<()> {
         })
         .collect();
     for press in presses {
-        let page = press.join().map_err(|_| anyhow::anyhow!("a press panicked"))??;
+        let page = press
+            .join()
+            .map_err(|_| anyhow::anyhow!("a press panicked"))??;
         ensure!(page.status == 303, "{page:?}");
         ensure!(page.location().starts_with(&campaign), "{page:?}");
     }
     let again = world.browser.post_form(&launch, &borrowed(&fields))?;
-    ensure!(again.location() == format!("{campaign}/running"), "{again:?}");
+    ensure!(
+        again.location() == format!("{campaign}/running"),
+        "{again:?}"
+    );
     ensure!(world.held()? == krw(1_500), "held {}", world.held()?);
     ensure!(world.state(&campaign)? == "launching");
     Ok(())
@@ -467,18 +415,27 @@ fn not_as_seen() -> Result<()> {
     let fields = world.button(&campaign)?;
     world.live(&campaign, &[("who", "some"), ("g0.c0.value", "vip")])?;
     let page = world.browser.post_form(&launch, &borrowed(&fields))?;
-    ensure!(page.status == 409 && page.body.contains("changed meanwhile"), "{page:?}");
+    ensure!(
+        page.status == 409 && page.body.contains("changed meanwhile"),
+        "{page:?}"
+    );
     ensure!(page.body.contains("Nothing was sent"), "{page:?}");
     // Dearer since: as the form says, and as the launch itself counts.
     let mut fields = world.button(&campaign)?;
     fields[1].1 = "1000000".to_owned();
     let page = world.browser.post_form(&launch, &borrowed(&fields))?;
-    ensure!(page.status == 409 && page.body.contains("price rose"), "{page:?}");
+    ensure!(
+        page.status == 409 && page.body.contains("price rose"),
+        "{page:?}"
+    );
     let fields = world.button(&campaign)?;
     let more = friends(FRIENDS..FRIENDS + 24);
     world.brand.befriend("more", more.as_bytes())?;
     let page = world.browser.post_form(&launch, &borrowed(&fields))?;
-    ensure!(page.status == 409 && page.body.contains("price rose"), "{page:?}");
+    ensure!(
+        page.status == 409 && page.body.contains("price rose"),
+        "{page:?}"
+    );
     ensure!(world.state(&campaign)? == "draft" && world.held()? == krw(0));
     // What cannot be read is not what was seen.
     for (place, value) in [(1, "x"), (1, "-1"), (2, ""), (3, "99"), (4, "4294967296")] {
@@ -491,9 +448,15 @@ fn not_as_seen() -> Result<()> {
     ensure!(page.status == 422, "{page:?}");
     ensure!(world.state(&campaign)? == "draft" && world.held()? == krw(0));
     // Nobody.
-    world.live(&campaign, &[("who", "some"), ("g0.c0.value", "nobody has it")])?;
+    world.live(
+        &campaign,
+        &[("who", "some"), ("g0.c0.value", "nobody has it")],
+    )?;
     let review = world.browser.read(&format!("{campaign}/review?wait=1"))?;
-    ensure!(review.contains("Nobody matches") && !review.contains("launch-form"), "{review}");
+    ensure!(
+        review.contains("Nobody matches") && !review.contains("launch-form"),
+        "{review}"
+    );
     Ok(())
 }
 
@@ -511,11 +474,18 @@ fn scheduled() -> Result<()> {
         ("zone", "Asia/Seoul"),
         ("pace", "free"),
     ];
-    let saved = world.browser.post_form(&format!("{campaign}/schedule"), &fields)?;
+    let saved = world
+        .browser
+        .post_form(&format!("{campaign}/schedule"), &fields)?;
     ensure!(saved.status == 303, "{saved:?}");
     let fields = world.button(&campaign)?;
-    let page = world.browser.post_form(&format!("{campaign}/launch"), &borrowed(&fields))?;
-    ensure!(page.location() == format!("{campaign}?done=done-scheduled"), "{page:?}");
+    let page = world
+        .browser
+        .post_form(&format!("{campaign}/launch"), &borrowed(&fields))?;
+    ensure!(
+        page.location() == format!("{campaign}?done=done-scheduled"),
+        "{page:?}"
+    );
     ensure!(world.state(&campaign)? == "scheduled" && world.held()? == krw(0));
     for step in ["audience", "schedule", "review"] {
         let page = world.browser.get(&format!("{campaign}/{step}"))?;
@@ -528,7 +498,13 @@ fn kept_out() -> Result<()> {
     let mut world = World::create()?;
     let campaign = world.draft()?;
     let fields = world.button(&campaign)?;
-    let writes = ["audience", "audience/live", "schedule", "schedule/live", "launch"];
+    let writes = [
+        "audience",
+        "audience/live",
+        "schedule",
+        "schedule/live",
+        "launch",
+    ];
     let reads = ["audience", "schedule", "review"];
 
     let stranger = Brand::open(&world.brand.data, "@other")?;
@@ -536,7 +512,10 @@ fn kept_out() -> Result<()> {
     let theirs = campaign.replace("@hanok", "@other");
     for address in [&campaign, &theirs] {
         for page in reads {
-            ensure!(other.get(&format!("{address}/{page}"))?.status == 404, "{page}");
+            ensure!(
+                other.get(&format!("{address}/{page}"))?.status == 404,
+                "{page}"
+            );
         }
         for page in writes {
             let answer = other.post_form(&format!("{address}/{page}"), &borrowed(&fields))?;
@@ -553,7 +532,10 @@ fn kept_out() -> Result<()> {
         let mut member = Browser::of_member(world.program.address(), &world.brand, role)?;
         member.keep_cookie("chingu_language", "en");
         for page in reads {
-            ensure!(member.get(&format!("{campaign}/{page}"))?.status == 200, "{role} {page}");
+            ensure!(
+                member.get(&format!("{campaign}/{page}"))?.status == 200,
+                "{role} {page}"
+            );
         }
         let live = member.post_form(
             &format!("{campaign}/audience/live"),

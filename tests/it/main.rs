@@ -24,6 +24,7 @@ mod console_sign_in; // the way into the pages, and what every answer carries
 mod console_report; // what a campaign did and cost, and every send of it
 mod composer; // drafts, written and fought over
 mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
+mod draft_world; // a draft that can be sent, to friends whose attributes a test knows
 mod draft_steps; // whom a draft reaches, when it goes, and that it is launched once
 mod running; // a campaign under way, watched and stopped
 mod cross_tenant; // two businesses beside each other, on every route

@@ -79,7 +79,9 @@ impl Aim {
             whole: audience.expression.clone(),
             each: Vec::new(),
         };
-        let asked = state.counting.reach(&state.store, question, asker, desk.now);
+        let asked = state
+            .counting
+            .reach(&state.store, question, asker, desk.now);
         let Some(reach) = asked.within(patience).await else {
             return Ok(None);
         };
@@ -104,7 +106,10 @@ impl Aim {
         Some(Plan {
             people,
             starts: delivery.starts,
-            rate: [delivery.rate, fastest(state, desk)].into_iter().flatten().min(),
+            rate: [delivery.rate, fastest(state, desk)]
+                .into_iter()
+                .flatten()
+                .min(),
         })
     }
 }

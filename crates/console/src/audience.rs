@@ -20,7 +20,7 @@ use domain::id::RequestId;
 use crate::state::ConsoleState;
 
 /// How long a page waits for a count, and how long the answer to a change does.
-pub const PAGE_PATIENCE: Duration = Duration::from_millis(60);
+pub const PAGE_PATIENCE: Duration = Duration::from_millis(40);
 const CHANGE_PATIENCE: Duration = Duration::from_millis(150);
 /// How long an answer waits that was asked for after the page: a million friends take seconds.
 pub const LATER_PATIENCE: Duration = Duration::from_secs(8);

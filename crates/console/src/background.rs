@@ -3,7 +3,7 @@
 //!
 //! A count over a million friends takes seconds. It runs in a task of its own, a few at a time, so
 //! that pages keep their connections to the database; whoever asks waits as long as they like and
-//! comes back later. A question that its asker has replaced by another one, before its turn came, is
+//! comes back later. A question that its asker has replaced by another, before its turn came, is
 //! not answered at all.
 
 use std::future::Future;

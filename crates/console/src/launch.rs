@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use directory::{CampaignRequest, Permission};
 use directory::campaigns::LIFETIME_SECONDS_MAX;
+use directory::{CampaignRequest, Permission};
 use domain::campaign::CampaignState;
 use domain::money::Money;
 use domain::schedule::Schedule;
@@ -74,9 +74,11 @@ pub async fn submit(
     }
     let aim = Aim::of(&desk, &draft);
     let content = review::content(&draft).to_json();
-    let (Ok(finished), Some(audience), Ok(delivery)) =
-        (finished(&content, &state.rules), aim.audience(), &aim.delivery)
-    else {
+    let (Ok(finished), Some(audience), Ok(delivery)) = (
+        finished(&content, &state.rules),
+        aim.audience(),
+        &aim.delivery,
+    ) else {
         return back(&state, &desk, &path, changed("review-notice-unready")).await;
     };
     let asker = format!("launch {}", draft.campaign.id);
@@ -102,7 +104,13 @@ pub async fn submit(
     let longest = std::time::Duration::from_secs(u64::from(LIFETIME_SECONDS_MAX));
     let lifetime = plan.map_or(longest, |plan| forecast::lifetime(&plan, longest));
     let audience = audience.to_json();
-    let request = request(&finished, &audience, &delivery.schedule, delivery.rate, lifetime);
+    let request = request(
+        &finished,
+        &audience,
+        &delivery.schedule,
+        delivery.rate,
+        lifetime,
+    );
     if let Some(response) = finish(&state, &desk, &path, &draft, &request).await? {
         return Ok(response);
     }
@@ -182,7 +190,9 @@ async fn finish(
             Ok(Some(where_it_is(desk, &now)))
         }
         Err(directory::Error::Refused { .. }) => {
-            back(state, desk, path, changed("review-notice-unready")).await.map(Some)
+            back(state, desk, path, changed("review-notice-unready"))
+                .await
+                .map(Some)
         }
         Err(error) => Err(error.into()),
     }
@@ -232,7 +242,11 @@ async fn launch_finished(
 /// A draft again, unless somebody else did something with it meanwhile.
 async fn reopen(state: &ConsoleState, desk: &Desk, draft: &Draft) -> Result<(), Error> {
     let (business, account) = (desk.business.id, desk.account.id);
-    match state.directory.reopen(business, account, draft.campaign.id).await {
+    match state
+        .directory
+        .reopen(business, account, draft.campaign.id)
+        .await
+    {
         Ok(()) | Err(directory::Error::Refused { .. }) => Ok(()),
         Err(directory::Error::Store(StoreError::Conflict(_))) => Ok(()),
         Err(error) => Err(error.into()),

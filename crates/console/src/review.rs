@@ -200,7 +200,10 @@ fn button(desk: &Desk, outlook: &Outlook, people: u64) -> String {
             .num("count", people)
             .text("time", at)
             .to_string(),
-        _ => words.t("review-send-button").num("count", people).to_string(),
+        _ => words
+            .t("review-send-button")
+            .num("count", people)
+            .to_string(),
     }
 }
 

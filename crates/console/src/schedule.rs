@@ -110,7 +110,9 @@ pub async fn submit(
     let is_remedy = remedied(&mut form, &sent.wish);
     let wrong = form.meaning(desk.now).err().unwrap_or_default();
     let saved = save(&state, &desk, &draft, &form, &sent).await?;
-    let back = fields.iter().any(|(name, value)| name == "back" && value == "review");
+    let back = fields
+        .iter()
+        .any(|(name, value)| name == "back" && value == "review");
     let (status, save) = match saved {
         Ok(_) if wrong.is_empty() || is_remedy => {
             let page = match (back, is_remedy, sent.wish.as_str()) {
@@ -120,7 +122,10 @@ pub async fn submit(
             };
             return Ok(Redirect::to(&draft.at(&desk, page)).into_response());
         }
-        Ok(version) => (StatusCode::UNPROCESSABLE_ENTITY, SaveState::now(&desk, version)),
+        Ok(version) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            SaveState::now(&desk, version),
+        ),
         Err(conflict) => {
             let save = SaveState::refused(&desk, sent.version, conflict);
             (StatusCode::CONFLICT, save)
@@ -161,7 +166,9 @@ pub async fn live(
     let wrong = aim.delivery.as_ref().err().cloned().unwrap_or_default();
     let notes = ["day", "time", "zone", "rate"].map(|field| {
         // What is merely empty is still being written.
-        let found = wrong.iter().find(|(at, key)| *at == field && !key.contains("empty"));
+        let found = wrong
+            .iter()
+            .find(|(at, key)| *at == field && !key.contains("empty"));
         (field, found.map(|fault| fault_words(&desk, fault)))
     });
     page::show(&Answer {
@@ -212,7 +219,12 @@ fn fault_words(desk: &Desk, (_, key): &Wrong) -> String {
     let now = desk.words.time(desk.now, &desk.zone);
     let zone = desk.words.zone(&desk.account.time_zone);
     match *key {
-        "schedule-past" => desk.words.t(key).text("now", now).text("zone", zone).to_string(),
+        "schedule-past" => desk
+            .words
+            .t(key)
+            .text("now", now)
+            .text("zone", zone)
+            .to_string(),
         key => desk.words.t(key).to_string(),
     }
 }
@@ -265,7 +277,9 @@ async fn draw(
             zones.push(zone);
         }
     }
-    let named = zones.iter().map(|zone| ((*zone).to_owned(), words.zone(zone)));
+    let named = zones
+        .iter()
+        .map(|zone| ((*zone).to_owned(), words.zone(zone)));
     let shown = SchedulePage {
         frame: Frame::of(desk, Place::Campaigns),
         words,

@@ -34,6 +34,7 @@ struct ExplorePage<'a> {
     live: Live,
     writer: String,
     lists: Vec<ListRow>,
+    lists_are_known: bool,
     may_write: bool,
     faults: Faults,
 }
@@ -204,6 +205,7 @@ async fn draw(
         live,
         writer,
         lists: lists.collect(),
+        lists_are_known: offers.is_known,
         may_write: desk.may(Permission::Compose),
         faults,
     };

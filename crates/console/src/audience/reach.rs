@@ -46,6 +46,8 @@ pub struct Reach {
 /// What an account's friends have, to choose from.
 #[derive(Debug, Clone, Default)]
 pub struct Offers {
+    /// Otherwise they are still being gathered, and the rest is empty.
+    pub is_known: bool,
     pub values: BTreeMap<&'static str, Vec<(String, u64)>>,
     pub lists: Vec<ListOffer>,
 }
@@ -135,7 +137,10 @@ async fn count(store: Store, question: Question) -> Result<Reach, StoreError> {
 
 async fn offers(store: Store, account: AccountId) -> Result<Offers, StoreError> {
     let attribute = Offer::Attribute;
-    let mut offered = Offers::default();
+    let mut offered = Offers {
+        is_known: true,
+        ..Offers::default()
+    };
     for (kind, offer) in [
         (Kind::Tag, Offer::Tag),
         (Kind::Source, Offer::Source),

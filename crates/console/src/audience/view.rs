@@ -19,7 +19,7 @@ use crate::state::ConsoleState;
 /// Values shown to tick; the rest is offered while typing.
 const TICKED_MAX: usize = 14;
 /// How long a page waits for what there is to choose from.
-const OFFERS_PATIENCE: Duration = Duration::from_millis(60);
+const OFFERS_PATIENCE: Duration = Duration::from_millis(40);
 
 /// The form.
 pub struct Builder {
@@ -154,9 +154,14 @@ impl Asked<'_> {
     /// The form with its choices. `shows_faults` is off while somebody is still choosing.
     pub async fn builder(&self, may_edit: bool, focus: &str) -> Result<Builder, Error> {
         let (state, desk, words) = (self.state, self.desk, self.desk.words);
+        // Asked for in any case, so that they are there once somebody chooses.
+        let patience = match self.form.who {
+            Who::Some => OFFERS_PATIENCE,
+            Who::All | Who::Kept => Duration::ZERO,
+        };
         let offers = state
             .counting
-            .offers(&state.store, desk.account.id, desk.now, OFFERS_PATIENCE)
+            .offers(&state.store, desk.account.id, desk.now, patience)
             .await;
         let book = price_book(state, desk).await?;
         let price = |tariff| words.money(book.unit_price(tariff));

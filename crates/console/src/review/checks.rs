@@ -91,7 +91,11 @@ fn of_message(desk: &Desk, draft: &Draft, aim: &Aim, wrong: Option<&Wrong>) -> V
         let said = words.t(key).text("fault", said(&words, field, error));
         Check {
             words: said.to_string(),
-            ..bad(&words, "review-check-when", draft.at(desk, &format!("/message#{field}")))
+            ..bad(
+                &words,
+                "review-check-when",
+                draft.at(desk, &format!("/message#{field}")),
+            )
         }
     });
     faults.collect()

@@ -47,7 +47,9 @@ pub struct Quiet {
 
 impl Plan {
     pub fn forecast(&self) -> Forecast {
-        let rate = self.rate.and_then(|rate| Rate::per_second(u64::from(rate)).ok());
+        let rate = self
+            .rate
+            .and_then(|rate| Rate::per_second(u64::from(rate)).ok());
         Forecast {
             starts: self.starts,
             ends: rate.map(|rate| forecast_end(self.people, rate, self.starts)),
@@ -63,16 +65,20 @@ impl Plan {
 
     /// Whether a promotion from an account in Korea runs into the quiet hours; `fastest` is the
     /// highest speed it could be given.
-    pub fn quiet(&self, purpose: Purpose, account_zone: &str, fastest: Option<u32>) -> Option<Quiet> {
+    pub fn quiet(
+        &self,
+        purpose: Purpose,
+        account_zone: &str,
+        fastest: Option<u32>,
+    ) -> Option<Quiet> {
         let is_concerned = purpose == Purpose::Promotion && account_zone == KOREA;
         if !is_concerned || self.people == 0 {
             return None;
         }
         let zone = domain::time::zone(KOREA).ok()?;
         let (today, tomorrow) = days(self.starts, &zone)?;
-        let at = |day: jiff::civil::Date, time| {
-            local_to_instant(&format!("{day} {time}"), &zone).ok()
-        };
+        let at =
+            |day: jiff::civil::Date, time| local_to_instant(&format!("{day} {time}"), &zone).ok();
         let (morning, evening) = (at(today, QUIET_TO)?, at(today, QUIET_FROM)?);
         let next_morning = at(tomorrow, QUIET_TO)?;
         if self.starts < morning {
@@ -110,7 +116,9 @@ impl Plan {
 pub fn lifetime(plan: &Plan, longest: Duration) -> Duration {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let forecast = plan.forecast();
-    let needed = forecast.ends.map_or(Duration::ZERO, |ends| ends.since(forecast.starts));
+    let needed = forecast
+        .ends
+        .map_or(Duration::ZERO, |ends| ends.since(forecast.starts));
     // Half as long again: pauses and retries take their time too.
     (needed + needed / 2).clamp(DAY, longest)
 }
@@ -141,7 +149,10 @@ mod tests {
     fn the_example_of_the_mockup_holds() {
         // 408,256 of them after the first one in a hundred, from 19:15:59.
         let plan = plan(408_256, "2026-11-19 19:15:59", Some(70));
-        assert_eq!(plan.forecast().ends, Some(seoul("2026-11-19 20:53:11") + Duration::from_millis(229)));
+        assert_eq!(
+            plan.forecast().ends,
+            Some(seoul("2026-11-19 20:53:11") + Duration::from_millis(229))
+        );
         let quiet = plan.quiet(Purpose::Promotion, KOREA, None).unwrap();
         assert_eq!(quiet.people, 13_386);
         assert_eq!(quiet.begins, Some(seoul("2026-11-19 20:50")));

@@ -223,7 +223,11 @@ mod tests {
         };
         for (form, starts, odd) in [
             (ScheduleForm::default(), "2026-11-29T11:31:00.000Z", None),
-            (at("2026-11-30", "09:00", "Asia/Seoul"), "2026-11-30T00:00:00.000Z", None),
+            (
+                at("2026-11-30", "09:00", "Asia/Seoul"),
+                "2026-11-30T00:00:00.000Z",
+                None,
+            ),
             (
                 at("2027-03-14", "02:30", "America/New_York"),
                 "2027-03-14T07:00:00.000Z",
@@ -243,16 +247,46 @@ mod tests {
     fn every_slip_is_named_at_its_field() {
         for (form, wrong) in [
             (at("", "09:00", "Asia/Seoul"), ("day", "schedule-empty-day")),
-            (at("2026-11-30", "", "Asia/Seoul"), ("time", "schedule-empty-time")),
-            (at("2026-11-30", "09:00", "Mars/Olympus"), ("zone", "schedule-wrong-zone")),
-            (at("2026-11-30", "09:00", "+09:00"), ("zone", "schedule-wrong-zone")),
-            (at("2026-11-31", "09:00", "Asia/Seoul"), ("day", "schedule-wrong-time")),
-            (at("2026-11-30", "25:00", "Asia/Seoul"), ("day", "schedule-wrong-time")),
-            (at("tomorrow", "nine", "Asia/Seoul"), ("day", "schedule-wrong-time")),
-            (at("2026-11-30", "09:00Z", "Asia/Seoul"), ("day", "schedule-wrong-time")),
-            (at("2026-11-29", "20:30", "Asia/Seoul"), ("day", "schedule-past")),
-            (at("1999-01-01", "00:00", "Asia/Seoul"), ("day", "schedule-past")),
-            (at("2027-12-31", "09:00", "Asia/Seoul"), ("day", "schedule-too-far")),
+            (
+                at("2026-11-30", "", "Asia/Seoul"),
+                ("time", "schedule-empty-time"),
+            ),
+            (
+                at("2026-11-30", "09:00", "Mars/Olympus"),
+                ("zone", "schedule-wrong-zone"),
+            ),
+            (
+                at("2026-11-30", "09:00", "+09:00"),
+                ("zone", "schedule-wrong-zone"),
+            ),
+            (
+                at("2026-11-31", "09:00", "Asia/Seoul"),
+                ("day", "schedule-wrong-time"),
+            ),
+            (
+                at("2026-11-30", "25:00", "Asia/Seoul"),
+                ("day", "schedule-wrong-time"),
+            ),
+            (
+                at("tomorrow", "nine", "Asia/Seoul"),
+                ("day", "schedule-wrong-time"),
+            ),
+            (
+                at("2026-11-30", "09:00Z", "Asia/Seoul"),
+                ("day", "schedule-wrong-time"),
+            ),
+            (
+                at("2026-11-29", "20:30", "Asia/Seoul"),
+                ("day", "schedule-past"),
+            ),
+            (
+                at("1999-01-01", "00:00", "Asia/Seoul"),
+                ("day", "schedule-past"),
+            ),
+            (
+                at("2027-12-31", "09:00", "Asia/Seoul"),
+                ("day", "schedule-too-far"),
+            ),
             (paced(""), ("rate", "schedule-empty-rate")),
             (paced("0"), ("rate", "schedule-wrong-rate")),
             (paced("-5"), ("rate", "schedule-wrong-rate")),
@@ -288,13 +322,20 @@ mod tests {
             let value: Value = serde_json::from_str(&content).unwrap();
             assert_eq!(value.get("schedule").is_some(), form.meaning(now()).is_ok());
         }
-        let elsewhere = r#"{"schedule":{"at":{"wall":"2026-11-30 09:00:00","zone":"Asia/Tokyo"}},"rate":70}"#;
+        let elsewhere =
+            r#"{"schedule":{"at":{"wall":"2026-11-30 09:00:00","zone":"Asia/Tokyo"}},"rate":70}"#;
         let form = ScheduleForm::of_content(Some(elsewhere), zone);
-        assert_eq!((form.day.as_str(), form.time.as_str()), ("2026-11-30", "09:00"));
+        assert_eq!(
+            (form.day.as_str(), form.time.as_str()),
+            ("2026-11-30", "09:00")
+        );
         assert!(form.is_planned && form.is_paced && form.rate == "70");
         for nothing in [None, Some(""), Some("[]"), Some(r#"{"typed":1}"#)] {
             let form = ScheduleForm::of_content(nothing, zone);
-            assert!(!form.is_planned && !form.is_paced && form.zone == zone, "{nothing:?}");
+            assert!(
+                !form.is_planned && !form.is_paced && form.zone == zone,
+                "{nothing:?}"
+            );
         }
     }
 }

@@ -66,10 +66,11 @@ impl Outlook {
         };
         let zone = domain::time::zone(zone_name).unwrap_or_else(|_| desk.zone.clone());
         let forecast = plan.map(|plan| plan.forecast());
-        let ends = forecast.and_then(|forecast| forecast.ends).filter(|_| people.is_some());
-        let seconds = |ends: Timestamp| {
-            forecast.map_or(0, |forecast| ends.since(forecast.starts).as_secs())
-        };
+        let ends = forecast
+            .and_then(|forecast| forecast.ends)
+            .filter(|_| people.is_some());
+        let seconds =
+            |ends: Timestamp| forecast.map_or(0, |forecast| ends.since(forecast.starts).as_secs());
         let starts = forecast.map(|forecast| match aim.schedule.is_planned {
             true => words.time(forecast.starts, &zone),
             false => words.t("schedule-at-once").to_string(),
@@ -114,13 +115,21 @@ impl Outlook {
 /// What the speed is, and what bounds it.
 fn speed(state: &ConsoleState, desk: &Desk, aim: &Aim) -> String {
     let words = desk.words;
-    let own = aim.delivery.as_ref().ok().and_then(|delivery| delivery.rate);
+    let own = aim
+        .delivery
+        .as_ref()
+        .ok()
+        .and_then(|delivery| delivery.rate);
     match (own, fastest(state, desk)) {
-        (Some(own), Some(bound)) if bound < own => {
-            words.t("schedule-speed-bounded").num("rate", bound).to_string()
-        }
+        (Some(own), Some(bound)) if bound < own => words
+            .t("schedule-speed-bounded")
+            .num("rate", bound)
+            .to_string(),
         (Some(own), _) => words.t("schedule-speed-own").num("rate", own).to_string(),
-        (None, Some(bound)) => words.t("schedule-speed-bounded").num("rate", bound).to_string(),
+        (None, Some(bound)) => words
+            .t("schedule-speed-bounded")
+            .num("rate", bound)
+            .to_string(),
         (None, None) => words.t("schedule-speed-free").to_string(),
     }
 }
@@ -135,7 +144,10 @@ fn quiet_view(desk: &Desk, plan: &Plan, quiet: &Quiet) -> QuietView {
     let day = jiff::Timestamp::from_millisecond(quiet.ends.as_millis()).unwrap_or_default();
     let day = day.to_zoned(korea.clone()).date();
     let morning = words.time(quiet.ends, &korea);
-    let start = words.t("schedule-remedy-start").text("time", morning).to_string();
+    let start = words
+        .t("schedule-remedy-start")
+        .text("time", morning)
+        .to_string();
     let mut remedies = Vec::new();
     if let Some(rate) = quiet.faster {
         let faster = Plan {
@@ -144,7 +156,9 @@ fn quiet_view(desk: &Desk, plan: &Plan, quiet: &Quiet) -> QuietView {
         };
         let ends = faster.forecast().ends.unwrap_or(quiet.ends);
         let said = words.t("schedule-remedy-rate").num("rate", rate);
-        let said = said.text("time", words.clock_seconds(ends, &korea)).to_string();
+        let said = said
+            .text("time", words.clock_seconds(ends, &korea))
+            .to_string();
         remedies.push((format!("rate:{rate}"), said));
     }
     remedies.push((format!("start:{day}"), start));
@@ -184,7 +198,11 @@ fn chart(
     let said = said.text("time", words.time(ends, zone)).to_string();
     let quarters = (0..=4).map(|quarter| {
         let at = Timestamp::from_millis(from + (until - from) / 4 * quarter);
-        let sent = if quarter == 4 { people } else { plan.sent_by(at) };
+        let sent = if quarter == 4 {
+            people
+        } else {
+            plan.sent_by(at)
+        };
         (words.clock_seconds(at, zone), words.count(sent))
     });
     Some(Chart {
