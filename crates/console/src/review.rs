@@ -19,6 +19,7 @@ use words::Words;
 
 use self::checks::{Check, Money, checks};
 use crate::aim::{Aim, Counted};
+use crate::audience::form::Who;
 use crate::audience::{LATER_PATIENCE, PAGE_PATIENCE};
 use crate::composer::content::Content;
 use crate::composer::preview::{Preview, preview};
@@ -217,11 +218,13 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
     let lacks = quote.net.checked_sub(available).map_err(broken)?;
     let unit = counted.book.unit_price(counted.tariff);
     let found = &counted.reach.found;
-    let left_out = found.matched.saturating_sub(counted.people);
-    let people_key = match (aim.form.who, left_out) {
-        (_, 0) => "review-people-all",
-        (crate::audience::form::Who::All, _) => "review-people-of-friends",
-        _ => "review-people-of-matched",
+    let gone = found.matched.saturating_sub(found.reachable + found.unwilling);
+    let cut = found.reachable.saturating_sub(counted.people);
+    let people_key = match aim.form.who {
+        _ if cut > 0 => "review-people-limited",
+        _ if gone + found.unwilling == 0 => "review-people-all",
+        Who::All => "review-people-of-friends",
+        Who::Some | Who::Kept => "review-people-of-matched",
     };
     let share = match available.micro() {
         0 => words.percent(0_u64, 1_u64),
@@ -232,7 +235,10 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
         people_text: words
             .t(people_key)
             .num("count", found.matched)
-            .num("left", left_out)
+            .num("unwilling", found.unwilling)
+            .num("gone", gone)
+            .num("reachable", found.reachable)
+            .num("cut", cut)
             .to_string(),
         gross: words.money(gross),
         gross_text: words

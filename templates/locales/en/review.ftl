@@ -8,8 +8,9 @@ review-gross = Price, VAT included
 review-gross-text = { $count } × { $price } = { $net }, VAT { $vat }
 review-no-sum = People and price show once the audience is complete.
 review-people-all = Everybody you chose gets it
-review-people-of-friends = Of { $count } friends so far, { $left } cannot get it or are over the limit
-review-people-of-matched = Of { $count } who match, { $left } cannot get it or are over the limit
+review-people-of-friends = Of { $count } friends so far, { $unwilling } did not consent and { $gone } blocked or left
+review-people-of-matched = Of { $count } who match, { $unwilling } did not consent and { $gone } blocked or left
+review-people-limited = Of { $reachable } who can get it, { $cut } are over the limit
 review-when = Time
 review-change = Change
 review-numbers = The numbers

@@ -5,8 +5,9 @@ review-gross = 金額、付加価値税込み
 review-gross-text = { $count } × { $price } = { $net }、税 { $vat }
 review-no-sum = 対象が決まると、人数と金額が表示されます。
 review-people-all = 選んだ人全員が受け取ります
-review-people-of-friends = これまでの友だち { $count }人から、受け取れない人や上限を超える { $left }人を除きました
-review-people-of-matched = 条件に合う { $count }人から、受け取れない人や上限を超える { $left }人を除きました
+review-people-of-friends = これまでの友だち { $count }人から、広告に同意していない { $unwilling }人、ブロックや退会の { $gone }人を除きました
+review-people-of-matched = 条件に合う { $count }人から、広告に同意していない { $unwilling }人、ブロックや退会の { $gone }人を除きました
+review-people-limited = 受け取れる { $reachable }人から、上限を超える { $cut }人を除きました
 review-when = 送るとき
 review-change = 直す
 review-numbers = 数字で見る

@@ -5,8 +5,9 @@ review-gross = 금액, 부가세 포함
 review-gross-text = { $count } × { $price } = { $net }, 부가세 { $vat }
 review-no-sum = 대상을 다 정하면 사람 수와 금액이 보여요.
 review-people-all = 고른 사람 모두가 받아요
-review-people-of-friends = 지금까지의 친구 { $count }명에서, 받을 수 없거나 제한을 넘는 { $left }명을 뺐어요
-review-people-of-matched = 조건에 맞는 { $count }명에서, 받을 수 없거나 제한을 넘는 { $left }명을 뺐어요
+review-people-of-friends = 지금까지의 친구 { $count }명에서 광고에 동의하지 않은 { $unwilling }명, 차단하거나 나간 { $gone }명을 뺐어요
+review-people-of-matched = 조건에 맞는 { $count }명에서 광고에 동의하지 않은 { $unwilling }명, 차단하거나 나간 { $gone }명을 뺐어요
+review-people-limited = 받을 수 있는 { $reachable }명에서 인원 제한을 넘는 { $cut }명을 뺐어요
 review-when = 보내는 때
 review-change = 고치기
 review-numbers = 숫자로 보기
