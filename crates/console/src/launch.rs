@@ -221,7 +221,8 @@ async fn launch_finished(
             return Ok(Redirect::to(&running).into_response());
         }
         Ok(Launched::WaitsForFunds { .. }) => return Ok(draft.to_door(desk)),
-        Err(SchedulerError::Refused(_)) => {
+        // Somebody else was a moment earlier.
+        Err(SchedulerError::Refused(_) | SchedulerError::Store(StoreError::Conflict(_))) => {
             let now = Draft::open(state, desk, path).await?;
             return Ok(where_it_is(desk, &now));
         }

@@ -218,7 +218,9 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
     let lacks = quote.net.checked_sub(available).map_err(broken)?;
     let unit = counted.book.unit_price(counted.tariff);
     let found = &counted.reach.found;
-    let gone = found.matched.saturating_sub(found.reachable + found.unwilling);
+    let gone = found
+        .matched
+        .saturating_sub(found.reachable + found.unwilling);
     let cut = found.reachable.saturating_sub(counted.people);
     let people_key = match aim.form.who {
         _ if cut > 0 => "review-people-limited",
