@@ -91,7 +91,7 @@ impl Plan {
         if ends <= evening {
             return None;
         }
-        let seconds = u64::try_from(evening.since(self.starts).as_secs()).unwrap_or(0);
+        let seconds = evening.since(self.starts).as_secs();
         let needed = u32::try_from(self.people.div_ceil(seconds.max(1))).ok();
         let faster = needed.filter(|needed| fastest.is_none_or(|fastest| *needed <= fastest));
         Some(Quiet {
