@@ -143,7 +143,7 @@ test("what is wrong stays in its field, and the preview keeps what was right", a
     const summary = page.locator("[data-faults]");
     await summary.waitFor();
     assert.match(await summary.innerText(), /2\. Flex · Flex JSON/);
-    await summary.locator("a").first().click();
+    await summary.locator('a[href="#cards[0].text"]').click();
     assert.equal(await focused(page), "cards[0].text");
   } finally {
     await browser.close();
