@@ -13,6 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::{audience, launch, review, schedule};
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
+use crate::friends;
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
@@ -81,6 +82,20 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/campaigns/{campaign}/cancel",
             get(running::cancel_question).post(running::cancel),
+        )
+        .route("/console/{handle}/friends", get(friends::list::show))
+        .route("/console/{handle}/friends.csv", get(friends::export::show))
+        .route(
+            "/console/{handle}/friends/{friend}",
+            get(friends::profile::show),
+        )
+        .route(
+            "/console/{handle}/friends/{friend}/tags",
+            post(friends::tags::add),
+        )
+        .route(
+            "/console/{handle}/friends/{friend}/tags/remove",
+            post(friends::tags::remove),
         )
         .route(
             "/console/{handle}/media",

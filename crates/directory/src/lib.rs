@@ -15,6 +15,7 @@ pub mod drafts; // campaigns that are being written, part by part
 pub mod media; // pictures that are uploaded: looked at, made small, kept
 pub mod fold; // which facts about a friend stand, in whatever order they came
 pub mod friends; // the one way in for everything that changes a friend
+pub mod tags; // tags that people set by hand
 
 pub use campaigns::CampaignRequest;
 pub use error::Error;
@@ -22,3 +23,4 @@ pub use fold::{Fact, FriendFact, Imported, ProfileChange};
 pub use media::{MediaError, Picture};
 pub use organisation::{AccountRequest, Directory, Permission, Role};
 pub use sign_in::{SignIn, SignInError, Visit};
+pub use tags::TagChange;

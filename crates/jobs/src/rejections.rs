@@ -50,7 +50,7 @@ pub async fn write_rejections(store: &Store, import: &Import, path: &Path) -> Re
 }
 
 /// A cell that a spreadsheet program would take for a formula begins with an apostrophe.
-fn without_formula(text: &str) -> String {
+pub fn without_formula(text: &str) -> String {
     match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         true => format!("'{text}"),
         false => text.to_owned(),

@@ -94,6 +94,14 @@ impl Write {
     ) -> Result<HashMap<UserNumber, Standing>, StoreError> {
         standings(self.connection(), account, numbers).await
     }
+
+    pub async fn tags(
+        &self,
+        account: AccountId,
+        number: UserNumber,
+    ) -> Result<Vec<String>, StoreError> {
+        tags(self.connection(), account, number).await
+    }
 }
 
 impl Store {
@@ -165,9 +173,7 @@ impl Store {
         account: AccountId,
         number: UserNumber,
     ) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT tag FROM friend_tag WHERE account = $1 AND number = $2 ORDER BY tag";
-        let rows = row::all(self.reader(), "friend_tag", sql, values![account, number.0]).await?;
-        rows.iter().map(|row| row.get("tag")).collect()
+        tags(self.reader(), account, number).await
     }
 
     /// Every consent and refusal ever recorded, oldest first.
@@ -181,6 +187,16 @@ impl Store {
         let rows = row::all(self.reader(), "consent", sql, values![account, number.0]).await?;
         rows.iter().map(consent).collect()
     }
+}
+
+async fn tags(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    number: UserNumber,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT tag FROM friend_tag WHERE account = $1 AND number = $2 ORDER BY tag";
+    let rows = row::all(connection, "friend_tag", sql, values![account, number.0]).await?;
+    rows.iter().map(|row| row.get("tag")).collect()
 }
 
 async fn standings(

@@ -1,0 +1,93 @@
+//! Friends: how many there are and how they came, each one's history, and the ways in.
+
+pub mod list; // how many, who, and looking for somebody
+pub mod chart; // a chart of what came and went, as shapes
+pub mod export; // the list as a file
+pub mod profile; // one friend and everything that happened
+pub mod tags; // tags set by hand
+
+use domain::friend::{FriendState, ReachFlags};
+use domain::id::UserId;
+use domain::user::{UserKey, UserNumber};
+use serde::Deserialize;
+use words::Words;
+
+use crate::desk::Desk;
+use crate::error::Error;
+use crate::state::ConsoleState;
+
+/// The friend in a path: `/console/{handle}/friends/{friend}/…`.
+#[derive(Debug, Deserialize)]
+pub struct FriendPath {
+    friend: String,
+}
+
+/// A friend of the desk's account; their number stays inside.
+struct OwnFriend {
+    id: UserId,
+    number: UserNumber,
+    key: UserKey,
+    standing: store::friend::Standing,
+    friend: store::friend::Friend,
+}
+
+/// The friend that the path names, if they are or were one of this account.
+async fn own_friend(
+    state: &ConsoleState,
+    desk: &Desk,
+    path: &FriendPath,
+) -> Result<OwnFriend, Error> {
+    let id: UserId = path.friend.parse().map_err(|_| Error::NotFound)?;
+    let known = state.store.user_by_id(id).await?;
+    let (number, key) = known.ok_or(Error::NotFound)?;
+    let mut standings = state.store.standings(desk.account.id, &[number]).await?;
+    let standing = standings.remove(&number).unwrap_or_default();
+    let friend = standing.friend.clone().ok_or(Error::NotFound)?;
+    Ok(OwnFriend {
+        id,
+        number,
+        key,
+        standing,
+        friend,
+    })
+}
+
+/// A state as a badge: its colour's name and its words.
+pub struct StateBadge {
+    pub state: &'static str,
+    pub icon: &'static str,
+    pub words: String,
+}
+
+fn badge(words: &Words, state: FriendState, flags: ReachFlags) -> StateBadge {
+    let is_reachable = flags.is_reachable(domain::campaign::Purpose::Promotion);
+    let (state, icon, key) = match (state, is_reachable) {
+        (FriendState::Active, true) => ("active", "check", "friends-state-reachable"),
+        (FriendState::Active, false) => ("held", "info", "friends-state-without-consent"),
+        (FriendState::Blocked, _) => ("rejected", "block", "friends-state-blocked"),
+        (FriendState::Left, _) => ("cancelled", "leave", "friends-state-left"),
+    };
+    StateBadge {
+        state,
+        icon,
+        words: words.t(key).to_string(),
+    }
+}
+
+/// Where friends came from, in words where the place is a known one.
+fn source_words(words: &Words, source: &str) -> String {
+    let key = format!("friends-source-{}", source.replace('_', "-"));
+    match (source, words.has(&key)) {
+        ("", _) => words.t("friends-source-none").to_string(),
+        (_, true) => words.t(key).to_string(),
+        (_, false) => source.to_owned(),
+    }
+}
+
+/// A name, or what stands for it.
+fn name_or_dash(name: &str, words: &Words) -> String {
+    match name.trim() {
+        "" => words.t("friends-nameless").to_string(),
+        name => name.to_owned(),
+    }
+}
