@@ -431,6 +431,7 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     let mut objects = BTreeMap::from([("member", Vec::from(ids))]);
     objects.insert("campaign", campaigns(brand, &mut owner)?);
     objects.insert("friend", friends(brand, handle)?);
+    objects.insert("import", imports(handle, &mut owner)?);
     Ok(Tenant {
         handle,
         owner,
@@ -481,6 +482,26 @@ fn wait_for(brand: &Brand, campaign: &str, state: &str) -> Result<()> {
     let shown = || brand.show(campaign);
     until_state(&what, SOON, shown, |shown| shown["state"] == state)?;
     Ok(())
+}
+
+/// A file that waits for its columns to be named, and the one the friends came from.
+fn imports(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
+    let page = format!("/console/{handle}/friends/import");
+    let name = marked(handle, "more");
+    let body = format!(
+        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}.csv\"\r\n\r\n\
+         user_key,{name}\r\nU0,{name}\r\n--b--\r\n"
+    );
+    let sent = owner.post_body(&page, "multipart/form-data; boundary=b", body.into_bytes())?;
+    ensure!(sent.status == 303, "{sent:?}");
+    let list = owner.read(&page)?;
+    let ids = list.split("/friends/import/imp_").skip(1).map(|rest| {
+        let end = rest.find('"').unwrap_or(rest.len());
+        format!("imp_{}", &rest[..end])
+    });
+    let ids: Vec<String> = ids.collect();
+    ensure!(ids.len() == 2, "{ids:?}");
+    Ok(ids)
 }
 
 /// Public ids of a brand's friends: those of one import follow each other.

@@ -22,6 +22,7 @@ mod media; // pictures that are uploaded, and files that are none
 mod demo; // what a first start finds
 mod console_sign_in; // the way into the pages, and what every answer carries
 mod console_report; // what a campaign did and cost, and every send of it
+mod console_friends; // who is listed, one friend's page, files taken in
 mod composer; // drafts, written and fought over
 mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
 mod draft_world; // a draft that can be sent, to friends whose attributes a test knows

@@ -11,6 +11,7 @@ use console::report::cache::FiguresCache;
 use domain::handle::Handle;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
+use jobs::Uploads;
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
@@ -25,6 +26,9 @@ use crate::credentials::{Credentials, Surroundings, leads_to_loopback};
 use crate::machine::SystemIds;
 use crate::platform::Platform;
 
+/// In the data folder: files of friends until they are taken in.
+const IMPORTS_FOLDER: &str = "imports";
+
 /// The actors of one process, ready to run.
 pub struct Parts {
     pub broker: Arc<dyn Broker>,
@@ -33,6 +37,7 @@ pub struct Parts {
     pub sandbox: Option<Arc<Sandbox>>,
     pub scheduler: Option<Arc<Scheduler>>,
     pub worker: Option<Arc<Worker>>,
+    pub jobs: Option<Arc<Uploads>>,
     /// Where pushes go.
     pub messenger_url: String,
 }
@@ -66,12 +71,20 @@ impl Parts {
             platform.clock.clone(),
         )?);
         let wake: Arc<Notify> = Arc::default();
+        let uploads = Arc::new(Uploads {
+            store: platform.store.clone(),
+            clock: platform.clock.clone(),
+            ids: platform.ids.clone(),
+            folder: config.data().join(IMPORTS_FOLDER),
+            wake: Arc::default(),
+        });
         let actors = Actors {
             config,
             platform,
             broker: &broker,
             connector: &connector,
             wake: &wake,
+            uploads: &uploads,
         };
         let sandbox = match has(Role::Sandbox) {
             true => {
@@ -92,6 +105,7 @@ impl Parts {
             sandbox,
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
             worker: has(Role::Worker).then(|| actors.worker()),
+            jobs: has(Role::Jobs).then(|| actors.uploads.clone()),
             broker,
             messenger_url,
         })
@@ -178,6 +192,7 @@ struct Actors<'a> {
     broker: &'a Arc<dyn Broker>,
     connector: &'a Arc<dyn Connector>,
     wake: &'a Arc<Notify>,
+    uploads: &'a Arc<Uploads>,
 }
 
 impl Actors<'_> {
@@ -199,6 +214,7 @@ impl Actors<'_> {
                 connector_rate,
                 wake: self.wake.clone(),
             },
+            uploads: self.uploads.clone(),
             clock: clock.clone(),
             rules: self.platform.rules.clone(),
             public_url: self.platform.public_url.clone(),

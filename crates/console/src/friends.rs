@@ -5,6 +5,10 @@ pub mod chart; // a chart of what came and went, as shapes
 pub mod export; // the list as a file
 pub mod profile; // one friend and everything that happened
 pub mod tags; // tags set by hand
+pub mod import; // bringing friends from a file: upload, and what its columns mean
+pub mod import_report; // how far an import is, and what it refused
+pub mod link; // the add-friend link, for every place one
+pub mod qr; // a QR code as a drawing and as a picture
 
 use domain::friend::{FriendState, ReachFlags};
 use domain::id::UserId;

@@ -85,6 +85,33 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         )
         .route("/console/{handle}/friends", get(friends::list::show))
         .route("/console/{handle}/friends.csv", get(friends::export::show))
+        .route("/console/{handle}/friends/add", get(friends::link::show))
+        .route(
+            "/console/{handle}/friends/add/qr.svg",
+            get(friends::link::as_svg),
+        )
+        .route(
+            "/console/{handle}/friends/add/qr.png",
+            get(friends::link::as_png),
+        )
+        .route(
+            "/console/{handle}/friends/import",
+            get(friends::import::show)
+                .post(friends::import::upload)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/console/{handle}/friends/import/{import}",
+            get(friends::import_report::show).post(friends::import::map),
+        )
+        .route(
+            "/console/{handle}/friends/import/{import}/discard",
+            post(friends::import::discard),
+        )
+        .route(
+            "/console/{handle}/friends/import/{import}/rejected.csv",
+            get(friends::import_report::rejected),
+        )
         .route(
             "/console/{handle}/friends/{friend}",
             get(friends::profile::show),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use directory::{Directory, SignIn};
 use domain::message::Rules;
 use domain::time::Clock;
+use jobs::Uploads;
 use scheduler::CampaignControl;
 use store::Store;
 
@@ -18,6 +19,8 @@ pub struct ConsoleState {
     pub directory: Directory,
     pub sign_in: SignIn,
     pub control: CampaignControl,
+    /// Files of friends on their way in.
+    pub uploads: Arc<Uploads>,
     pub clock: Arc<dyn Clock>,
     /// What a message may refer to in this installation.
     pub rules: Rules,

@@ -1,5 +1,6 @@
 //! The header of a file of friends: which column stands where.
 
+use crate::mapping::Mapping;
 use crate::records::Cells;
 
 /// The columns a file may have, by name, in any order.
@@ -27,6 +28,10 @@ pub enum Column {
 pub struct Columns {
     places: [Option<usize>; Column::ALL.len()],
     count: usize,
+    /// As the file calls them, by place.
+    names: Vec<String>,
+    /// What holds for every row where the file has no such column.
+    fixed: [Option<String>; Column::ALL.len()],
 }
 
 impl Column {
@@ -68,8 +73,12 @@ impl Column {
         }
     }
 
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|column| column.name() == name)
+    }
+
     /// A consent proves nothing without these columns beside it.
-    const fn needs(self) -> &'static [Column] {
+    pub const fn needs(self) -> &'static [Column] {
         match self {
             Self::AdConsent => &[Self::AdConsentAt, Self::ConsentWording],
             Self::NightConsent => &[Self::AdConsent],
@@ -81,10 +90,7 @@ impl Column {
 impl Columns {
     /// Reads the header, or says in words what is wrong with it.
     pub fn read(header: &Cells) -> Result<Self, String> {
-        let mut columns = Self {
-            places: [None; Column::ALL.len()],
-            count: header.len(),
-        };
+        let mut columns = Self::unnamed(header);
         for (place, cell) in header.iter().enumerate() {
             let name = std::str::from_utf8(cell)
                 .map_err(|_| "the header is not UTF-8: save the file as CSV UTF-8".to_owned())?
@@ -110,6 +116,51 @@ impl Columns {
             }
         }
         Ok(columns)
+    }
+
+    /// Reads the header of a file whose columns somebody named.
+    pub fn mapped(header: &Cells, mapping: &Mapping) -> Result<Self, String> {
+        if let Some(fault) = mapping.faults().first() {
+            return Err(format!("the columns do not fit: {fault:?}"));
+        }
+        if mapping.columns.len() != header.len() {
+            return Err("the file has other columns than those that were named".to_owned());
+        }
+        let mut columns = Self::unnamed(header);
+        for place in 0..header.len() {
+            if let Some(column) = mapping.column_at(place) {
+                columns.places[column as usize] = Some(place);
+            }
+        }
+        for column in Column::ALL {
+            if !columns.has(column) {
+                columns.fixed[column as usize] = mapping.fixed(column).map(str::to_owned);
+            }
+        }
+        Ok(columns)
+    }
+
+    fn unnamed(header: &Cells) -> Self {
+        let names = header
+            .iter()
+            .map(|cell| String::from_utf8_lossy(cell).into_owned());
+        Self {
+            places: [None; Column::ALL.len()],
+            count: header.len(),
+            names: names.collect(),
+            fixed: Default::default(),
+        }
+    }
+
+    /// What a row says of a column where it has no cell for it.
+    pub fn fixed(&self, column: Column) -> Option<&str> {
+        self.fixed[column as usize].as_deref()
+    }
+
+    /// A column as the file calls it.
+    pub fn name_in_file(&self, column: Column) -> &str {
+        let name = self.place(column).and_then(|place| self.names.get(place));
+        name.map_or(column.name(), String::as_str)
     }
 
     /// How many cells a row has.

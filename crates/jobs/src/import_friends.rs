@@ -23,15 +23,20 @@ use store::{Numbered, Store, StoreError};
 use tokio::sync::mpsc;
 
 use crate::Error;
-use crate::columns::Columns;
-use crate::records::{Kind, RECORD_BYTES_MAX, Records, Span};
-use crate::row::{self, Terms};
+use crate::columns::{Column, Columns};
+use crate::mapping::Mapping;
+use crate::records::{Cells, Kind, RECORD_BYTES_MAX, Records, Span};
+use crate::row::{self, Fault, Terms};
 
 /// Rows of one commit, good and bad.
 pub const ROWS_PER_COMMIT: usize = 5_000;
 /// Batches that are checked while one is committed.
 const BATCHES_AHEAD: usize = 2;
 const HASH_BUFFER_BYTES: usize = 256 * 1024;
+/// Bytes of a refused row that is kept for whoever mends it; longer ones are not.
+const KEPT_ROW_BYTES_MAX: usize = 8 * 1024;
+/// Where the names of the columns stand.
+const HEADER_LINE: u64 = 1;
 
 /// How far an import is, after each commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,17 @@ pub struct ImportReport {
     pub reasons: Vec<ReasonCount>,
 }
 
+/// A file whose columns somebody named.
+#[derive(Debug, Clone, Copy)]
+pub struct ImportFile<'a> {
+    pub path: &'a Path,
+    /// As people call it.
+    pub name: &'a str,
+    pub mapping: &'a Mapping,
+    /// What its import is called, where the same was not taken in before.
+    pub id: ImportId,
+}
+
 /// Takes in a file of friends of `account`; `now` is what "in the future" is judged by.
 pub async fn import_friends(
     store: &Store,
@@ -62,7 +78,32 @@ pub async fn import_friends(
     now: Timestamp,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<ImportReport, Error> {
-    let source = Source::open(path).await?;
+    let source = Source::open(path, None).await?;
+    take_in(store, ids, account, (source, ids.next()), now, progress).await
+}
+
+/// The same for a file whose columns somebody named. What was refused of it is kept row by row.
+pub async fn import_mapped(
+    store: &Store,
+    ids: &dyn IdSource,
+    account: &Account,
+    file: &ImportFile<'_>,
+    now: Timestamp,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<ImportReport, Error> {
+    let mut source = Source::open(file.path, Some(file.mapping)).await?;
+    source.name = file.name.to_owned();
+    take_in(store, ids, account, (source, file.id), now, progress).await
+}
+
+async fn take_in(
+    store: &Store,
+    ids: &dyn IdSource,
+    account: &Account,
+    (source, id): (Source, ImportId),
+    now: Timestamp,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<ImportReport, Error> {
     let found = store.import_of_file(account.id, source.hash).await?;
     let was_finished = found
         .as_ref()
@@ -70,7 +111,7 @@ pub async fn import_friends(
     let resumed_at_line = found.as_ref().map(|import| import.checkpoint.lines + 1);
     let mut import = match found {
         Some(import) => import,
-        None => begin(store, ids, account, &source, now).await?,
+        None => begin(store, id, account, &source, now).await?,
     };
     if !was_finished {
         let terms = terms(store, account, now).await?;
@@ -93,16 +134,15 @@ pub async fn import_friends(
 
 async fn begin(
     store: &Store,
-    ids: &dyn IdSource,
+    id: ImportId,
     account: &Account,
     source: &Source,
     now: Timestamp,
 ) -> Result<Import, Error> {
-    let id: ImportId = ids.next();
     let import = Import {
         id,
         account: account.id,
-        file_name: source.file_name(),
+        file_name: source.name.clone(),
         file_hash: source.hash,
         checkpoint: source.first_row,
         seen: RoaringBitmap::new(),
@@ -111,6 +151,10 @@ async fn begin(
     };
     let mut write = store.write().await?;
     write.insert_import(&import).await?;
+    if let Some(header) = &source.header {
+        let kept = [(HEADER_LINE, header.clone())];
+        write.keep_rejected_rows(id, &kept).await?;
+    }
     write.commit().await?;
     Ok(import)
 }
@@ -172,7 +216,7 @@ impl Intake<'_> {
         let keys: Vec<&UserKey> = batch.rows.iter().map(|row| &row.fact.user).collect();
         let numbers = write.number_users(self.ids, &keys).await?;
         let mut seen = import.seen.clone();
-        let (facts, doubles) = first_of_each(batch.rows, &numbers, &mut seen);
+        let (facts, doubles, kept) = first_of_each(batch.rows, &numbers, &mut seen);
         let to = Checkpoint {
             offset_bytes: batch.end_offset,
             lines: batch.end_lines,
@@ -180,6 +224,8 @@ impl Intake<'_> {
             rejected: import.checkpoint.rejected + batch.rejected + doubles.len() as u64,
         };
         let rejections = [batch.rejections, doubles].concat();
+        let kept = [batch.kept, kept].concat();
+        write.keep_rejected_rows(import.id, &kept).await?;
         friends::apply_numbered(&mut write, self.friends, facts, &numbers, self.now).await?;
         write
             .advance_import(import.id, import.checkpoint, to, &seen, &rejections)
@@ -197,10 +243,11 @@ fn first_of_each(
     rows: Vec<GoodRow>,
     numbers: &HashMap<UserKey, Numbered>,
     seen: &mut RoaringBitmap,
-) -> (Vec<FriendFact>, Vec<Rejection>) {
+) -> (Vec<FriendFact>, Vec<Rejection>, Vec<(u64, String)>) {
     let mut facts = Vec::with_capacity(rows.len());
     let mut doubles = Vec::new();
-    for GoodRow { line, fact } in rows {
+    let mut kept = Vec::new();
+    for GoodRow { line, fact, cells } in rows {
         let number = numbers.get(&fact.user).map(|user| user.number.0);
         if number.is_some_and(|number| seen.insert(number)) {
             facts.push(fact);
@@ -209,10 +256,13 @@ fn first_of_each(
                 line,
                 reason: RejectReason::DuplicateKey,
                 explanation: "user_key: an earlier row of the file has this key".into(),
+                column: Column::UserKey.name().to_owned(),
+                value: fact.user.as_str().to_owned(),
             });
+            kept.extend(cells.map(|cells| (line, cells)));
         }
     }
-    (facts, doubles)
+    (facts, doubles, kept)
 }
 
 /// Rows that are committed together.
@@ -220,6 +270,8 @@ fn first_of_each(
 struct Batch {
     rows: Vec<GoodRow>,
     rejections: Vec<Rejection>,
+    /// Refused rows as they were written, where they are kept.
+    kept: Vec<(u64, String)>,
     /// Refused rows, each once.
     rejected: u64,
     end_offset: u64,
@@ -229,6 +281,8 @@ struct Batch {
 struct GoodRow {
     line: u64,
     fact: FriendFact,
+    /// As it was written, where refused rows are kept: it may yet be a double.
+    cells: Option<String>,
 }
 
 impl Batch {
@@ -236,16 +290,18 @@ impl Batch {
         self.rows.len() + self.rejected as usize
     }
 
-    fn refuse(&mut self, line: u64, faults: impl IntoIterator<Item = row::Fault>) {
+    fn refuse(&mut self, line: u64, faults: impl IntoIterator<Item = Fault>) {
         self.rejected += 1;
         let mut reasons = HashSet::new();
-        for (reason, explanation) in faults {
+        for fault in faults {
             // One row, one line per reason.
-            if reasons.insert(reason) {
+            if reasons.insert(fault.reason) {
                 self.rejections.push(Rejection {
                     line,
-                    reason,
-                    explanation,
+                    reason: fault.reason,
+                    explanation: fault.explanation,
+                    column: fault.column,
+                    value: fault.value,
                 });
             }
         }
@@ -255,6 +311,10 @@ impl Batch {
 /// The file, looked through once: its header is one, its content has a name.
 struct Source {
     path: PathBuf,
+    /// As people call it.
+    name: String,
+    /// The header as it was written, where refused rows are kept.
+    header: Option<String>,
     columns: Columns,
     /// Behind the header.
     first_row: Checkpoint,
@@ -264,22 +324,25 @@ struct Source {
 }
 
 impl Source {
-    async fn open(path: &Path) -> Result<Self, Error> {
-        let path = path.to_owned();
-        blocking(move || Self::look_through(path)).await
+    async fn open(path: &Path, mapping: Option<&Mapping>) -> Result<Self, Error> {
+        let (path, mapping) = (path.to_owned(), mapping.cloned());
+        blocking(move || Self::look_through(path, mapping)).await
     }
 
-    fn look_through(path: PathBuf) -> Result<Self, Error> {
+    fn look_through(path: PathBuf, mapping: Option<Mapping>) -> Result<Self, Error> {
         let failed = |error| io_error(&path, error);
         let mut file = File::open(&path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Err(bad_file(&path, "this is not a file"));
         }
-        let (columns, first_row) = header(&path, &mut file)?;
+        let (columns, header, first_row) = header(&path, &mut file, mapping.as_ref())?;
         file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let hash = hash(&mut file).map_err(failed)?;
+        let hash = hash(&mut file, mapping.as_ref()).map_err(failed)?;
+        let name = path.file_name().unwrap_or(path.as_os_str());
         Ok(Self {
+            name: name.to_string_lossy().into_owned(),
+            header: mapping.map(|_| header),
             columns,
             first_row,
             hash,
@@ -287,11 +350,6 @@ impl Source {
             modified: metadata.modified().ok(),
             path,
         })
-    }
-
-    fn file_name(&self) -> String {
-        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
-        name.to_string_lossy().into_owned()
     }
 
     fn expect_unchanged(&self) -> Result<(), Error> {
@@ -306,8 +364,14 @@ impl Source {
     fn batches(&self, from: Checkpoint, terms: Terms) -> mpsc::Receiver<Result<Batch, Error>> {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let (path, columns) = (self.path.clone(), self.columns.clone());
+        let keeps_rows = self.header.is_some();
         tokio::task::spawn_blocking(move || {
-            if let Err(error) = read_batches(&path, &columns, from, &terms, &sender) {
+            let judge = Judge {
+                columns: &columns,
+                terms: &terms,
+                keeps_rows,
+            };
+            if let Err(error) = read_batches(&path, &judge, from, &sender) {
                 // Nobody listens any more: the import has failed elsewhere and says so there.
                 let _ = sender.blocking_send(Err(error));
             }
@@ -318,9 +382,8 @@ impl Source {
 
 fn read_batches(
     path: &Path,
-    columns: &Columns,
+    judge: &Judge<'_>,
     from: Checkpoint,
-    terms: &Terms,
     sender: &mpsc::Sender<Result<Batch, Error>>,
 ) -> Result<(), Error> {
     let failed = |error| io_error(path, error);
@@ -330,7 +393,7 @@ fn read_batches(
     let mut records = Records::of(file, from.offset_bytes, from.lines);
     let mut batch = Batch::default();
     while let Some(span) = records.next_span().map_err(failed)? {
-        judge(&mut batch, span, &records, columns, terms);
+        judge.judge(&mut batch, span, &records);
         batch.end_offset = span.end_offset;
         batch.end_lines = span.end_lines;
         if batch.len() == ROWS_PER_COMMIT
@@ -347,33 +410,76 @@ fn read_batches(
     Ok(())
 }
 
-fn judge(batch: &mut Batch, span: Span, records: &Records<File>, columns: &Columns, terms: &Terms) {
-    match span.kind {
-        Kind::Blank => {}
-        Kind::Record => match row::friend(records.cells(), columns, terms) {
-            Ok(fact) => batch.rows.push(GoodRow {
-                line: span.line,
-                fact,
-            }),
-            Err(faults) => batch.refuse(span.line, faults),
-        },
-        Kind::UnbalancedQuotes => {
-            let explanation = "a quoted cell does not end where it should: quotes inside a cell \
-                               are doubled, and a comma or the line's end follows the last one";
-            batch.refuse(
-                span.line,
-                [(RejectReason::UnbalancedQuotes, explanation.into())],
-            );
-        }
-        Kind::TooLong => {
-            let explanation = format!("the row has more than {RECORD_BYTES_MAX} bytes");
-            batch.refuse(span.line, [(RejectReason::RowTooLong, explanation)]);
+/// What rows are judged by.
+struct Judge<'a> {
+    columns: &'a Columns,
+    terms: &'a Terms,
+    keeps_rows: bool,
+}
+
+impl Judge<'_> {
+    fn judge(&self, batch: &mut Batch, span: Span, records: &Records<File>) {
+        let cells = || self.keeps_rows.then(|| as_written(records.cells()));
+        match span.kind {
+            Kind::Blank => {}
+            Kind::Record => match row::friend(records.cells(), self.columns, self.terms) {
+                Ok(fact) => batch.rows.push(GoodRow {
+                    line: span.line,
+                    fact,
+                    cells: cells(),
+                }),
+                Err(faults) => {
+                    batch.refuse(span.line, faults);
+                    batch.kept.extend(cells().map(|cells| (span.line, cells)));
+                }
+            },
+            Kind::UnbalancedQuotes => {
+                let explanation = "a quoted cell does not end where it should: quotes inside a \
+                                   cell are doubled, and a comma or the line's end follows the \
+                                   last one";
+                let fault = Fault::of_row(RejectReason::UnbalancedQuotes, explanation);
+                batch.refuse(span.line, [fault]);
+            }
+            Kind::TooLong => {
+                let explanation = format!("the row has more than {RECORD_BYTES_MAX} bytes");
+                batch.refuse(
+                    span.line,
+                    [Fault::of_row(RejectReason::RowTooLong, explanation)],
+                );
+            }
         }
     }
 }
 
+/// Cells as a line of CSV; nothing of a row that is too long to be kept.
+fn as_written(cells: &Cells) -> String {
+    let mut line = String::new();
+    for (index, cell) in cells.iter().enumerate() {
+        if index > 0 {
+            line.push(',');
+        }
+        let cell = String::from_utf8_lossy(cell);
+        match cell.contains([',', '"', '\n', '\r']) {
+            true => {
+                line.push('"');
+                line.push_str(&cell.replace('"', "\"\""));
+                line.push('"');
+            }
+            false => line.push_str(&cell),
+        }
+        if line.len() > KEPT_ROW_BYTES_MAX {
+            return String::new();
+        }
+    }
+    line
+}
+
 /// Reads the byte-order mark and the header; where the first row begins.
-fn header(path: &Path, file: &mut File) -> Result<(Columns, Checkpoint), Error> {
+fn header(
+    path: &Path,
+    file: &mut File,
+    mapping: Option<&Mapping>,
+) -> Result<(Columns, String, Checkpoint), Error> {
     let failed = |error| io_error(path, error);
     let mut first = [0; 4];
     let mut length = 0;
@@ -396,7 +502,10 @@ fn header(path: &Path, file: &mut File) -> Result<(Columns, Checkpoint), Error> 
     let mut records = Records::of(file, mark, 0);
     let kind = records.next_span().map_err(failed)?.map(|span| span.kind);
     let columns = match kind {
-        Some(Kind::Record) => Columns::read(records.cells()),
+        Some(Kind::Record) => match mapping {
+            Some(mapping) => Columns::mapped(records.cells(), mapping),
+            None => Columns::read(records.cells()),
+        },
         Some(Kind::Blank) => Err("the first line is empty: it must name the columns".to_owned()),
         Some(Kind::UnbalancedQuotes) => Err("the quotes of the header do not close".to_owned()),
         Some(Kind::TooLong) => Err("the first line is too long for a header".to_owned()),
@@ -407,11 +516,12 @@ fn header(path: &Path, file: &mut File) -> Result<(Columns, Checkpoint), Error> 
         lines: records.lines(),
         ..Checkpoint::default()
     };
-    Ok((columns.map_err(|why| bad_file(path, &why))?, first_row))
+    let columns = columns.map_err(|why| bad_file(path, &why))?;
+    Ok((columns, as_written(records.cells()), first_row))
 }
 
 /// What a file that is no CSV in UTF-8 is, by its first bytes.
-fn not_a_csv(first: &[u8]) -> Option<&'static str> {
+pub(crate) fn not_a_csv(first: &[u8]) -> Option<&'static str> {
     match first {
         [] => Some("the file is empty"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("the file is UTF-16: save it as CSV UTF-8"),
@@ -424,8 +534,12 @@ fn not_a_csv(first: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn hash(file: &mut File) -> std::io::Result<[u8; 32]> {
+/// A file's name by its content; with another meaning of its columns it is another one.
+fn hash(file: &mut File, mapping: Option<&Mapping>) -> std::io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
+    if let Some(mapping) = mapping {
+        hash.update(serde_json::to_vec(mapping)?);
+    }
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
     loop {
         match file.read(&mut buffer)? {
@@ -435,7 +549,7 @@ fn hash(file: &mut File) -> std::io::Result<[u8; 32]> {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     match tokio::task::spawn_blocking(work).await {

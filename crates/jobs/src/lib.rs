@@ -9,10 +9,16 @@
 pub mod error; // what went wrong, by what the caller does about it
 pub mod records; // bytes to CSV records, with recovery after a broken one
 pub mod columns; // the header of a file of friends
+pub mod mapping; // which column of somebody's file is which of ours
+pub mod encoding; // UTF-8, or what spreadsheets of Korea and Japan write
 pub mod row; // one record to one friend, or everything that is wrong with it
 pub mod import_friends; // the import: batches, checkpoints, doubles
 pub mod rejections; // every refused row as a CSV report
+pub mod uploads; // files that come through the page, and the role that takes them in
 
+pub use columns::Column;
 pub use error::Error;
 pub use import_friends::{ImportReport, Progress, import_friends};
+pub use mapping::{Mapping, MappingFault};
 pub use rejections::write_rejections;
+pub use uploads::Uploads;

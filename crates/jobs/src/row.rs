@@ -23,20 +23,48 @@ pub struct Terms {
     pub now: Timestamp,
 }
 
-/// A fault and its words.
-pub type Fault = (RejectReason, String);
+/// A fault, its words, and the cell it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub reason: RejectReason,
+    pub explanation: String,
+    /// By the file's own name; empty where it is the whole row.
+    pub column: String,
+    /// What stands there, shortened.
+    pub value: String,
+}
+
+/// Characters of a cell that are told.
+const VALUE_CHARS_MAX: usize = 80;
+
+impl Fault {
+    /// A fault of the whole row.
+    pub fn of_row(reason: RejectReason, explanation: impl Into<String>) -> Self {
+        Self {
+            reason,
+            explanation: explanation.into(),
+            column: String::new(),
+            value: String::new(),
+        }
+    }
+}
 
 /// Checks every cell; the fact the row tells, or all of its faults.
 pub fn friend(cells: &Cells, columns: &Columns, terms: &Terms) -> Result<FriendFact, Vec<Fault>> {
     check_shape(cells, columns).map_err(|fault| vec![fault])?;
     let row = Texts::read(cells, columns).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
-    let user = row.user().map_err(|fault| faults.push(fault)).ok();
+    let at = |column, reason, explanation| row.fault(columns, column, reason, explanation);
+    let user = row.user().map_err(|(reason, explanation)| {
+        faults.push(at(Column::UserKey, reason, explanation));
+    });
+    let user = user.ok();
     let tags = split_tags(row.text(Column::Tags));
-    let profile = keep(Profile::parse(&row.profile(&tags), terms.now), &mut faults);
+    let profile = Profile::parse(&row.profile(&tags), terms.now);
+    let profile = keep(profile, &at, &mut faults);
     let knows = |version: &str| terms.wordings.contains(version);
     let consents = parse_consents(&row.consent(), &terms.zone, terms.now, knows);
-    let consents = keep(consents, &mut faults);
+    let consents = keep(consents, &at, &mut faults);
     match (user, profile, consents) {
         (Some(user), Some(profile), Some(consents)) if faults.is_empty() => Ok(FriendFact {
             user,
@@ -51,6 +79,14 @@ pub fn friend(cells: &Cells, columns: &Columns, terms: &Terms) -> Result<FriendF
     }
 }
 
+pub fn shortened(text: &str) -> String {
+    let mut shown: String = text.chars().take(VALUE_CHARS_MAX).collect();
+    if text.chars().nth(VALUE_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 fn check_shape(cells: &Cells, columns: &Columns) -> Result<(), Fault> {
     let (found, expected) = (cells.len(), columns.count());
     let reason = match found.cmp(&expected) {
@@ -58,17 +94,23 @@ fn check_shape(cells: &Cells, columns: &Columns) -> Result<(), Fault> {
         std::cmp::Ordering::Less => RejectReason::TooFewColumns,
         std::cmp::Ordering::Greater => RejectReason::TooManyColumns,
     };
-    Err((
-        reason,
-        format!("the row has {found} columns, the header {expected}"),
-    ))
+    let explanation = format!("the row has {found} columns, the header {expected}");
+    Err(Fault::of_row(reason, explanation))
 }
 
-fn keep<T>(read: Result<T, Vec<FieldError>>, faults: &mut Vec<Fault>) -> Option<T> {
+fn keep<T>(
+    read: Result<T, Vec<FieldError>>,
+    at: &impl Fn(Column, RejectReason, String) -> Fault,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
     read.map_err(|errors| {
-        let told = errors
-            .into_iter()
-            .map(|error| (error.code, error.to_string()));
+        let told = errors.into_iter().map(|error| {
+            let explanation = error.to_string();
+            match Column::from_name(error.field) {
+                Some(column) => at(column, error.code, explanation),
+                None => Fault::of_row(error.code, explanation),
+            }
+        });
         faults.extend(told);
     })
     .ok()
@@ -80,15 +122,18 @@ struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    fn read(cells: &'a Cells, columns: &Columns) -> Result<Self, Fault> {
+    fn read(cells: &'a Cells, columns: &'a Columns) -> Result<Self, Fault> {
         let mut texts = [""; Column::ALL.len()];
         for column in Column::ALL {
             let Some(cell) = columns.place(column).and_then(|place| cells.get(place)) else {
+                texts[column as usize] = columns.fixed(column).unwrap_or_default();
                 continue;
             };
-            texts[column as usize] = std::str::from_utf8(cell).map_err(|_| {
-                let message = format!("{}: the cell is not UTF-8", column.name());
-                (RejectReason::InvalidUtf8, message)
+            texts[column as usize] = std::str::from_utf8(cell).map_err(|_| Fault {
+                reason: RejectReason::InvalidUtf8,
+                explanation: format!("{}: the cell is not UTF-8", column.name()),
+                column: columns.name_in_file(column).to_owned(),
+                value: shortened(&String::from_utf8_lossy(cell)),
             })?;
         }
         Ok(Self { texts })
@@ -98,7 +143,22 @@ impl<'a> Texts<'a> {
         self.texts[column as usize]
     }
 
-    fn user(&self) -> Result<UserKey, Fault> {
+    fn fault(
+        &self,
+        columns: &Columns,
+        column: Column,
+        reason: RejectReason,
+        explanation: String,
+    ) -> Fault {
+        Fault {
+            reason,
+            explanation,
+            column: columns.name_in_file(column).to_owned(),
+            value: shortened(self.text(column)),
+        }
+    }
+
+    fn user(&self) -> Result<UserKey, (RejectReason, String)> {
         UserKey::parse(self.text(Column::UserKey)).map_err(|error| {
             let reason = match error {
                 InvalidUserKey::Empty => RejectReason::EmptyKey,

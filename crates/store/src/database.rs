@@ -252,6 +252,11 @@ fn migrator() -> Migrator {
             "media",
             include_str!("../../../migrations/sqlite/0011_media.sql"),
         ),
+        migration(
+            20,
+            "rejected_rows",
+            include_str!("../../../migrations/sqlite/0020_rejected_rows.sql"),
+        ),
     ])
 }
 

@@ -45,6 +45,10 @@ pub struct Rejection {
     pub reason: RejectReason,
     /// In words, for the person who repairs the file.
     pub explanation: String,
+    /// The column of the cell, by the file's own name; empty where it is the whole row.
+    pub column: String,
+    /// What stands in the cell, shortened.
+    pub value: String,
 }
 
 /// The rows refused for one reason.
@@ -112,10 +116,17 @@ impl Write {
         if row::execute(self.connection(), sql, values).await? == 0 {
             return Err(StoreError::Conflict("the import of this file"));
         }
-        let head = "INSERT INTO import_rejection (import, line, reason, explanation)";
+        let head = "INSERT INTO import_rejection (import, line, reason, explanation,
+            column_name, value)";
         let rows = rejections.iter().map(|rejection| {
-            let explanation = rejection.explanation.as_str();
-            values![id, rejection.line, rejection.reason.as_str(), explanation]
+            values![
+                id,
+                rejection.line,
+                rejection.reason.as_str(),
+                rejection.explanation.as_str(),
+                rejection.column.as_str(),
+                rejection.value.as_str(),
+            ]
         });
         bulk::insert(
             self.connection(),
@@ -190,19 +201,12 @@ impl Store {
         import: &Import,
         last: Option<&Rejection>,
     ) -> Result<Vec<Rejection>, StoreError> {
-        let sql = "SELECT line, reason, explanation FROM import_rejection
+        let sql = "SELECT line, reason, explanation, column_name, value FROM import_rejection
                    WHERE import = $1 AND (line > $2 OR (line = $2 AND reason > $3))
                    ORDER BY line, reason LIMIT $4";
         let (line, reason_before) = last.map_or((0, ""), |last| (last.line, last.reason.as_str()));
         let values = values![import.id, line, reason_before, REJECTIONS_PER_PAGE];
         let rows = row::all(self.reader(), "import_rejection", sql, values).await?;
-        let rejection = |row: &Row| {
-            Ok(Rejection {
-                line: row.int("line")?,
-                reason: reason(row)?,
-                explanation: row.get("explanation")?,
-            })
-        };
         rows.iter().map(rejection).collect()
     }
 }
@@ -224,6 +228,16 @@ fn import(row: &Row) -> Result<Import, StoreError> {
         seen: seen.map_err(|error| row.corrupt("seen", error))?,
         started_at: row.time("started_at")?,
         finished_at: row.optional_time("finished_at")?,
+    })
+}
+
+pub(crate) fn rejection(row: &Row) -> Result<Rejection, StoreError> {
+    Ok(Rejection {
+        line: row.int("line")?,
+        reason: reason(row)?,
+        explanation: row.get("explanation")?,
+        column: row.get("column_name")?,
+        value: row.get("value")?,
     })
 }
 

@@ -22,6 +22,7 @@ pub mod friend_list; // friends looked through, page by page
 pub mod growth; // how many friends there are, and how many came and went
 pub mod event; // the messenger's events: taken once, deliveries decided or waiting
 pub mod import; // imports: checkpoints and what they refused
+pub mod import_upload; // files brought to the page: mapped, waiting, taken in
 pub mod user_list; // uploaded lists of users
 pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning
 pub mod explore; // what a page shows of an audience that is being chosen

@@ -123,6 +123,11 @@ impl Running {
                 tokio::spawn(worker.clone().run(stop))
             });
         }
+        if let Some(jobs) = &parts.jobs {
+            role(Role::Jobs.name(), &mut |stop| {
+                tokio::spawn(jobs.clone().run(stop))
+            });
+        }
         if let Some(scheduler) = &parts.scheduler {
             role(Role::Scheduler.name(), &mut |stop| {
                 tokio::spawn(scheduler.clone().run(stop))

@@ -9,9 +9,7 @@ use axum::response::Response;
 use directory::Permission;
 use domain::time::LocalDay;
 use serde::Deserialize;
-use store::friend_list::{
-    FriendLine, FriendPage, FriendSearch, PageSize, SCAN_FRIENDS, StandingFilter,
-};
+use store::friend_list::{FriendLine, FriendPage, FriendSearch, PageSize, StandingFilter};
 use store::growth::{FriendTally, Growth};
 use words::Words;
 
@@ -168,6 +166,7 @@ pub async fn show(
         friends,
         next,
         is_cut_off,
+        looked_at,
     } = found;
     let list = desk.at("/friends");
     let next = next.map(|next| query.address(list.clone(), &[("after", &next.to_string())]));
@@ -186,7 +185,7 @@ pub async fn show(
         export: query.address(desk.at("/friends.csv"), &[]),
         is_cut_off,
         is_filtered: !search.is_empty(),
-        scanned: SCAN_FRIENDS,
+        scanned: looked_at,
         may_manage: desk.may(Permission::ManageFriends),
         query,
         growth,

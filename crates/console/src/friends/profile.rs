@@ -12,7 +12,8 @@ use directory::Permission;
 use domain::friend::{ConsentFact, ConsentPurpose, FriendState, Gender};
 use domain::time::Timestamp;
 use serde::Deserialize;
-use store::friend::history::{FriendMessage, FriendSend};
+use store::friend::history::FriendSend;
+use store::friend_message::FriendMessage;
 use words::Words;
 
 use super::{FriendPath, OwnFriend, StateBadge, badge, name_or_dash, own_friend, source_words};

@@ -213,10 +213,11 @@ async fn an_import_that_dies_inside_a_commit_leaves_nothing_of_it() {
     let world = world().await;
     let file = friends_csv(8, 300, &all_kinds(2));
     let path = world.file(&file.bytes);
-    let source = Source::open(&path).await.unwrap();
+    let source = Source::open(&path, None).await.unwrap();
+    let ids: &dyn IdSource = &*world.ids;
     let mut import = begin(
         &world.store,
-        &*world.ids,
+        ids.next(),
         &world.account,
         &source,
         IMPORTED_AT,
