@@ -9,6 +9,7 @@ use chingu_tests::shell::json;
 use chingu_tests::{http, verdict, wait};
 use domain::money::{Currency, Money};
 use serde_json::Value;
+use store::receipt::CampaignReceipts;
 use store::sandbox::{AcceptLog, SandboxStore};
 use store::{Store, StoreConfig};
 
@@ -96,6 +97,16 @@ fn unwanted() -> Result<()> {
     Ok(())
 }
 
+fn is_believable(report: &CampaignReceipts) -> bool {
+    let is_clicked = report.links.len() == 2 && report.links.iter().all(|link| link.unique > 20);
+    let (opened, clicked) = (report.opened.people, report.clicked.people);
+    is_clicked
+        && (400..report.delivered).contains(&opened)
+        && (100..opened).contains(&clicked)
+        && report.blocked_afterwards >= 3
+        && report.over_time.len() > 24
+}
+
 fn with_demo(folder: &Path) -> Result<Recipe> {
     Ok(Recipe::new(folder, "demo", &["serve"])?.with("CHINGU_NO_DEMO", ""))
 }
@@ -114,6 +125,9 @@ struct Facts {
     /// Whom the messenger knows by name.
     named: u64,
     has_reached_many: bool,
+    /// Whether both broadcasts were opened, clicked by every link, and lost a friend or two.
+    has_reports: bool,
+    pictures: u64,
 }
 
 fn expected() -> Facts {
@@ -122,7 +136,11 @@ fn expected() -> Facts {
         active: FRIENDS - 43 - 18,
         gone: 43 + 18,
         reachable: REACHABLE,
-        campaigns: vec!["closed".into(), "closed".into(), "scheduled".into()],
+        campaigns: ["closed", "closed", "draft", "scheduled"]
+            .map(Into::into)
+            .into(),
+        has_reports: true,
+        pictures: 1,
         is_paid_exactly: true,
         named: FRIENDS,
         has_reached_many: true,
@@ -156,6 +174,13 @@ fn facts(data: &Path) -> Result<Facts> {
                 let campaigns = store.campaigns_of_account(account.id, 100).await?;
                 let states = campaigns.iter().map(|one| one.state.name().to_owned());
                 facts.campaigns.extend(states);
+                facts.pictures += store.media_count(account.id).await?;
+                let closed = campaigns.iter().filter(|one| one.closed_at.is_some());
+                let mut reports = Vec::new();
+                for campaign in closed {
+                    reports.push(store.receipts(business.id, campaign.id).await?);
+                }
+                facts.has_reports = !reports.is_empty() && reports.iter().all(is_believable);
             }
         }
         facts.campaigns.sort();

@@ -1,16 +1,17 @@
-//! The demo of a first start: a Korean shop with friends, money, two broadcasts behind it and one
-//! ahead, so that no page is empty.
+//! The demo of a first start: a Korean shop with friends, money, two broadcasts behind it, one ahead
+//! and one half written, so that no page is empty.
 //!
 //! Nothing of it is made up in tables: friends come in as facts with their dates, campaigns run
 //! through the product's own scheduler and worker to the sandbox, under a clock that stands in the
-//! past. Every invariant holds for it as for anybody's data.
+//! past, and what friends did with them is told event by event. Every invariant holds for it as for anybody's data.
 //!
 //! It is built in a folder of its own and moved into place at the end: killed in the middle, the
 //! next start begins again.
 
 mod people; // who the friends are
+mod campaigns; // what the shop sends
 mod history; // the past, and the actors that run in it
-mod receipts; // what friends did with the broadcasts of the past
+mod aftermath; // what friends did with it
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,20 +19,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use directory::{AccountRequest, CampaignRequest, Directory, Role as MemberRole, SignIn, friends};
+use directory::{
+    AccountRequest, CampaignRequest, Directory, Picture, Role as MemberRole, SignIn, friends,
+};
 use domain::campaign::Purpose;
-use domain::id::IdSource;
+use domain::id::{IdSource, MemberId};
 use domain::message::Rules;
 use domain::money::{Currency, Money};
 use domain::schedule::{Schedule, WallTime};
 use domain::time::{Clock, Timestamp, local_to_instant, zone};
 use store::directory::Account;
+use store::draft::Part;
+use store::sandbox::AcceptLog;
 use store::{Store, StoreConfig};
 
 use crate::config::{Config, Role};
 use crate::machine::{SystemIds, SystemSecrets};
 use crate::platform;
 use crate::progress;
+use aftermath::Aftermath;
+use campaigns::{
+    DRAFT_NAME, PAST, PICTURE, PREVIEW, Past, QUILT, QUILT_NAME, SCHEDULED, SCHEDULED_NAME,
+};
 use history::{History, HistoryClock};
 use people::Person;
 
@@ -47,53 +56,6 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
 const WORDING_TEXT: &str = "한옥마켓이 새 상품과 할인 소식을 메시지로 보내는 데 동의합니다. 언제든지 \
     대화방의 '광고 수신거부'로 그만 받을 수 있습니다.";
-
-/// A broadcast of the past.
-struct Past {
-    name: &'static str,
-    days_ago: u32,
-    /// Wall time in Seoul.
-    at: &'static str,
-    messages: &'static str,
-    rate_per_second: Option<u32>,
-}
-
-const PAST: [Past; 2] = [
-    Past {
-        name: "햇차 첫 입고",
-        days_ago: 12,
-        at: "11:00",
-        messages: r#"[
-            {"type":"text","text":"올해 첫 햇차가 들어왔어요 🍵\n하동에서 봄에 딴 잎을 가을까지 천천히 말렸습니다."},
-            {"type":"template","altText":"하동 햇차 첫 입고","template":{"type":"buttons",
-             "title":"하동 햇차 2026","text":"세작 40g 18,000원 · 우전 40g 26,000원",
-             "actions":[
-               {"type":"uri","label":"차 둘러보기","uri":"https://hanok.example/tea"},
-               {"type":"uri","label":"우리는 법 보기","uri":"https://hanok.example/tea/how-to"}]}}]"#,
-        rate_per_second: None,
-    },
-    Past {
-        name: "겨울 이불 미리 보기",
-        days_ago: 5,
-        at: "18:30",
-        messages: r#"[
-            {"type":"text","text":"겨울 이불을 친구에게 먼저 보여 드려요.\n금요일부터 누구나 살 수 있습니다."},
-            {"type":"template","altText":"겨울 이불 미리 보기","template":{"type":"buttons",
-             "title":"누빔 이불 · 목화솜","text":"친구 10% 할인, 11월 30일까지",
-             "actions":[
-               {"type":"uri","label":"이불 보기","uri":"https://hanok.example/quilts"},
-               {"type":"uri","label":"매장 찾기","uri":"https://hanok.example/stores"},
-               {"type":"message","label":"재입고 알림","text":"재입고 알려 주세요"}]}}]"#,
-        rate_per_second: Some(800),
-    },
-];
-const SCHEDULED: &str = r#"[
-    {"type":"text","text":"이번 주에 첫눈이 온대요 ❄️\n차 한 잔과 함께 볼 것들을 골라 두었어요."},
-    {"type":"template","altText":"첫눈 기획전","template":{"type":"buttons",
-     "title":"첫눈 기획전","text":"담요 · 찻잔 · 온돌 매트 최대 20%",
-     "actions":[
-       {"type":"uri","label":"기획전 보기","uri":"https://hanok.example/first-snow"},
-       {"type":"uri","label":"선물 포장 안내","uri":"https://hanok.example/gift"}]}}]"#;
 
 /// Makes the demo where this is a first start that wants one; whether there is one now.
 pub async fn make_where_wanted(
@@ -158,24 +120,42 @@ async fn build(folder: &Path, public_url: &str) -> anyhow::Result<()> {
         rules: platform::rules_at(public_url)?,
     };
     clock.stand_at(everybody[0].joined - DAY);
-    let account = shop.open().await?;
+    let (account, owner) = shop.open().await?;
     let history = History::begin(&shop, &folder.join(SANDBOX)).await?;
     history
         .introduce(&account, people::WORDING, WORDING_TEXT, &everybody)
         .await?;
-    let mut from = None;
+    let picture = shop.picture(&account, owner).await?;
+    let mut aftermath = Aftermath::of(&shop, &account, &everybody)?;
+    let (mut from, mut sent) = (None, Vec::new());
     for (past, at) in PAST.iter().zip(&launches) {
         clock.stand_at(*at);
         shop.befriend(&account, &everybody, from, *at).await?;
-        history.broadcast(&shop, &account, past).await?;
+        aftermath.goings(from, *at).await?;
+        let messages = with_picture(past, public_url, &picture);
+        sent.push(history.broadcast(&shop, &account, past, &messages).await?);
         from = Some(*at);
     }
     clock.stand_at(now);
     shop.befriend(&account, &everybody, from, now).await?;
+    aftermath.goings(from, now).await?;
+    let log = AcceptLog::open(&folder.join(SANDBOX)).await?;
+    for (past, campaign) in PAST.iter().zip(sent) {
+        aftermath.receipts(past, campaign, &log).await?;
+    }
+    log.close().await;
     shop.schedule(&account).await?;
+    shop.draft(&account, owner).await?;
     history.end().await?;
     store.close().await?;
     Ok(())
+}
+
+/// The messages of a broadcast with the addresses of the shop's picture in them.
+fn with_picture(past: &Past, public_url: &str, picture: &Picture) -> String {
+    let at = |path: &str| format!("{public_url}{path}");
+    let whole = past.messages.replace(PICTURE, &at(&picture.path));
+    whole.replace(PREVIEW, &at(&picture.preview_path))
 }
 
 /// The shop's own doings.
@@ -190,7 +170,7 @@ struct Shop {
 
 impl Shop {
     /// The business with its members, its account and its money.
-    async fn open(&self) -> anyhow::Result<Account> {
+    async fn open(&self) -> anyhow::Result<(Account, MemberId)> {
         let business = self
             .directory
             .add_business("한옥라이프 주식회사", Currency::Krw)
@@ -208,6 +188,7 @@ impl Shop {
             .await?;
         let (store, clock, ids) = (self.store.clone(), self.clock.clone(), self.ids.clone());
         let sign_in = SignIn::of(store, clock, ids, Arc::new(SystemSecrets));
+        let mut owner = None;
         for (email, name, role) in [
             (EMAIL, "이지우", MemberRole::Owner),
             ("seojun@hanok.example", "박서준", MemberRole::Composer),
@@ -215,6 +196,7 @@ impl Shop {
         ] {
             let member = self.directory.add_member(business.id, email, name, role);
             let member = member.await?;
+            owner.get_or_insert(member.id);
             sign_in
                 .set_password(business.id, member.id, PASSWORD, None)
                 .await?;
@@ -222,7 +204,27 @@ impl Shop {
         let funds = Money::whole(1_000_000, Currency::Krw);
         let (now, ids) = (self.clock.now(), self.ids.as_ref());
         billing::top_up(&self.store, business.id, funds, "DEMO-1", now, ids).await?;
-        Ok(account)
+        Ok((account, owner.context("the shop's owner")?))
+    }
+
+    /// Uploads a picture, as the owner would.
+    async fn picture(&self, account: &Account, owner: MemberId) -> anyhow::Result<Picture> {
+        let (business, account) = (account.business, account.id);
+        let (name, bytes) = (QUILT_NAME, QUILT.to_vec());
+        let picture = self
+            .directory
+            .add_picture(business, account, Some(owner), name, bytes);
+        Ok(picture.await?)
+    }
+
+    /// The one that is half written.
+    async fn draft(&self, account: &Account, owner: MemberId) -> anyhow::Result<()> {
+        let parts = [(Part::Message, campaigns::draft().to_json())];
+        let (business, account) = (account.business, account.id);
+        self.directory
+            .begin_draft(business, account, owner, DRAFT_NAME, &parts)
+            .await?;
+        Ok(())
     }
 
     /// Takes in what happened to friends between two moments.
@@ -247,7 +249,7 @@ impl Shop {
             ZONE,
         )?);
         let request = CampaignRequest {
-            name: "첫눈 기획전",
+            name: SCHEDULED_NAME,
             purpose: Purpose::Promotion,
             messages: SCHEDULED,
             audience: None,

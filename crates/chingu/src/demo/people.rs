@@ -10,6 +10,7 @@ use domain::friend::Profile;
 use domain::friend::{ConsentFact, ConsentPurpose, ConsentSource, Gender, ImportedConsents};
 use domain::time::Timestamp;
 use domain::user::UserKey;
+use gateway::FriendEvent;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -237,11 +238,23 @@ impl Person {
                     source: ConsentSource::Page,
                 },
             )),
-            Fate::Blocked(at) if is_due(at) => facts.push(told(at, Fact::Blocked)),
-            Fate::Left(at) if is_due(at) => facts.push(told(at, Fact::Left)),
             _ => {}
         }
         facts
+    }
+
+    /// What the messenger told of this friend after `from` and until `until`, where they went.
+    pub fn gone(
+        &self,
+        from: Option<Timestamp>,
+        until: Timestamp,
+    ) -> Option<(Timestamp, FriendEvent)> {
+        let (at, event) = match self.fate {
+            Fate::Blocked(at) => (at, FriendEvent::Blocked),
+            Fate::Left(at) => (at, FriendEvent::Left),
+            _ => return None,
+        };
+        (at <= until && from.is_none_or(|from| at > from)).then_some((at, event))
     }
 
     fn consents(&self) -> ImportedConsents {

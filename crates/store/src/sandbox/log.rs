@@ -61,6 +61,10 @@ impl AcceptLog {
             })
     }
 
+    pub async fn close(self) {
+        self.0.close().await;
+    }
+
     pub async fn summary(&self) -> Result<Summary, StoreError> {
         summary(&self.0).await
     }
