@@ -21,15 +21,11 @@ function toEnd() {
 }
 
 toEnd();
-// Pictures that come later push the end away from whoever reads it.
-log?.addEventListener(
-  "load",
-  () => {
-    if (follows) toEnd();
-  },
-  true,
-);
 let follows = true;
+// Pictures that come later, or never, push the end away from whoever reads it.
+for (const kind of ["load", "error"]) {
+  log?.addEventListener(kind, () => follows && toEnd(), true);
+}
 log?.addEventListener("scroll", () => {
   follows = isAtEnd();
 });

@@ -72,6 +72,9 @@ struct AddPage<'a> {
     /// The key of whoever is chosen, or [`SOMEBODY_NEW`].
     who: &'a str,
     name: &'a str,
+    /// What was ticked before something else was wrong.
+    agrees: bool,
+    agrees_at_night: bool,
     fault: Option<String>,
 }
 
@@ -143,6 +146,8 @@ pub(crate) async fn submit(
                 people: choices(&sandbox, &guest, "").await?,
                 who: SOMEBODY_NEW,
                 name: &fields.name,
+                agrees: fields.promotion.is_some(),
+                agrees_at_night: fields.night.is_some(),
                 fault: Some(fault.to_string()),
                 ..page_of(&guest, &account)
             };
@@ -214,6 +219,8 @@ fn page_of<'a>(guest: &'a Guest, account: &'a PhoneAccount) -> AddPage<'a> {
         people: Vec::new(),
         who: SOMEBODY_NEW,
         name: "",
+        agrees: false,
+        agrees_at_night: false,
         fault: None,
     }
 }

@@ -95,7 +95,7 @@ pub(crate) async fn account(
     if let Some(account) = sandbox.account(handle).await? {
         return Ok(account);
     }
-    let card = received.and_then(|received| card(received));
+    let card = received.and_then(card);
     Ok(PhoneAccount {
         handle: handle.to_owned(),
         display_name: card

@@ -226,10 +226,9 @@ fn posted(
 
 /// Adds what was picked: to the chat, and to the event as LINE's webhooks carry it.
 fn picked_with(act: &mut Act, action: &Action<'_>, picked: &str) {
-    let mode = match action.text("mode") {
-        Some(mode @ ("date" | "time")) => mode,
-        _ => "datetime",
-    };
+    let mode = action.text("mode");
+    let mode = mode.filter(|mode| matches!(*mode, "date" | "time"));
+    let mode = mode.unwrap_or("datetime");
     for event in &mut act.events {
         if let Ok(Value::Object(mut fields)) = serde_json::from_str(event) {
             fields.insert("params".to_owned(), json!({ mode: picked }));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::sandbox::{PhoneAccount, SandboxStore, ShownWording};
 
 use crate::events::{platform, world_with_platform};
-use crate::world::{Chunk, World, results};
+use crate::world::{Chunk, FORM, World, results};
 
 const CHAT: &str = "/messenger/kim/@hanok";
 const WORDS: &str = "We may send you advertising.";
@@ -149,6 +149,12 @@ async fn somebody_new_adds_the_account_with_the_words_that_were_shown() {
     assert!(!page.contains("javascript:"));
     let nameless = [("who", "new"), ("name", ""), ("source", "store")];
     assert_eq!(world.post(add, &nameless).await, Err(422));
+    let ticked = world.client.post(format!("{}{add}", world.address));
+    let ticked = ticked
+        .header("content-type", FORM)
+        .body("who=new&promotion=yes");
+    let again = ticked.send().await.unwrap().text().await.unwrap();
+    assert!(again.contains(r#"value="yes" checked"#), "{again}");
     let fields = [
         ("who", "new"),
         ("name", "김하늘"),
