@@ -4,6 +4,8 @@
 //! A page looks into the chunks that may hold what is looked for, so many and no more, and says
 //! where to go on: a rare thing in ten million sends takes several pages, never a long one.
 
+mod filter; // what is looked for
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -12,17 +14,18 @@ use domain::chunk::{ChunkId, ChunkState};
 use domain::id::{BusinessId, CampaignId, UserId};
 use domain::outcome::Outcome;
 use domain::price::Tariff;
-use domain::receipt::ReceiptKind;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
 use domain::user::UserNumber;
-use roaring::RoaringBitmap;
 use store::report::{RecordedCampaign, RecordedExclusion};
-use store::sends::{ChunkPlace, Holds};
+use store::sends::ChunkPlace;
 use store::{Snapshot, Store, StoreError};
 
 use crate::BillingError;
 use crate::send::{Captured, ChunkOnPage, RecordedSend, chunks_of};
+
+pub(crate) use filter::Sieve;
+pub use filter::{Afterwards, Became, SendFilter};
 
 /// Lines of a page.
 pub const LINES_PER_PAGE: usize = 50;
@@ -32,38 +35,6 @@ const CHUNKS_READ_MAX: usize = 64;
 const RANGES_READ_MAX: usize = 16;
 /// Chunks whose counts are read at once.
 const PLACES_PER_QUERY: u32 = 2_000;
-
-/// What became of a send, as people ask for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Became {
-    /// Accepted or confirmed.
-    Delivered,
-    Failed,
-    /// By the freeze or the gate.
-    Excluded,
-    Uncertain,
-    /// Cancelled or written off.
-    Cancelled,
-    Pending,
-}
-
-/// What the friend did afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Afterwards {
-    Did(ReceiptKind),
-    /// It was delivered, and nothing says that it was opened.
-    NotOpened,
-}
-
-/// What is looked for; by default everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SendFilter {
-    pub became: Option<Became>,
-    /// The one outcome whose reason is asked for.
-    pub reason: Option<Outcome>,
-    pub afterwards: Option<Afterwards>,
-    pub friend: Option<UserNumber>,
-}
 
 /// A place in the order of a campaign's lines: the last that was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,133 +103,6 @@ pub async fn page(
     let page = search.finish().await?;
     snapshot.end().await?;
     Ok(page)
-}
-
-/// A filter with the people it knows beforehand.
-pub(crate) struct Sieve {
-    filter: SendFilter,
-    only: Option<RoaringBitmap>,
-    without: Option<RoaringBitmap>,
-}
-
-impl Sieve {
-    pub async fn of(
-        snapshot: &Snapshot,
-        campaign: CampaignId,
-        filter: SendFilter,
-    ) -> Result<Self, StoreError> {
-        let mut only: Option<RoaringBitmap> = None;
-        let mut keep = |people: RoaringBitmap| match &mut only {
-            Some(only) => *only &= people,
-            None => only = Some(people),
-        };
-        let mut without = None;
-        if let Some(number) = filter.friend {
-            keep(RoaringBitmap::from_iter([number.0]));
-        }
-        match filter.afterwards {
-            Some(Afterwards::Did(kind)) => {
-                keep(snapshot.people_with_receipts(campaign, kind).await?);
-            }
-            Some(Afterwards::NotOpened) => {
-                let opened = snapshot.people_with_receipts(campaign, ReceiptKind::Opened);
-                without = Some(opened.await?);
-            }
-            None => {}
-        }
-        // Of the freeze's own exclusions there is no such set: they are in no chunk.
-        if let Some(outcome @ Outcome::Failed(_)) = filter.reason
-            && let Some(people) = snapshot.people_of_outcome(campaign, outcome).await?
-        {
-            keep(people);
-        }
-        Ok(Self {
-            filter,
-            only,
-            without,
-        })
-    }
-
-    pub fn admits(&self, number: UserNumber, outcome: Option<Outcome>) -> bool {
-        let SendFilter { became, reason, .. } = self.filter;
-        became.is_none_or(|became| became.is(outcome))
-            && reason.is_none_or(|reason| outcome == Some(reason))
-            && (self.filter.afterwards != Some(Afterwards::NotOpened)
-                || Became::Delivered.is(outcome))
-            && self
-                .only
-                .as_ref()
-                .is_none_or(|only| only.contains(number.0))
-            && !self
-                .without
-                .as_ref()
-                .is_some_and(|out| out.contains(number.0))
-    }
-
-    /// Nobody who was left out did anything with the message.
-    pub fn admits_left_out(&self) -> bool {
-        let SendFilter { became, reason, .. } = self.filter;
-        self.filter.afterwards.is_none()
-            && matches!(became, None | Some(Became::Excluded))
-            && matches!(reason, None | Some(Outcome::Excluded(_)))
-    }
-
-    fn may_be_in(&self, place: &ChunkPlace) -> bool {
-        let numbers = place.first.0..=place.last.0;
-        let only = self.only.as_ref();
-        only.is_none_or(|only| only.range_cardinality(numbers) > 0)
-    }
-
-    fn holds(&self) -> Holds {
-        match (self.filter.became, self.filter.afterwards) {
-            (Some(Became::Delivered), _) | (None, Some(Afterwards::NotOpened)) => Holds::Accepted,
-            (Some(Became::Failed), _) => Holds::Failed,
-            (Some(Became::Excluded), _) => Holds::Excluded,
-            (Some(Became::Uncertain), _) => Holds::Uncertain,
-            (Some(Became::Cancelled), _) => Holds::Cancelled,
-            (Some(Became::Pending), _) => Holds::Pending,
-            (None, _) => Holds::Anything,
-        }
-    }
-}
-
-impl Became {
-    pub const ALL: [Became; 6] = [
-        Self::Delivered,
-        Self::Failed,
-        Self::Excluded,
-        Self::Uncertain,
-        Self::Cancelled,
-        Self::Pending,
-    ];
-
-    /// The word of addresses.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Excluded => "skipped",
-            Self::Uncertain => "uncertain",
-            Self::Cancelled => "not_sent",
-            Self::Pending => "pending",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|became| became.name() == name)
-    }
-
-    fn is(self, outcome: Option<Outcome>) -> bool {
-        let of = match outcome {
-            None | Some(Outcome::Moved) => Self::Pending,
-            Some(Outcome::Accepted | Outcome::Confirmed) => Self::Delivered,
-            Some(Outcome::Failed(_)) => Self::Failed,
-            Some(Outcome::Excluded(_)) => Self::Excluded,
-            Some(Outcome::Uncertain) => Self::Uncertain,
-            Some(Outcome::Cancelled | Outcome::WrittenOff) => Self::Cancelled,
-        };
-        self == of
-    }
 }
 
 impl Cursor {
