@@ -14,6 +14,7 @@ use directory::Permission;
 use domain::campaign::CampaignState;
 use domain::id::CampaignId;
 use domain::money::Money;
+use domain::time::Timestamp;
 use serde::Deserialize;
 use store::campaign_list::{
     ListQuery, ListedCampaign, ListedDraft, ListedOutcomes, ListedReceipts,
@@ -274,17 +275,31 @@ fn when(
     draft: Option<&ListedDraft>,
 ) -> (Option<String>, String) {
     let words = &desk.words;
-    let moment = campaign.launched_at.or(campaign.scheduled_for);
+    let at = campaign.launched_at.or(campaign.scheduled_for);
     if StateGroup::of(campaign.state) == StateGroup::Draft {
-        let at = draft.map_or(campaign.created_at, |draft| draft.updated_at);
+        let edited = draft.map_or(campaign.created_at, |draft| draft.updated_at);
         let key = match campaign.has_launch_error {
             true => "campaigns-sent-back",
             false => "campaigns-edited",
         };
-        let age = ago(words, desk.now.since(at).as_secs());
+        let age = ago(words, desk.now.since(edited).as_secs());
         return (None, words.t(key).text("age", age).to_string());
     }
-    (moment.map(|at| words.time(at, &desk.zone)), String::new())
+    (at.map(|at| moment(desk, at)), String::new())
+}
+
+/// Day and time, with the year where it is another than this one.
+pub fn moment(desk: &Desk, at: Timestamp) -> String {
+    let words = &desk.words;
+    let year = |at| months::day_of(at, &desk.zone).year();
+    match year(at) == year(desk.now) {
+        true => words.time(at, &desk.zone),
+        false => format!(
+            "{} {}",
+            words.day(at, &desk.zone),
+            words.clock(at, &desk.zone)
+        ),
+    }
 }
 
 /// How long ago something was, in its largest unit only.

@@ -22,6 +22,7 @@ use store::growth::{FriendTally, Growth};
 use words::Words;
 
 use crate::campaign_words::{StateGroup, called};
+use crate::campaigns::moment;
 use crate::campaigns::months::Month;
 use crate::desk::Desk;
 use crate::error::Error;
@@ -177,9 +178,7 @@ async fn recent(snapshot: &Snapshot, desk: &Desk) -> Result<Vec<RecentRow>, Erro
         RecentRow {
             path: desk.at(&format!("/campaigns/{}/report", campaign.id)),
             name: called(words, &campaign.name),
-            ended: ended
-                .map(|at| words.time(at, &desk.zone))
-                .unwrap_or_default(),
+            ended: ended.map(|at| moment(desk, at)).unwrap_or_default(),
             sent: words.count(accepted),
             opened: words.percent(receipts.opened, accepted),
             clicked: words.percent(receipts.clicked, accepted),

@@ -25,8 +25,8 @@ use store::movement::{BilledCampaign, LineCampaign, LineQuery, OpenHold};
 use words::Words;
 
 use crate::campaign_words::called;
-use crate::campaigns::calendar;
 use crate::campaigns::months::Month;
+use crate::campaigns::{calendar, moment};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
@@ -39,8 +39,8 @@ use lines::{Line, Lines};
 const PAGE_LINES: usize = 50;
 /// Transactions read for one page: a campaign earns once a second, and becomes one line.
 const TRANSACTIONS_MAX: u32 = 2_000;
-/// Months that are listed.
-const MONTHS_MAX: usize = 6;
+/// Months that are looked at for what they cost.
+const MONTHS_MAX: usize = 12;
 /// Bills that are listed.
 const BILLS_MAX: u32 = 8;
 /// Books longer than this are not added up for a page; the reconciliation does it.
@@ -321,13 +321,19 @@ async fn months(
     let first = first.map_or(now, |at| Month::of(at, &desk.zone));
     let mut rows = Vec::new();
     let mut month = Some(now);
-    while let Some(this) = month.filter(|this| *this >= first && rows.len() < MONTHS_MAX) {
+    for _ in 0..MONTHS_MAX {
+        let Some(this) = month.filter(|this| *this >= first) else {
+            break;
+        };
         let (from, until) = this.bounds(&desk.zone);
         let net = snapshot
             .moved_between(desk.business.id, TransactionKind::Capture, from, until)
             .await?;
         let net = Money::from_micro(net, desk.business.currency);
-        rows.push(month_row(words, this, this == now, net).map_err(BillingError::from)?);
+        // A month without sends has no invoice.
+        if this == now || !net.is_zero() {
+            rows.push(month_row(words, this, this == now, net).map_err(BillingError::from)?);
+        }
         month = this.previous();
     }
     let mut choices = Vec::new();
@@ -423,7 +429,7 @@ fn line_row(desk: &Desk, line: &Line, campaigns: &BTreeMap<CampaignId, LineCampa
     ));
     LineRow {
         sequence: format!("{:05}", line.sequence),
-        when: words.time(line.booked_at, &desk.zone),
+        when: moment(desk, line.booked_at),
         kind: kind.to_string(),
         what: match campaign {
             Some(campaign) => called(words, &campaign.name),

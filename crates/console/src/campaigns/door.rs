@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bubble::{Context, Mode};
 use directory::Permission;
 use domain::audience::Audience;
-use domain::campaign::CampaignState;
+use domain::campaign::{CampaignState, Purpose};
 use domain::money::Money;
 use domain::price::{Quote, Rounding};
 use domain::schedule::Schedule;
@@ -215,6 +215,31 @@ async fn price(
 ) -> Result<Option<Price>, Error> {
     let audience = Audience::parse(&campaign.audience)
         .map_err(|faults| Error::Broken(format!("the audience of {}: {faults:?}", campaign.id)))?;
+    let Some(people) = people(state, desk, campaign, &audience).await? else {
+        return Ok(None);
+    };
+    let tariff = audience.tariff(campaign.purpose);
+    let currency = desk.business.currency;
+    let book = billing::price_book(&state.store, currency, desk.now).await?;
+    let quote = domain::price::quote([(tariff, people)], &book).map_err(billing_error)?;
+    let priced = priced(desk, people, book.unit_price(tariff), &quote).map_err(billing_error)?;
+    Ok(Some(priced))
+}
+
+/// How many it would reach now. Everybody who agreed is known without counting; others are counted
+/// beside the page, and `None` until they are.
+async fn people(
+    state: &ConsoleState,
+    desk: &Desk,
+    campaign: &Campaign,
+    audience: &Audience,
+) -> Result<Option<u64>, Error> {
+    let limit = audience.limit.map(|limit| u64::from(limit.count));
+    let most = limit.unwrap_or(u64::MAX);
+    if audience.is_untargeted() && campaign.purpose == Purpose::Promotion {
+        let tally = state.store.friend_tally(campaign.account).await?;
+        return Ok(Some(tally.reachable.min(most)));
+    }
     let question = Question {
         account: campaign.account,
         purpose: campaign.purpose,
@@ -225,17 +250,8 @@ async fn price(
     let asked = state
         .counting
         .reach(&state.store, question, &asker, desk.now);
-    let Some(reach) = asked.within_or_before(COUNT_PATIENCE).await else {
-        return Ok(None);
-    };
-    let most = audience.limit.map_or(u64::MAX, |limit| u64::from(limit.count));
-    let people = reach.found.reachable.min(most);
-    let tariff = audience.tariff(campaign.purpose);
-    let currency = desk.business.currency;
-    let book = billing::price_book(&state.store, currency, desk.now).await?;
-    let quote = domain::price::quote([(tariff, people)], &book).map_err(billing_error)?;
-    let priced = priced(desk, people, book.unit_price(tariff), &quote).map_err(billing_error)?;
-    Ok(Some(priced))
+    let reach = asked.within_or_before(COUNT_PATIENCE).await;
+    Ok(reach.map(|reach| reach.found.reachable.min(most)))
 }
 
 fn billing_error(error: impl Into<billing::BillingError>) -> Error {

@@ -39,7 +39,7 @@ struct BillPage<'a> {
     held: String,
     captured: String,
     released: String,
-    open: Option<String>,
+    open: String,
     outcomes: Vec<OutcomeRow>,
 }
 
@@ -89,7 +89,7 @@ pub async fn show(
         held: words.money(bill.held),
         captured: words.money(bill.captured),
         released: words.money(bill.released),
-        open: (!bill.open.is_zero()).then(|| words.money(bill.open)),
+        open: words.money(bill.open),
         outcomes,
     })
 }
