@@ -37,10 +37,12 @@ use lines::{Line, Lines};
 
 /// Lines of one page.
 const PAGE_LINES: usize = 50;
-/// Transactions read for one page: a campaign earns once a second, and becomes one line.
-const TRANSACTIONS_MAX: u32 = 2_000;
+/// Transactions read at once, and for one page at most: a campaign earns once a second while it
+/// runs, and becomes one line.
+const TRANSACTIONS: u32 = 400;
+const TRANSACTIONS_MAX: usize = 2_000;
 /// Months that are looked at for what they cost.
-const MONTHS_MAX: usize = 12;
+const MONTHS_MAX: usize = 6;
 /// Bills that are listed.
 const BILLS_MAX: u32 = 8;
 /// Books longer than this are not added up for a page; the reconciliation does it.
@@ -266,20 +268,29 @@ async fn read_lines(
 ) -> Result<Lines, Error> {
     let business = desk.business.id;
     let bounds = month.map(|month| month.bounds(&desk.zone));
-    let query = LineQuery {
+    let mut query = LineQuery {
         business,
         kinds: filter.kinds(),
         from: bounds.map(|(from, _)| from),
         until: bounds.map(|(_, until)| until),
         before,
-        transactions: TRANSACTIONS_MAX,
+        transactions: TRANSACTIONS,
     };
-    let read = snapshot.wallet_lines(&query).await?;
-    let transactions = read
-        .chunk_by(|one, next| one.sequence == next.sequence)
-        .count();
-    let has_more = transactions >= TRANSACTIONS_MAX as usize;
-    let mut page = lines::fold(&read, PAGE_LINES, has_more);
+    let (mut read, mut transactions) = (Vec::new(), 0);
+    let mut page = loop {
+        let piece = snapshot.wallet_lines(&query).await?;
+        let count = piece
+            .chunk_by(|one, next| one.sequence == next.sequence)
+            .count();
+        query.before = piece.last().map(|line| line.sequence);
+        read.extend(piece);
+        transactions += count;
+        let has_more = count == TRANSACTIONS as usize;
+        let page = lines::fold(&read, PAGE_LINES, has_more);
+        if !has_more || page.lines.len() >= PAGE_LINES || transactions >= TRANSACTIONS_MAX {
+            break page;
+        }
+    };
     let (Some(first), Some(last)) = (page.lines.first(), page.lines.last()) else {
         return Ok(page);
     };
