@@ -15,6 +15,7 @@ use domain::campaign::CampaignState;
 use domain::id::CampaignId;
 use domain::money::Money;
 use domain::time::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use store::campaign_list::{
     ListQuery, ListedCampaign, ListedDraft, ListedOutcomes, ListedReceipts,
@@ -290,15 +291,16 @@ fn when(
 
 /// Day and time, with the year where it is another than this one.
 pub fn moment(desk: &Desk, at: Timestamp) -> String {
+    moment_in(desk, at, &desk.zone)
+}
+
+/// The same in a zone that may be another than the account's.
+pub fn moment_in(desk: &Desk, at: Timestamp, zone: &TimeZone) -> String {
     let words = &desk.words;
-    let year = |at| months::day_of(at, &desk.zone).year();
+    let year = |at| months::day_of(at, zone).year();
     match year(at) == year(desk.now) {
-        true => words.time(at, &desk.zone),
-        false => format!(
-            "{} {}",
-            words.day(at, &desk.zone),
-            words.clock(at, &desk.zone)
-        ),
+        true => words.time(at, zone),
+        false => format!("{} {}", words.day(at, zone), words.clock(at, zone)),
     }
 }
 

@@ -21,6 +21,7 @@ use words::Words;
 
 use crate::audience::reach::Question;
 use crate::campaign_words::{Badge, audience_in_words, called, purpose_in_words};
+use crate::campaigns::moment_in;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
@@ -200,9 +201,9 @@ fn moment(desk: &Desk, campaign: &Campaign, at: Timestamp) -> Moment {
     let zone = domain::time::zone(&own).unwrap_or_else(|_| desk.zone.clone());
     let left = at.as_millis() - desk.now.as_millis();
     Moment {
-        at: words.time(at, &zone),
+        at: moment_in(desk, at, &zone),
         zone: words.zone(&own),
-        here: (own != desk.account.time_zone).then(|| words.time(at, &desk.zone)),
+        here: (own != desk.account.time_zone).then(|| moment_in(desk, at, &desk.zone)),
         left: (left > 0).then(|| words.span(left / 1_000)),
     }
 }
