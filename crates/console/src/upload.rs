@@ -1,4 +1,4 @@
-//! A form with a file, read with limits: before a byte where its length is told, and while it comes.
+//! A form with a file, read with limits: before a byte where its length is told, and as it comes.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,10 @@
-//! The demo of a first start: a Korean shop with friends, money, two broadcasts behind it, one ahead
-//! and one half written, so that no page is empty.
+//! The demo of a first start: a Korean shop with friends, money, two broadcasts behind it, one
+//! ahead and one half written, so that no page is empty.
 //!
 //! Nothing of it is made up in tables: friends come in as facts with their dates, campaigns run
 //! through the product's own scheduler and worker to the sandbox, under a clock that stands in the
-//! past, and what friends did with them is told event by event. Every invariant holds for it as for anybody's data.
+//! past, and what friends did with them is told event by event. Every invariant holds for it as
+//! for anybody's data.
 //!
 //! It is built in a folder of its own and moved into place at the end: killed in the middle, the
 //! next start begins again.
