@@ -10,12 +10,12 @@ use axum::routing::{get, post};
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
-use crate::{audience, launch, review, schedule};
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::friends;
 use crate::settings::{account, me, members};
 use crate::state::ConsoleState;
+use crate::{audience, launch, review, schedule};
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.

@@ -228,34 +228,34 @@ fn migrator() -> Migrator {
             include_str!("../../../migrations/sqlite/0004_draft.sql"),
         ),
         migration(
-            6,
+            5,
             "reach_counts",
-            include_str!("../../../migrations/sqlite/0006_reach_counts.sql"),
+            include_str!("../../../migrations/sqlite/0005_reach_counts.sql"),
+        ),
+        migration(
+            6,
+            "ledger_time",
+            include_str!("../../../migrations/sqlite/0006_ledger_time.sql"),
         ),
         migration(
             7,
-            "ledger_time",
-            include_str!("../../../migrations/sqlite/0007_ledger_time.sql"),
+            "campaign_action",
+            include_str!("../../../migrations/sqlite/0007_campaign_action.sql"),
         ),
         migration(
             8,
-            "campaign_action",
-            include_str!("../../../migrations/sqlite/0008_campaign_action.sql"),
+            "friends",
+            include_str!("../../../migrations/sqlite/0008_friends.sql"),
+        ),
+        migration(
+            9,
+            "media",
+            include_str!("../../../migrations/sqlite/0009_media.sql"),
         ),
         migration(
             10,
-            "friends",
-            include_str!("../../../migrations/sqlite/0010_friends.sql"),
-        ),
-        migration(
-            11,
-            "media",
-            include_str!("../../../migrations/sqlite/0011_media.sql"),
-        ),
-        migration(
-            20,
             "rejected_rows",
-            include_str!("../../../migrations/sqlite/0020_rejected_rows.sql"),
+            include_str!("../../../migrations/sqlite/0010_rejected_rows.sql"),
         ),
     ])
 }
