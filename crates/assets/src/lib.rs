@@ -11,8 +11,8 @@ use rust_embed::Embed;
 
 /// Where the files are served.
 pub const BASE: &str = "/static/";
-/// What a page may load, as its `Content-Security-Policy` says it: scripts, styles and requests from
-/// here only, nothing inline. Pictures of messages come from wherever their brand put them.
+/// What a page may load, as its `Content-Security-Policy` says it: scripts, styles and requests
+/// from here only, nothing inline. Pictures of messages come from wherever their brand put them.
 pub const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data: blob: https:; media-src 'self' https:; font-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \

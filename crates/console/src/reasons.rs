@@ -1,7 +1,7 @@
 //! Why somebody did not get a message, or why a campaign stands still, in plain words.
 //!
-//! The codes are the record's; the words stand in `reasons.ftl`. Every page that names a reason asks
-//! here, so that a running campaign and its report say the same.
+//! The codes are the record's; the words stand in `reasons.ftl`. Every page that names a reason
+//! asks here, so that a running campaign and its report say the same.
 
 use domain::campaign::PauseReason;
 use domain::outcome::{Outcome, RejectionCode};

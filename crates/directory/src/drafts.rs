@@ -1,8 +1,8 @@
 //! Drafts: a campaign from its first word to the moment it is finished.
 //!
-//! What is written is kept as it is, finished or not, part by part, and checked as a whole only when
-//! somebody asks for it to be sent. A save says which version it began from, so that nobody's words
-//! vanish under another's.
+//! What is written is kept as it is, finished or not, part by part, and checked as a whole only
+//! when somebody asks for it to be sent. A save says which version it began from, so that nobody's
+//! words vanish under another's.
 
 use domain::audience::Audience;
 use domain::campaign::{CampaignEvent, CampaignState, Purpose};
@@ -135,8 +135,9 @@ impl Directory {
     }
 
     /// Writes the finished campaign over its draft: approved, or scheduled where it has a time. All
-    /// of `request` is checked as [`Directory::add_campaign`] does. `versions` are those of the parts
-    /// it was made from: where one was saved since, this is a conflict and nothing is changed.
+    /// of `request` is checked as [`Directory::add_campaign`] does. `versions` are those of the
+    /// parts it was made from: where one was saved since, this is a conflict and nothing is
+    /// changed.
     pub async fn finish_draft(
         &self,
         business: BusinessId,

@@ -214,8 +214,8 @@ impl Uploads {
         Ok(())
     }
 
-    /// The role `jobs`: takes in whatever waits, one file after the other, until it is stopped. What
-    /// is under way then goes on at its last commit after the next start.
+    /// The role `jobs`: takes in whatever waits, one file after the other, until it is stopped.
+    /// What is under way then goes on at its last commit after the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let rest = tokio::select! {

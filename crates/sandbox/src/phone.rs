@@ -1,11 +1,12 @@
-//! The messenger's screen: whose phone it is, the list of chats, a chat, and what a person does in it.
+//! The messenger's screen: whose phone it is, the list of chats, a chat, and what a person does in
+//! it.
 //!
 //! It is a tool for development: whoever reaches the sandbox can be anybody on it, as on a phone
 //! that lies around. It owns pages and deeds. It does not own how a message looks (`bubble`), nor
 //! what the platform makes of a deed: that is told by events, as any messenger tells it.
 //!
-//! Invariants: a deed is on disk together with its event before the page says so; what a tap does is
-//! read from the message that was sent, never from what a browser claims; nothing somebody wrote
+//! Invariants: a deed is on disk together with its event before the page says so; what a tap does
+//! is read from the message that was sent, never from what a browser claims; nothing somebody wrote
 //! becomes markup.
 
 mod add; // adding an account as a friend

@@ -1,5 +1,6 @@
-//! Telling the platform what was done on the screen: in the order it was done, again and again until
-//! it is taken. Events keep their ids, so that what was taken and not forgotten in time counts once.
+//! Telling the platform what was done on the screen: in the order it was done, again and again
+//! until it is taken. Events keep their ids, so that what was taken and not forgotten in time
+//! counts once.
 
 use std::sync::Arc;
 use std::time::Duration;

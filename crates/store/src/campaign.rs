@@ -99,9 +99,10 @@ pub struct CampaignTariff {
 }
 
 const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_reason, messages, \
-     message_version, audience, schedule, scheduled_for, rate_per_second, lifetime_seconds, created_at, \
-     month, launched_at, price_version, tariff, message_hash, cut_sequence, reach_mark, \
-     highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, launch_error";
+     message_version, audience, schedule, scheduled_for, rate_per_second, lifetime_seconds, \
+     created_at, month, launched_at, price_version, tariff, message_hash, cut_sequence, \
+     reach_mark, highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, \
+     launch_error";
 
 impl Store {
     pub async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {

@@ -247,7 +247,8 @@ impl Snapshot {
         business: BusinessId,
         limit: u32,
     ) -> Result<Vec<BilledCampaign>, StoreError> {
-        let sql = "SELECT c.id AS id, c.name AS name, a.handle AS handle, c.launched_at AS launched_at, h.captured AS captured,
+        let sql = "SELECT c.id AS id, c.name AS name, a.handle AS handle,
+                     c.launched_at AS launched_at, h.captured AS captured,
                      COALESCE((SELECT MAX(t.unit_price) FROM campaign_tariff t
                                WHERE t.campaign = c.id), 0) AS unit_price
                    FROM hold h JOIN campaign c ON c.id = h.campaign
@@ -301,7 +302,8 @@ impl Snapshot {
         let sql = "SELECT c.id AS id, c.name AS name, c.kind AS kind, a.handle AS handle,
                      COALESCE((SELECT MAX(t.unit_price) FROM campaign_tariff t
                                WHERE t.campaign = c.id), 0) AS unit_price
-                   FROM campaign c JOIN account a ON a.id = c.account WHERE c.business = {} AND c.id IN";
+                   FROM campaign c JOIN account a ON a.id = c.account
+                   WHERE c.business = {} AND c.id IN";
         let ids: Vec<sea_orm::Value> = campaigns.iter().map(|id| row::Bind::bind(*id)).collect();
         let first = values![business];
         let rows = crate::bulk::look_up(self.connection(), "campaign", [sql, ""], &first, &ids);

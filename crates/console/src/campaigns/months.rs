@@ -88,7 +88,8 @@ impl Month {
         (midnight(first, zone), midnight(after, zone))
     }
 
-    /// Rows of seven days that begin with `first`, from the week of the 1st to that of the last day.
+    /// Rows of seven days that begin with `first`, from the week of the 1st to that of the last
+    /// day.
     pub fn weeks(self, first: Weekday) -> Vec<[Date; 7]> {
         let last = self.first_day().last_of_month();
         let mut day = self.first_day();

@@ -1,4 +1,5 @@
-//! Bringing friends from a file: upload, say what its columns mean, watch, and see what was refused.
+//! Bringing friends from a file: upload, say what its columns mean, watch, and see what was
+//! refused.
 
 use std::collections::HashMap;
 use std::sync::Arc;

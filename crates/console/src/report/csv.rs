@@ -1,5 +1,5 @@
-//! Every send as a file: streamed page by page, so that ten million lines take no more memory than a
-//! page.
+//! Every send as a file: streamed page by page, so that ten million lines take no more memory than
+//! a page.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! One line for every send of a campaign, with filters as links; one friend's line shows what proves
-//! it.
+//! One line for every send of a campaign, with filters as links; one friend's line shows what
+//! proves it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

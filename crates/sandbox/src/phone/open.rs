@@ -1,5 +1,5 @@
-//! Where a tap leads outside the chat: a page elsewhere, a date to pick, a text to copy. The address
-//! is the message's own; no address is taken from the one who asks.
+//! Where a tap leads outside the chat: a page elsewhere, a date to pick, a text to copy. The
+//! address is the message's own; no address is taken from the one who asks.
 
 use std::sync::Arc;
 

@@ -5,22 +5,10 @@ use serde_json::json;
 
 use super::*;
 
-const EVERY_KIND: &str = r##"[
-    {"type":"text","text":"안녕하세요"},
-    {"type":"image","originalContentUrl":"https://a.example/a.png","previewImageUrl":"https://a.example/b.png"},
-    {"type":"template","altText":"온돌 이불","template":{"type":"buttons","thumbnailImageUrl":"https://a.example/a.png","title":"온돌 이불","text":"거위 솜털","actions":[{"type":"uri","label":"보기","uri":"https://a.example/"},{"type":"message","label":"묻기","text":"배송?"},{"type":"uri","label":"전화","uri":"tel:0212345678"},{"type":"clipboard","label":"코드","clipboardText":"HK7"}]}},
-    {"type":"template","altText":"따로 쓴 글","template":{"type":"carousel","columns":[{"title":"하나","text":"가","actions":[{"type":"postback","label":"ㄱ","data":"a=1"}]},{"title":"둘","text":"나","actions":[{"type":"postback","label":"ㄴ","data":"a=2"}]}]}},
-    {"type":"video","originalContentUrl":"https://a.example/a.mp4","previewImageUrl":"https://a.example/a.png","quickReply":{"items":[{"type":"action","action":{"type":"message","label":"네","text":"네"}}]}}
-]"##;
+const EVERY_KIND: &str = include_str!("every_kind.json");
 
 /// What a card of these pages cannot hold.
-const STRANGE: &str = r##"[
-    {"type":"text","text":"$ 안녕","emojis":[{"index":0,"productId":"a","emojiId":"1"}]},
-    {"type":"text","text":"다른 이름","sender":{"name":"매장"}},
-    {"type":"template","altText":"a","template":{"type":"buttons","text":"b","imageSize":"contain","actions":[{"type":"uri","label":"c","uri":"https://a.example/"}]}},
-    {"type":"template","altText":"때","template":{"type":"buttons","text":"때","actions":[{"type":"datetimepicker","label":"c","data":"d","mode":"date"}]}},
-    {"type":"flex","altText":"a","contents":{"type":"bubble","body":{"type":"box","layout":"vertical","contents":[{"type":"text","text":"a"}]}}}
-]"##;
+const STRANGE: &str = include_str!("strange.json");
 
 fn canonical(json: &str) -> String {
     message::parse(json, &Rules::default()).unwrap().to_json()
