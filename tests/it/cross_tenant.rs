@@ -431,7 +431,6 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     let mut objects = BTreeMap::from([("member", Vec::from(ids))]);
     objects.insert("campaign", campaigns(brand, &mut owner)?);
     objects.insert("friend", friends(brand, handle)?);
-    objects.insert("import", imports(brand, &mut owner)?);
     objects.insert("import", imports(handle, &mut owner)?);
     Ok(Tenant {
         handle,
@@ -503,28 +502,6 @@ fn imports(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
     let ids: Vec<String> = ids.collect();
     ensure!(ids.len() == 2, "{ids:?}");
     Ok(ids)
-}
-
-/// A file that was brought by the shell, with a row that was refused, and one that waits for its
-/// columns to be named.
-fn imports(brand: &Brand, owner: &mut Browser) -> Result<Vec<String>> {
-    let name = marked(&brand.handle, "more").replace(' ', "-");
-    let (mut row, _) = friends_csv(1, &mut Draw::seeded(&name, 3));
-    row.push_str(&format!("{name},{name},,,,,,,,,,,,,\n"));
-    let brought = brand.befriend(&name, row.as_bytes())?;
-    let upload = format!(
-        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}.csv\"\r\n\
-         content-type: text/csv\r\n\r\n{row}\r\n--b--\r\n"
-    );
-    let path = format!("/console/{}/friends/import", brand.handle);
-    let sent = owner.post_body(
-        &path,
-        "multipart/form-data; boundary=b",
-        upload.into_bytes(),
-    )?;
-    let waiting = sent.location().rsplit('/').next().unwrap_or("").to_owned();
-    ensure!(waiting.starts_with("imp_"), "{sent:?}");
-    Ok(vec![text(&brought, "id")?.to_owned(), waiting])
 }
 
 /// Public ids of a brand's friends: those of one import follow each other.
