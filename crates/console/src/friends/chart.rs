@@ -14,7 +14,7 @@ const DAYS_OF_A_WEEK: usize = 7;
 /// Steps of the scale that are asked for; it becomes a few more or less.
 const STEPS: u64 = 4;
 /// Labels below.
-const LABELS: usize = 4;
+const LABELS: usize = 3;
 
 pub struct Chart {
     pub bars: Vec<Bar>,
