@@ -290,7 +290,8 @@ fn bad_input() -> Result<()> {
         ("cards[0].kind", "json"),
         ("cards[0].json", "{\n \"type\": bubble"),
     ];
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Fields<'_>, &str, &str); 5] = [
         (&json, "cards[0].json", "line 2"),
         (
             &[("cards[0].text", &long)],

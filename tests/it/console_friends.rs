@@ -158,7 +158,7 @@ fn one_friend() -> Result<()> {
             "{done:?}"
         );
     }
-    ensure!(all_of(&mut browser, "?tag=VIP")? == [path.clone()]);
+    ensure!(all_of(&mut browser, "?tag=VIP")? == std::slice::from_ref(&path));
     for wrong in ["", "a|b", "\u{7}", &"x".repeat(33)] {
         let page = browser.post_form(&format!("{path}/tags"), &[("tag", wrong)])?;
         ensure!(

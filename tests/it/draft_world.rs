@@ -32,10 +32,10 @@ pub struct Person(pub u32);
 
 impl Person {
     pub fn agrees(self) -> bool {
-        self.0 % 6 != 0
+        !self.0.is_multiple_of(6)
     }
     pub fn is_vip(self) -> bool {
-        self.0 % 4 == 0
+        self.0.is_multiple_of(4)
     }
     pub fn region(self) -> &'static str {
         ["서울", "부산", ""][self.0 as usize % 3]

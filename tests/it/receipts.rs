@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chingu_tests::draw::Draw;
@@ -12,6 +12,7 @@ use chingu_tests::messenger::{Accepted, SECRET};
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::shell::{admin, text};
 use chingu_tests::table::Table;
+use chingu_tests::wait::Stopwatch;
 use domain::id::{BusinessId, CampaignId};
 use gateway::{SIGNATURE_HEADER, Secret};
 use serde_json::{Value, json};
@@ -59,11 +60,11 @@ fn in_bulk() -> Result<()> {
     let second = launched(&platform, "running", Some(rate))?;
     platform.wait_for_accepted(log.len() as u64 + rate, SENT_WITHIN)?;
     let before = platform.messenger.accepted()?;
-    let began = Instant::now();
+    let began = Stopwatch::start();
     let answers = post(program.address(), &clicks)?;
     let took = began.elapsed();
     let meanwhile = platform.messenger.accepted()? - before;
-    let read_began = Instant::now();
+    let read_began = Stopwatch::start();
     let report = receipts(&platform, &first)?;
     let read_in = read_began.elapsed();
     let count = log.len() as u64;
@@ -75,7 +76,7 @@ fn in_bulk() -> Result<()> {
     let mut mixed: Vec<Value> = clicks.iter().step_by(2).cloned().collect();
     mixed.extend(log.iter().step_by(2).map(|one| opening(&platform, one)));
     mixed.reverse();
-    let again_began = Instant::now();
+    let again_began = Stopwatch::start();
     let answers = post(program.address(), &mixed)?;
     let again = again_began.elapsed();
     let half = count.div_ceil(2);

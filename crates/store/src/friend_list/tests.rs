@@ -36,7 +36,7 @@ fn change(number: u32, key: UserKey) -> FriendChange {
     };
     let mut after = Standing {
         friend: Some(friend),
-        promotion: (!number.is_multiple_of(7)).then(|| ConsentFact {
+        promotion: (!number.is_multiple_of(7)).then_some(ConsentFact {
             granted: true,
             at,
             wording: None,
