@@ -159,7 +159,7 @@ fn one_by_one() -> Result<()> {
             click("key", ann, json!({ "pushKey": nowhere })),
             click("link", ann, json!({"link": campaign})),
             click(
-                "unknown link",
+                "unknown-link",
                 ann,
                 json!({"link": "lnk_00000000000000000000000000"}),
             ),
@@ -181,9 +181,9 @@ fn one_by_one() -> Result<()> {
         address,
         &[
             coupon,
-            blocked(ann, "gone 1", "friend.blocked"),
-            blocked(ben, "gone 2", "friend.left"),
-            json!({"id": "gone 3", "type": "friend.blocked", "at": now().to_string(),
+            blocked(ann, "gone-1", "friend.blocked"),
+            blocked(ben, "gone-2", "friend.left"),
+            json!({"id": "gone-3", "type": "friend.blocked", "at": now().to_string(),
             "account": platform.brand.handle, "user": "never-reached"}),
         ],
     )?;

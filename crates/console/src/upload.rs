@@ -72,6 +72,11 @@ impl Upload {
                 upload.file = chosen(part, bytes_max).await?;
                 continue;
             }
+            if part.file_name().is_some() {
+                // A file nobody asked for is not looked at.
+                bytes_of(part, bytes_max).await?;
+                continue;
+            }
             let text = bytes_of(part, AROUND_BYTES_MAX - around).await?;
             around += text.len() + name.len();
             let text = String::from_utf8(text)
