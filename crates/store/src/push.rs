@@ -192,7 +192,8 @@ impl Write {
         campaign: CampaignId,
         links: &[CampaignLink],
     ) -> Result<(), StoreError> {
-        let sql = "SELECT COUNT(*) AS links FROM link WHERE campaign = $1";
+        // The last place and not a count: a day of API sending has a link for every request.
+        let sql = "SELECT COALESCE(MAX(place) + 1, 0) AS links FROM link WHERE campaign = $1";
         let row = row::one(self.connection(), "link", sql, values![campaign]).await?;
         let there: u32 = row.map_or(Ok(0), |row| row.int("links"))?;
         let rows = links.iter().map(|link| {
