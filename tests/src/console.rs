@@ -54,6 +54,9 @@ impl Browser {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(ANSWER_WITHIN)
+            // A connection that the server ends after refusing a body is not taken up again: a
+            // real browser would quietly ask once more.
+            .pool_max_idle_per_host(0)
             .no_proxy()
             .build()?;
         Ok(Self {
