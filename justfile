@@ -22,8 +22,9 @@ test:
     tests/run
 
 # Server time and bytes of every page with many friends and campaigns: docs/timings.md.
-timings friends="1000000" campaigns="200" *folder: _program
-    cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" \
+timings friends="1000000" campaigns="200" *folder:
+    cargo build --release
+    cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/release/chingu" \
         node timings.mjs {{ friends }} {{ campaigns }} {{ folder }} | tee ../../docs/timings.md
 
 # Friends sent to; the report of one real broadcast.
