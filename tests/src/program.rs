@@ -162,8 +162,18 @@ impl Program {
     }
 
     /// SIGTERM; how it ended, and the recipe to start it again.
-    pub fn stop(mut self) -> Result<(ExitStatus, Recipe)> {
-        self.signal("TERM")?;
+    pub fn stop(self) -> Result<(ExitStatus, Recipe)> {
+        self.ask_to_stop()?;
+        self.wait_until_ended()
+    }
+
+    /// SIGTERM, and nothing is waited for.
+    pub fn ask_to_stop(&self) -> Result<()> {
+        self.signal("TERM")
+    }
+
+    /// How it ended after [`Program::ask_to_stop`], and the recipe to start it again.
+    pub fn wait_until_ended(mut self) -> Result<(ExitStatus, Recipe)> {
         let recipe = self.recipe.clone();
         let status = wait::until(
             "the program ends after SIGTERM",

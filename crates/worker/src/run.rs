@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use broker::Delivery;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,11 +30,13 @@ impl Worker {
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
                 continue;
             }
-            let claims = tokio::select! {
+            // Only the wait may be cancelled. A claim that has begun may have committed: dropped
+            // there, its chunks would stand leased until the lease runs out, pushed by nobody.
+            let received = tokio::select! {
                 () = shutdown.cancelled() => break,
-                claims = self.next_claims(&places) => claims,
+                received = self.next_deliveries(&places) => received,
             };
-            match claims {
+            match self.claim_into(received).await {
                 Ok(claims) => {
                     for (claim, place) in claims {
                         pushes.spawn(push_one(self.clone(), claim, place, pushed.clone()));
@@ -53,14 +56,14 @@ impl Worker {
         }
     }
 
-    /// Waits for room and messages, then claims. A cancelled wait loses no message: those received
-    /// and not acknowledged come again, and the chunks stay dispatched.
-    async fn next_claims(
+    /// Waits for room and messages. A cancelled wait loses no message: those received and not
+    /// acknowledged come again, and the chunks stay dispatched.
+    async fn next_deliveries(
         &self,
         places: &Arc<Semaphore>,
-    ) -> Result<Vec<(Claim, OwnedSemaphorePermit)>, WorkerError> {
+    ) -> Result<(Vec<Delivery>, Vec<OwnedSemaphorePermit>), WorkerError> {
         let Ok(first) = places.clone().acquire_owned().await else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         };
         let mut free = vec![first];
         while free.len() < CLAIM_BATCH_MAX
@@ -69,6 +72,14 @@ impl Worker {
             free.push(place);
         }
         let deliveries = self.broker.receive(free.len()).await?;
+        Ok((deliveries, free))
+    }
+
+    async fn claim_into(
+        &self,
+        received: Result<(Vec<Delivery>, Vec<OwnedSemaphorePermit>), WorkerError>,
+    ) -> Result<Vec<(Claim, OwnedSemaphorePermit)>, WorkerError> {
+        let (deliveries, free) = received?;
         let claims = self.claim(deliveries).await?;
         Ok(claims.into_iter().zip(free).collect())
     }
