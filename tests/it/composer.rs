@@ -269,7 +269,7 @@ fn reopened() -> Result<()> {
     for expected in [
         r#"value="Tea""#,
         r#"data-item="cards[0]" data-kind="text""#,
-        r#"name="version" value="1""#,
+        r#"name="version" value="0""#,
     ] {
         ensure!(page.contains(expected), "no {expected} in {page}");
     }

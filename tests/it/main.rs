@@ -27,6 +27,7 @@ mod composer; // drafts, written and fought over
 mod console_campaigns; // the list, the calendar, where a campaign's link leads, the wallet
 mod draft_world; // a draft that can be sent, to friends whose attributes a test knows
 mod draft_steps; // whom a draft reaches, when it goes, and that it is launched once
+mod taken_back; // what came another way keeps its audience when it is a draft again
 mod running; // a campaign under way, watched and stopped
 mod cross_tenant; // two businesses beside each other, on every route
 

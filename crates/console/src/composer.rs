@@ -43,7 +43,7 @@ async fn content_of(
 }
 
 /// The cards of a campaign that has no draft's part.
-fn written_elsewhere(campaign: &Campaign) -> Content {
+pub fn written_elsewhere(campaign: &Campaign) -> Content {
     messages::content_of(&campaign.name, campaign.purpose, &campaign.messages)
 }
 

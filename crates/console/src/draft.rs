@@ -3,11 +3,14 @@
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use directory::drafts::{Save, Saved};
+use domain::audience::Audience;
 use domain::campaign::{CampaignState, Purpose};
-use serde_json::Value;
+use domain::schedule::Schedule;
+use serde_json::{Value, json};
 use store::campaign::Campaign;
 use store::draft::{DraftPart, Part};
 
+use crate::composer;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::own_campaign::{CampaignPath, own_campaign};
@@ -16,7 +19,26 @@ use crate::state::ConsoleState;
 /// A campaign of this account and the parts of its draft.
 pub struct Draft {
     pub campaign: Campaign,
-    pub parts: Vec<DraftPart>,
+    parts: Vec<DraftPart>,
+    /// What its row says: it stands for parts that were never saved, so that a campaign which came
+    /// another way than through these pages keeps what it is when it is taken back.
+    row: Vec<(Part, String)>,
+}
+
+/// The parts as the row of a campaign says them; none of what a draft begins with.
+pub fn parts_of_row(campaign: &Campaign) -> Vec<(Part, String)> {
+    let message = composer::written_elsewhere(campaign).to_json();
+    let mut parts = vec![(Part::Message, message)];
+    if campaign.audience != Audience::ALL.to_json() {
+        parts.push((Part::Audience, campaign.audience.clone()));
+    }
+    let is_now = campaign.schedule == Schedule::Now.to_json();
+    if !is_now || campaign.rate_per_second.is_some() {
+        let schedule: Value = serde_json::from_str(&campaign.schedule).unwrap_or_default();
+        let delivery = json!({"schedule": schedule, "rate": campaign.rate_per_second});
+        parts.push((Part::Delivery, delivery.to_string()));
+    }
+    parts
 }
 
 /// Somebody else's save that stands where this one wanted to.
@@ -84,9 +106,15 @@ impl Draft {
     ) -> Result<Self, Error> {
         let campaign = own_campaign(state, desk, path).await?;
         let parts = state.store.draft_parts(campaign.id).await?;
-        Ok(Self { campaign, parts })
+        let row = parts_of_row(&campaign);
+        Ok(Self {
+            campaign,
+            parts,
+            row,
+        })
     }
 
+    /// As it was saved.
     pub fn part(&self, part: Part) -> Option<&DraftPart> {
         self.parts.iter().find(|found| found.part == part)
     }
@@ -96,8 +124,20 @@ impl Draft {
         self.part(part).map_or(0, |part| part.version)
     }
 
+    /// What a part says; `None` where it is what a draft begins with.
     pub fn content(&self, part: Part) -> Option<&str> {
-        self.part(part).map(|part| part.content.as_str())
+        let saved = self.part(part).map(|part| part.content.as_str());
+        saved.or_else(|| {
+            let said = self.row.iter().find(|(named, _)| *named == part);
+            said.map(|(_, content)| content.as_str())
+        })
+    }
+
+    /// Everything it says beyond what a draft begins with.
+    pub fn contents(&self) -> Vec<(Part, String)> {
+        let parts = Part::ALL.into_iter();
+        let said = parts.filter_map(|part| Some((part, self.content(part)?.to_owned())));
+        said.collect()
     }
 
     pub fn is_draft(&self) -> bool {

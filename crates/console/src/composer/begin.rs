@@ -5,20 +5,18 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
-use directory::drafts::Save;
-use domain::audience::Audience;
 use domain::campaign::CampaignState;
 use domain::id::CampaignId;
-use domain::schedule::Schedule;
-use serde_json::{Value, json};
-use store::campaign::Campaign;
+use domain::time::Timestamp;
 use store::draft::Part;
 
 use super::content::Content;
 use super::finished::NAME_CHARS_MAX;
 use crate::desk::Desk;
+use crate::draft::Draft;
 use crate::error::Error;
 use crate::own_campaign::{CampaignPath, own_campaign};
+use crate::schedule::form::{PAST, ScheduleForm};
 use crate::state::ConsoleState;
 
 /// Begins a draft and opens its first step.
@@ -48,8 +46,8 @@ pub async fn copy(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
-    let id = copied(&state, &desk, &campaign).await?;
+    let draft = Draft::open(&state, &desk, &path).await?;
+    let id = copied(&state, &desk, &draft).await?;
     Ok(to_message(&desk, id, "?done=done-copied"))
 }
 
@@ -61,11 +59,12 @@ pub async fn reopen(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
-    match campaign.state {
-        CampaignState::Draft => return Ok(to_message(&desk, campaign.id, "")),
+    let draft = Draft::open(&state, &desk, &path).await?;
+    let id = draft.campaign.id;
+    match draft.campaign.state {
+        CampaignState::Draft => return Ok(to_message(&desk, id, "")),
         CampaignState::LaunchFailed => {
-            let id = copied(&state, &desk, &campaign).await?;
+            let id = copied(&state, &desk, &draft).await?;
             return Ok(to_message(&desk, id, "?done=done-copied"));
         }
         CampaignState::Review
@@ -75,29 +74,8 @@ pub async fn reopen(
         _ => return Err(too_late(&desk)),
     }
     let (business, account) = (desk.business.id, desk.account.id);
-    state
-        .directory
-        .reopen(business, account, campaign.id)
-        .await?;
-    let there = state.store.draft_parts(campaign.id).await?;
-    for (part, content) in parts_of_row(&campaign) {
-        if there.iter().any(|saved| saved.part == part) {
-            continue;
-        }
-        // It came another way than through these pages: its steps begin with what it says.
-        let save = Save {
-            part,
-            from_version: 0,
-            content: &content,
-            writer: "",
-            name: None,
-        };
-        state
-            .directory
-            .save_draft(business, account, campaign.id, desk.member.id, &save)
-            .await?;
-    }
-    Ok(to_message(&desk, campaign.id, "?done=done-reopened"))
+    state.directory.reopen(business, account, id).await?;
+    Ok(to_message(&desk, id, "?done=done-reopened"))
 }
 
 /// Throws away what was not launched.
@@ -127,17 +105,8 @@ pub async fn discard(
     Ok(Redirect::to(&list).into_response())
 }
 
-async fn copied(
-    state: &ConsoleState,
-    desk: &Desk,
-    campaign: &Campaign,
-) -> Result<CampaignId, Error> {
-    let saved = state.store.draft_parts(campaign.id).await?;
-    let mut parts: Vec<(Part, String)> = parts_of_row(campaign);
-    for own in saved {
-        parts.retain(|(part, _)| *part != own.part);
-        parts.push((own.part, own.content));
-    }
+async fn copied(state: &ConsoleState, desk: &Desk, draft: &Draft) -> Result<CampaignId, Error> {
+    let mut parts = draft.contents();
     let mut name = String::new();
     for (part, content) in &mut parts {
         match part {
@@ -149,7 +118,9 @@ async fn copied(
                 name.clone_from(&message.name);
                 *content = message.to_json();
             }
-            Part::Delivery => *content = without_past(content, desk),
+            Part::Delivery => {
+                *content = without_past(content, desk.now, &desk.account.time_zone);
+            }
             Part::Audience => {}
         }
     }
@@ -160,36 +131,17 @@ async fn copied(
     Ok(begun.await?)
 }
 
-/// The parts as the row of a campaign says them.
-fn parts_of_row(campaign: &Campaign) -> Vec<(Part, String)> {
-    let mut parts = vec![(Part::Message, super::written_elsewhere(campaign).to_json())];
-    if campaign.audience != Audience::ALL.to_json() {
-        parts.push((Part::Audience, campaign.audience.clone()));
+/// A time that has passed is left out, with what was typed of it: a copy is sent when somebody says
+/// so. What is merely unfinished comes along.
+fn without_past(delivery: &str, now: Timestamp, zone: &str) -> String {
+    let mut form = ScheduleForm::of_content(Some(delivery), zone);
+    let wrong = form.meaning(now).err().unwrap_or_default();
+    if wrong.contains(&PAST) {
+        form.is_planned = false;
+        form.day.clear();
+        form.time.clear();
     }
-    let is_now = campaign.schedule == Schedule::Now.to_json();
-    if !is_now || campaign.rate_per_second.is_some() {
-        let schedule: Value = serde_json::from_str(&campaign.schedule).unwrap_or_default();
-        let delivery = json!({"schedule": schedule, "rate": campaign.rate_per_second});
-        parts.push((Part::Delivery, delivery.to_string()));
-    }
-    parts
-}
-
-/// A time that has passed is left out: a copy is sent when somebody says so.
-fn without_past(delivery: &str, desk: &Desk) -> String {
-    let Ok(Value::Object(mut delivery)) = serde_json::from_str(delivery) else {
-        return delivery.to_owned();
-    };
-    let schedule = delivery.get("schedule").map(Value::to_string);
-    let comes = schedule
-        .as_deref()
-        .and_then(|json| Schedule::parse(json).ok())
-        .is_some_and(|schedule| schedule.resolve(desk.now).is_ok());
-    if !comes {
-        let now = serde_json::from_str(&Schedule::Now.to_json()).unwrap_or_default();
-        delivery.insert("schedule".to_owned(), now);
-    }
-    Value::Object(delivery).to_string()
+    form.to_content(now)
 }
 
 /// The name with a word that says it is a copy, as long as there is room.
@@ -209,4 +161,51 @@ fn too_late(desk: &Desk) -> Error {
 fn to_message(desk: &Desk, campaign: CampaignId, query: &str) -> Response {
     let path = desk.at(&format!("/campaigns/{campaign}/message{query}"));
     Redirect::to(&path).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_keeps_no_time_that_has_passed() {
+        let now = Timestamp::parse_rfc3339("2026-11-29T11:31:00Z").unwrap();
+        let zone = "Asia/Seoul";
+        let planned = |day: &str, rate: &str| ScheduleForm {
+            is_planned: true,
+            day: day.into(),
+            time: "10:00".into(),
+            zone: zone.into(),
+            is_paced: true,
+            rate: rate.into(),
+        };
+        let at_once = |rate: &str| ScheduleForm {
+            is_planned: false,
+            day: String::new(),
+            time: String::new(),
+            ..planned("", rate)
+        };
+        let elsewhere =
+            r#"{"schedule":{"at":{"wall":"2026-11-01 10:00:00","zone":"Asia/Seoul"}},"rate":70}"#;
+        // Saved while its time was still to come.
+        let before = Timestamp::parse_rfc3339("2026-11-01T00:00:00Z").unwrap();
+        let saved = |form: &ScheduleForm| form.to_content(before);
+        for (delivery, copy) in [
+            (elsewhere.to_owned(), at_once("70")),
+            (saved(&planned("2026-11-02", "70")), at_once("70")),
+            (saved(&planned("2026-11-02", "fast")), at_once("fast")),
+            (
+                saved(&planned("2026-12-02", "70")),
+                planned("2026-12-02", "70"),
+            ),
+            (saved(&planned("", "70")), planned("", "70")),
+        ] {
+            let copied = without_past(&delivery, now, zone);
+            assert_eq!(
+                ScheduleForm::of_content(Some(&copied), zone),
+                copy,
+                "{delivery}"
+            );
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::aim::Aim;
 use crate::composer::said::said;
 use crate::desk::Desk;
 use crate::draft::Draft;
+use crate::schedule::form::PAST;
 use crate::schedule::outlook::Outlook;
 
 /// Faults of the message that are listed; the rest is seen there.
@@ -52,8 +53,7 @@ pub fn checks(
     found.push(match &aim.delivery {
         Ok(_) => good(&words, "review-check-schedule"),
         Err(wrong) => {
-            let is_past = wrong.iter().any(|(_, key)| *key == "schedule-past");
-            let key = match is_past {
+            let key = match wrong.contains(&PAST) {
                 true => "review-check-past",
                 false => "review-check-when",
             };

@@ -48,6 +48,9 @@ pub enum Odd {
 /// The id of a field and the key of what is wrong with it.
 pub type Wrong = (&'static str, &'static str);
 
+/// The time was once to come.
+pub const PAST: Wrong = ("day", "schedule-past");
+
 impl ScheduleForm {
     /// Reads the fields of a form. Whatever is not a field of it is passed over.
     pub fn of_fields(fields: &[(String, String)]) -> Self {
@@ -107,7 +110,7 @@ impl ScheduleForm {
         let schedule = Schedule::At(at);
         match schedule.resolve(now) {
             Ok(starts) => Ok((schedule, starts, odd)),
-            Err(ScheduleError::Past { .. }) => Err(("day", "schedule-past")),
+            Err(ScheduleError::Past { .. }) => Err(PAST),
             Err(ScheduleError::TooFarAhead { .. }) => Err(("day", "schedule-too-far")),
             Err(ScheduleError::Time(_)) => Err(("day", "schedule-wrong-time")),
         }
