@@ -113,8 +113,12 @@ pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<
         .store
         .growth(desk.account.id, today, GROWTH_DAYS)
         .await?;
-    let book = billing::price_book(&state.store, desk.business.currency, desk.now).await;
-    let unit = book.ok().map(|book| book.unit_price(Tariff::Untargeted));
+    let unit = match billing::price_book(&state.store, desk.business.currency, desk.now).await {
+        Ok(book) => Some(book.unit_price(Tariff::Untargeted)),
+        // Nothing is priced yet: the page does without. Whatever else is wrong is no such page.
+        Err(BillingError::NoPrice { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
     let snapshot = state.store.snapshot().await?;
     let counts = snapshot.campaign_counts(desk.account.id).await?;
     let count = |group: StateGroup| -> u64 {
