@@ -23,6 +23,8 @@ pub struct Bill {
     pub campaign: CampaignId,
     pub name: String,
     pub state: CampaignState,
+    /// Somebody cancelled it: what was not sent by then was not sent.
+    pub is_cancelled: bool,
     /// `None` before the launch.
     pub price_version: Option<u32>,
     /// Σ counted × unit price, as the launch counted.
@@ -135,6 +137,7 @@ pub(crate) async fn read(
         name: campaign.name,
         state: CampaignState::from_codes(campaign.state, campaign.pause_reason)
             .ok_or_else(|| corrupt("campaign", "state", campaign.state))?,
+        is_cancelled: snapshot.was_cancelled(campaign.id).await?,
         price_version: campaign.price_version,
         quoted,
         held: hold.map_or(zero, |hold| hold.amount),

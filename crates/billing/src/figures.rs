@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use domain::campaign::CampaignState;
-use domain::chunk::ChunkState;
 use domain::id::{BusinessId, CampaignId};
 use domain::outcome::{Outcome, RejectionCode};
 use domain::receipt;
@@ -34,8 +32,6 @@ pub struct CampaignFigures {
     pub epoch: Option<Timestamp>,
     /// People by the minute since then.
     pub delivered_over_time: BTreeMap<i64, u64>,
-    /// Somebody cancelled it: what was not sent by then was not sent.
-    pub is_cancelled: bool,
     /// By when the last of the uncertain is decided.
     pub uncertain_until: Option<Timestamp>,
 }
@@ -66,7 +62,6 @@ async fn read(
         left_out: Vec::new(),
         epoch,
         delivered_over_time: BTreeMap::new(),
-        is_cancelled: false,
         uncertain_until: None,
         bill: bill::read(snapshot, record.clone()).await?,
     };
@@ -78,16 +73,6 @@ async fn read(
                 _ => {}
             }
         }
-        // A campaign that was cancelled while it was frozen has no chunks of those who were left.
-        let has_ended = matches!(
-            figures.bill.state,
-            CampaignState::Cancelling | CampaignState::Closing | CampaignState::Closed
-        );
-        let cancelled = ChunkState::Cancelled;
-        figures.is_cancelled = has_ended
-            && (figures.bill.state == CampaignState::Cancelling
-                || record.freeze_ended_at.is_none()
-                || snapshot.has_chunks_that(month, campaign, cancelled).await?);
         figures.delivered_over_time = snapshot
             .deliveries_over_time(month, campaign, epoch, DELIVERY_STRETCH_MS)
             .await?;

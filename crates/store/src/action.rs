@@ -34,7 +34,7 @@ pub struct CampaignAction {
 impl Action {
     const ALL: [Action; 3] = [Self::Pause, Self::Resume, Self::Cancel];
 
-    const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Pause => 1,
             Self::Resume => 2,
@@ -102,6 +102,14 @@ impl Snapshot {
                    FROM campaign_action WHERE campaign = $1 ORDER BY sequence";
         let rows = row::all(self.connection(), "campaign_action", sql, values![campaign]).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Whether somebody cancelled it; how its sends ended does not tell.
+    pub async fn was_cancelled(&self, campaign: CampaignId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM campaign_action WHERE campaign = $1 AND action = $2 LIMIT 1";
+        let bound = values![campaign, Action::Cancel.code()];
+        let row = row::one(self.connection(), "campaign_action", sql, bound).await?;
+        Ok(row.is_some())
     }
 }
 

@@ -47,6 +47,8 @@ pub struct ListedCampaign {
     pub launched_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub has_launch_error: bool,
+    /// Somebody cancelled it, whatever became of its sends.
+    pub was_cancelled: bool,
     /// Recipients as the launch counted them.
     pub counted: u64,
     /// Of the launch, in micro-units; 0 before.
@@ -276,10 +278,13 @@ impl Snapshot {
     }
 }
 
+// The action is `Action::Cancel`.
 const COLUMNS: &str = "c.id AS id, c.name AS name, c.purpose AS purpose, c.state AS state,
     c.pause_reason AS pause_reason, c.audience AS audience, c.scheduled_for AS scheduled_for,
     c.created_at AS created_at, c.launched_at AS launched_at, c.closed_at AS closed_at,
     c.launch_error IS NOT NULL AS has_launch_error,
+    EXISTS (SELECT 1 FROM campaign_action a WHERE a.campaign = c.id AND a.action = 3)
+      AS was_cancelled,
     COALESCE((SELECT SUM(t.counted) FROM campaign_tariff t WHERE t.campaign = c.id), 0) AS counted,
     COALESCE((SELECT MAX(t.unit_price) FROM campaign_tariff t WHERE t.campaign = c.id), 0)
       AS unit_price,
@@ -355,6 +360,7 @@ fn read(row: &Row) -> Result<ListedCampaign, StoreError> {
         launched_at: row.optional_time("launched_at")?,
         closed_at: row.optional_time("closed_at")?,
         has_launch_error: row.int::<i64>("has_launch_error")? != 0,
+        was_cancelled: row.int::<i64>("was_cancelled")? != 0,
         counted: row.int("counted")?,
         unit_price_micro: row.get("unit_price")?,
         held_micro: row.get("held")?,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::chunk::{ChunkId, ChunkState, UNCERTAIN_DEADLINE};
+use domain::chunk::{ChunkId, UNCERTAIN_DEADLINE};
 use domain::codec::{unpack_exclusions, unpack_outcomes};
 use domain::id::{CampaignId, UserId};
 use domain::outcome::Outcome;
@@ -191,20 +191,6 @@ impl Snapshot {
         let row = row::one(self.connection(), "chunk", sql, values![campaign]).await?;
         let settled = row.map_or(Ok(None), |row| row.optional_time("settled_at"))?;
         Ok(settled.map(|at| at + UNCERTAIN_DEADLINE))
-    }
-
-    /// Whether any chunk ended so.
-    pub async fn has_chunks_that(
-        &self,
-        month: LaunchMonth,
-        campaign: CampaignId,
-        state: ChunkState,
-    ) -> Result<bool, StoreError> {
-        let sql = "SELECT number FROM chunk WHERE month = $1 AND campaign = $2 AND state = $3
-                   LIMIT 1";
-        let bound = values![month.number(), campaign, state.code()];
-        let row = row::one(self.connection(), "chunk", sql, bound).await?;
-        Ok(row.is_some())
     }
 
     /// The range and the rule by which a freeze left somebody out, and when.

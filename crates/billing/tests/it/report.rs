@@ -2,10 +2,13 @@
 
 use std::process::Command;
 
+use domain::campaign::CampaignState;
 use domain::id::{BusinessId, CampaignId};
 use domain::rule::RuleId;
 use serde_json::Value;
 use store::StoreError;
+use store::action::{Action, CampaignAction};
+use store::campaign_list::ListQuery;
 
 use crate::world::{MIDWAY, NOW, STEPS, Story, World, krw, user_id};
 
@@ -150,6 +153,42 @@ async fn a_running_campaign_is_reported_as_far_as_it_is() {
             assert_eq!(bill.outcomes.pending, 10);
         }
     }
+}
+
+#[tokio::test]
+async fn cancelled_is_what_somebody_cancelled() {
+    // It has sends that were cancelled and one that was written off.
+    let story = Story::until(STEPS - 1).await;
+    let (store, business) = (&story.world.store, story.world.business);
+    for (action, is_cancelled) in [(Action::Pause, false), (Action::Cancel, true)] {
+        let mut write = store.write().await.unwrap();
+        let noted = CampaignAction::of(action, None, NOW);
+        write.note_action(story.campaign, &noted).await.unwrap();
+        write.commit().await.unwrap();
+        let bill = billing::bill(store, business, story.campaign).await;
+        assert_eq!(bill.unwrap().is_cancelled, is_cancelled, "{action:?}");
+        let snapshot = store.snapshot().await.unwrap();
+        let account = snapshot.recorded_campaign(business, story.campaign).await;
+        let query = ListQuery {
+            account: account.unwrap().account,
+            states: &[CampaignState::Closed.code()],
+            text: "",
+            before: None,
+            limit: 1,
+        };
+        let listed = snapshot.list_campaigns(&query).await.unwrap();
+        assert_eq!(listed[0].was_cancelled, is_cancelled, "{action:?}");
+        snapshot.end().await.unwrap();
+    }
+    // Before anything was frozen, there is nothing but the cancel to tell it by.
+    let campaign = story.world.launch(1, 1).await;
+    let mut write = store.write().await.unwrap();
+    let noted = CampaignAction::of(Action::Cancel, None, NOW);
+    write.note_action(campaign, &noted).await.unwrap();
+    write.set_freeze_ended(campaign, NOW).await.unwrap();
+    write.commit().await.unwrap();
+    let figures = billing::campaign_figures(store, business, campaign).await;
+    assert!(figures.unwrap().bill.is_cancelled);
 }
 
 #[tokio::test]

@@ -418,7 +418,7 @@ fn uncertain(desk: &Desk, figures: &CampaignFigures) -> Option<String> {
 }
 
 fn cancelled(words: &Words, figures: &CampaignFigures) -> Option<Cancelled> {
-    if !figures.is_cancelled {
+    if !figures.bill.is_cancelled {
         return None;
     }
     let bill = &figures.bill;
