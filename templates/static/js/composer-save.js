@@ -46,6 +46,11 @@ export class Saver {
     this.journal.keep(entry);
     if (this.ended || this.inConflict) return;
     if (this.failures === 0) this.show({ state: "saving" });
+    this.plan();
+  }
+
+  /** Sends soon, however fast somebody types. */
+  plan() {
     this.dueAt ??= performance.now() + WAIT_MAX_MS;
     const wait = Math.min(PAUSE_MS, Math.max(0, this.dueAt - performance.now()));
     clearTimeout(this.timer);
@@ -90,7 +95,9 @@ export class Saver {
     if (answer.state === "conflict") {
       this.inConflict = true;
     } else if (answer.state === "refused") {
-      this.ended = true;
+      // The same again would be refused again; what is changed since may be taken.
+      this.failures = 0;
+      if (this.sequence !== sent) this.plan();
     } else {
       this.failures += 1;
       const wait = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(this.failures - 1, 10));
