@@ -40,6 +40,8 @@ export class Cards {
     list.append(item);
     if (kind === "column") this.liken(list, item);
     this.rename(list);
+    // Its own buttons are named by their places in it, once it has its name.
+    if (kind === "column") this.rename(item.querySelector("[data-list]"));
     this.changed(item);
     focusIn(item);
     return true;
