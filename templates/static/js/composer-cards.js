@@ -149,9 +149,13 @@ export class Cards {
   }
 }
 
-/** The same again, with what was typed: a copy of a node forgets what is chosen in a list. */
+/**
+ * The same again, with what was typed: a copy of a node forgets what is chosen in a list. A picture
+ * that is on its way comes to the first of the two only.
+ */
 function twin(item) {
   const same = item.cloneNode(true);
+  for (const bar of same.querySelectorAll("progress")) bar.hidden = true;
   const chosen = item.querySelectorAll("select");
   same.querySelectorAll("select").forEach((select, index) => {
     select.value = chosen[index].value;

@@ -3,8 +3,8 @@
 /** Wires one form's picture fields; `changed` is told when one has another address. */
 export function takePictures(form, changed) {
   form.addEventListener("change", (event) => {
-    const at = event.target.dataset.upload;
-    if (at && event.target.files[0]) upload(form, at, event.target.files[0], changed);
+    if (!event.target.dataset.upload || !event.target.files[0]) return;
+    upload(form, event.target.closest("[data-picture]"), event.target.files[0], changed);
   });
   for (const kind of ["dragenter", "dragover"]) {
     form.addEventListener(kind, (event) => {
@@ -24,7 +24,7 @@ export function takePictures(form, changed) {
     if (!picture || !file) return;
     event.preventDefault();
     picture.classList.remove("is-over");
-    upload(form, picture.dataset.picture, file, changed);
+    upload(form, picture, file, changed);
   });
 }
 
@@ -49,10 +49,18 @@ export function showThumb(field) {
   thumb.classList.add("has-picture");
 }
 
-function upload(form, at, file, changed) {
-  const picture = form.querySelector(`[data-picture="${CSS.escape(at)}"]`);
+/** The last upload of each picture: another file takes its place. */
+const running = new WeakMap();
+
+/**
+ * Sends a file. The answer belongs to the picture it was chosen for, wherever that stands by then;
+ * one that was removed keeps it, and brings it along when it is brought back.
+ */
+function upload(form, picture, file, changed) {
   const bar = picture.querySelector("progress");
   const request = new XMLHttpRequest();
+  running.get(picture)?.abort();
+  running.set(picture, request);
   request.open("POST", form.dataset.media);
   request.setRequestHeader("accept", "application/json");
   request.responseType = "json";
@@ -61,11 +69,8 @@ function upload(form, at, file, changed) {
   };
   const end = (words) => {
     bar.hidden = true;
-    // It may stand elsewhere by now.
-    const place = picture.dataset.picture;
-    complain(form, place, words);
-    const input = picture.querySelector("[data-upload]");
-    if (words) input.value = "";
+    complain(picture, words);
+    if (words) picture.querySelector("[data-upload]").value = "";
   };
   request.onload = () => {
     const answer = request.response;
@@ -74,12 +79,12 @@ function upload(form, at, file, changed) {
       return;
     }
     end("");
-    const field = form.elements[picture.dataset.picture];
+    const field = picture.querySelector("input[name]:not([type])");
     field.value = answer.url;
     const preview = picture.querySelector("input[type=hidden]");
     if (preview) preview.value = answer.preview_url ?? "";
     showThumb(field);
-    changed(field);
+    if (form.contains(picture)) changed(field);
   };
   request.onerror = () => end(form.dataset.uploadFailed);
   bar.value = 0;
@@ -90,8 +95,8 @@ function upload(form, at, file, changed) {
 }
 
 /** Beside the field, until it is tried again. */
-function complain(form, at, words) {
-  const lint = form.querySelector(`[data-lint="${CSS.escape(at)}"]`);
+function complain(picture, words) {
+  const lint = picture.querySelector("[data-lint]");
   if (!lint) return;
   if (words) {
     lint.dataset.tone = "bad";
