@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use axum::RequestExt;
-use axum::extract::multipart::Field;
-use axum::extract::{Form, Multipart, Request};
-use axum::http::{HeaderMap, header};
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{DefaultBodyLimit, Form, Multipart, Request};
+use axum::http::{HeaderMap, StatusCode, header};
 use futures_util::StreamExt;
 
 /// What stands around a file: boundaries, and the fields of the form beside it.
@@ -43,7 +43,7 @@ impl Upload {
     }
 
     /// Reads a form of either type; the file is the field called `file`.
-    pub async fn read(request: Request, file: &str, bytes_max: usize) -> Result<Self, Refusal> {
+    pub async fn read(mut request: Request, file: &str, bytes_max: usize) -> Result<Self, Refusal> {
         let whole_max = (bytes_max + AROUND_BYTES_MAX) as u64;
         let told = content_length(request.headers());
         if told.is_some_and(|length| length > whole_max) {
@@ -52,19 +52,21 @@ impl Upload {
             }
             return Err(Refusal::TooLarge);
         }
-        let unreadable = |why: String| Refusal::Unreadable(why);
+        // Whoever does not tell a length, or another one, gets no further either.
         if !is_multipart(request.headers()) {
+            DefaultBodyLimit::max(AROUND_BYTES_MAX).apply(&mut request);
             let read: Result<Form<HashMap<String, String>>, _> = request.extract().await;
-            let Form(fields) = read.map_err(|error| unreadable(error.to_string()))?;
+            let Form(fields) = read.map_err(|error| refusal(error.status(), error.body_text()))?;
             return Ok(Self { fields, file: None });
         }
+        DefaultBodyLimit::max(bytes_max + AROUND_BYTES_MAX).apply(&mut request);
         let read: Result<Multipart, _> = request.extract().await;
-        let mut parts = read.map_err(|error| unreadable(error.body_text()))?;
+        let mut parts = read.map_err(|error| refusal(error.status(), error.body_text()))?;
         let mut upload = Self::default();
         let mut around = 0;
         loop {
             let next = parts.next_field().await;
-            let Some(part) = next.map_err(|error| unreadable(error.body_text()))? else {
+            let Some(part) = next.map_err(of_multipart)? else {
                 return Ok(upload);
             };
             let name = part.name().unwrap_or_default().to_owned();
@@ -80,7 +82,7 @@ impl Upload {
             let text = bytes_of(part, AROUND_BYTES_MAX - around).await?;
             around += text.len() + name.len();
             let text = String::from_utf8(text)
-                .map_err(|_| unreadable(format!("the field '{name}' is not text")))?;
+                .map_err(|_| Refusal::Unreadable(format!("the field '{name}' is not text")))?;
             if around > AROUND_BYTES_MAX {
                 return Err(Refusal::TooLarge);
             }
@@ -102,11 +104,22 @@ async fn bytes_of(mut part: Field<'_>, bytes_max: usize) -> Result<Vec<u8>, Refu
     let mut bytes = Vec::new();
     loop {
         let piece = part.chunk().await;
-        match piece.map_err(|error| Refusal::Unreadable(error.body_text()))? {
+        match piece.map_err(of_multipart)? {
             None => return Ok(bytes),
             Some(piece) if bytes.len() + piece.len() > bytes_max => return Err(Refusal::TooLarge),
             Some(piece) => bytes.extend_from_slice(&piece),
         }
+    }
+}
+
+fn of_multipart(error: MultipartError) -> Refusal {
+    refusal(error.status(), error.body_text())
+}
+
+fn refusal(status: StatusCode, why: String) -> Refusal {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+        _ => Refusal::Unreadable(why),
     }
 }
 
@@ -136,4 +149,39 @@ fn is_multipart(headers: &HeaderMap) -> bool {
     text.trim_start()
         .to_ascii_lowercase()
         .starts_with("multipart/form-data")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, Bytes};
+
+    use super::*;
+
+    const PIECE_BYTES: usize = 16 * 1024;
+    const FILE_BYTES_MAX: usize = 256 * 1024;
+
+    /// A body of so many pieces whose length nobody tells.
+    fn chunked(content_type: &str, pieces: usize) -> Request {
+        let pieces =
+            (0..pieces).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'a'; PIECE_BYTES])));
+        let stream = futures_util::stream::iter(pieces);
+        let request = Request::post("/").header(header::CONTENT_TYPE, content_type);
+        request.body(Body::from_stream(stream)).unwrap()
+    }
+
+    async fn read(request: Request) -> Result<Upload, Refusal> {
+        Upload::read(request, "file", FILE_BYTES_MAX).await
+    }
+
+    #[tokio::test]
+    async fn a_body_that_tells_no_length_has_a_limit_too() {
+        let form = "application/x-www-form-urlencoded";
+        let upload = read(chunked(form, 4)).await.unwrap();
+        assert_eq!(upload.fields.len(), 1);
+        let endless = read(chunked(form, 5)).await;
+        assert!(matches!(endless, Err(Refusal::TooLarge)), "{endless:?}");
+        // Not a part in it: whatever comes before the first boundary counts too.
+        let endless = read(chunked("multipart/form-data; boundary=b", 21)).await;
+        assert!(matches!(endless, Err(Refusal::TooLarge)), "{endless:?}");
+    }
 }
