@@ -124,6 +124,7 @@ composer-fault-uri = This address cannot be read. It begins with https:// and ha
 composer-fault-letters = Only letters, digits, - and _ can be used.
 composer-fault-sender = A sender's name must not have the word LINE.
 composer-fault-zero = There is a character in it that cannot be used (U+0000).
+composer-fault-control = A name has no control characters, such as line breaks and tabs.
 composer-fault-large = This is too large. Please split or shorten it.
 composer-fault-deep = The boxes stand too deep inside each other.
 composer-fault-video-size = A video needs a bubble of size kilo, mega or giga.

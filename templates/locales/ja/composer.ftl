@@ -124,6 +124,7 @@ composer-fault-uri = URLを読み取れません。https://で始まり、空白
 composer-fault-letters = 英字、数字、-と_だけ使えます。
 composer-fault-sender = 送信者名にLINEという語は使えません。
 composer-fault-zero = 使えない文字（U+0000）が含まれています。
+composer-fault-control = 名前に改行やタブなどの制御文字は使えません。
 composer-fault-large = 大きすぎます。内容を分けるか減らしてください。
 composer-fault-deep = 入れ子が深すぎます。
 composer-fault-video-size = 動画はkilo、mega、gigaのbubbleにだけ入れられます。

@@ -124,6 +124,7 @@ composer-fault-uri = 주소를 읽을 수 없어요. https://로 시작하고 �
 composer-fault-letters = 영문자, 숫자, -와 _만 쓸 수 있어요.
 composer-fault-sender = 보내는 이름에 LINE이라는 낱말은 쓸 수 없어요.
 composer-fault-zero = 쓸 수 없는 글자(U+0000)가 들어 있어요.
+composer-fault-control = 이름에는 줄바꿈이나 탭 같은 제어 문자를 쓸 수 없어요.
 composer-fault-large = 너무 커요. 내용을 나누거나 줄여 주세요.
 composer-fault-deep = 상자가 너무 깊게 들어 있어요.
 composer-fault-video-size = 동영상은 kilo, mega, giga 크기의 bubble에만 넣을 수 있어요.

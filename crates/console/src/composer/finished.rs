@@ -41,6 +41,8 @@ pub fn check(content: &Content, rules: &Rules) -> Result<Finished, Wrong> {
     } else if name.chars().count() > NAME_CHARS_MAX {
         let words = format!("Length must be between 0 and {NAME_CHARS_MAX}");
         wrong.push(fault("name", words));
+    } else if name.chars().any(char::is_control) {
+        wrong.push(fault("name", "Must not contain control characters"));
     }
     let mut values = Vec::with_capacity(content.cards.len());
     for (index, message) in messages(content).into_iter().enumerate() {

@@ -8,7 +8,7 @@ use super::fields::{self, Place};
 use super::finished::finished;
 
 /// Phrases by the validator's words: those without numbers as they are.
-const PLAIN: [(&str, &str); 14] = [
+const PLAIN: [(&str, &str); 15] = [
     ("must be specified", "composer-fault-empty"),
     ("May not be empty", "composer-fault-empty"),
     ("Must not be specified", "composer-fault-only-here"),
@@ -21,6 +21,10 @@ const PLAIN: [(&str, &str); 14] = [
     ),
     ("Must not contain the word LINE", "composer-fault-sender"),
     ("Must not contain the character", "composer-fault-zero"),
+    (
+        "Must not contain control characters",
+        "composer-fault-control",
+    ),
     ("The JSON must not be larger", "composer-fault-large"),
     ("Must not be nested", "composer-fault-deep"),
     ("A video must be in a bubble", "composer-fault-video-size"),

@@ -137,6 +137,15 @@ fn names_cards_and_quick_replies_are_checked_too() {
         ..content(vec![text("글")])
     };
     assert_eq!(fields(&long), ["name"]);
+    for odd in ["가\t을", "가\u{0}을", "가\u{7f}을", "가\r\n을"] {
+        let odd = Content {
+            name: odd.to_owned(),
+            ..content(vec![text("글")])
+        };
+        let found = wrong(&odd);
+        assert_eq!(fields(&odd), ["name"], "{odd:?}");
+        assert_eq!(found[0].1, "Must not contain control characters");
+    }
     assert_eq!(fields(&content(Vec::new())), ["cards"]);
     assert_eq!(fields(&content(vec![text("글"); 6])), ["cards"]);
     let quick = Content {
