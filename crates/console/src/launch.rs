@@ -83,7 +83,6 @@ pub async fn submit(
     };
     let asker = format!("launch {}", draft.campaign.id);
     let counted = aim.counted(&state, &desk, &asker, LATER_PATIENCE).await?;
-    let people = counted.as_ref().map_or(0, |counted| counted.people);
     if let Some(counted) = &counted {
         if counted.people == 0 {
             return back(&state, &desk, &path, changed("review-notice-unready")).await;
@@ -100,8 +99,9 @@ pub async fn submit(
         };
         return review::draw(&state, &desk, &draft, LATER_PATIENCE, why).await;
     }
-    let plan = aim.plan(&state, &desk, people);
+    let plan = counted.and_then(|counted| aim.plan(&state, &desk, counted.people));
     let longest = std::time::Duration::from_secs(u64::from(LIFETIME_SECONDS_MAX));
+    // Nobody knows yet how long it takes: no pushes are given up for it.
     let lifetime = plan.map_or(longest, |plan| forecast::lifetime(&plan, longest));
     let audience = audience.to_json();
     let request = request(
