@@ -125,10 +125,12 @@ async fn draw_anew(bytes: Vec<u8>) -> Result<picture::Drawn, MediaError> {
     };
     // Closed never; and where it were, nothing is decoded.
     let place = DECODING.acquire().await.map_err(|error| broken(&error))?;
-    let drawing = tokio::task::spawn_blocking(move || picture::draw_anew(&bytes));
-    let drawn = drawing.await.map_err(|error| broken(&error))?;
-    drop(place);
-    Ok(drawn?)
+    let drawing = tokio::task::spawn_blocking(move || {
+        // The work's own: whoever asked may be gone long before it ends.
+        let _place = place;
+        picture::draw_anew(&bytes)
+    });
+    Ok(drawing.await.map_err(|error| broken(&error))??)
 }
 
 fn kept(encoded: picture::Encoded) -> Media {
