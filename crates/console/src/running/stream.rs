@@ -42,8 +42,15 @@ const STREAMS_MAX: usize = 4_096;
 /// Who watches: so many streams per session, until the process stops.
 #[derive(Default)]
 pub struct Streams {
-    open: Mutex<HashMap<TokenHash, u32>>,
+    open: Mutex<Open>,
     pub(super) closing: CancellationToken,
+}
+
+/// The streams that are open.
+#[derive(Default)]
+struct Open {
+    by_session: HashMap<TokenHash, u32>,
+    all: usize,
 }
 
 /// One stream's place among those of its session.
@@ -58,22 +65,20 @@ impl Streams {
         self.closing.cancel();
     }
 
-    fn counts(&self) -> std::sync::MutexGuard<'_, HashMap<TokenHash, u32>> {
+    fn open(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seat {
     fn take(watching: &Arc<Watching>, session: TokenHash) -> Option<Self> {
-        let mut open = watching.streams.counts();
-        if open.len() >= STREAMS_MAX && !open.contains_key(&session) {
+        let mut open = watching.streams.open();
+        let own = open.by_session.get(&session).copied().unwrap_or(0);
+        if open.all >= STREAMS_MAX || own >= STREAMS_PER_SESSION_MAX {
             return None;
         }
-        let count = open.entry(session).or_default();
-        if *count >= STREAMS_PER_SESSION_MAX {
-            return None;
-        }
-        *count += 1;
+        open.by_session.insert(session, own + 1);
+        open.all += 1;
         Some(Self {
             watching: watching.clone(),
             session,
@@ -83,11 +88,12 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut open = self.watching.streams.counts();
-        if let Some(count) = open.get_mut(&self.session) {
+        let mut open = self.watching.streams.open();
+        open.all -= 1;
+        if let Some(count) = open.by_session.get_mut(&self.session) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.session);
+                open.by_session.remove(&self.session);
             }
         }
     }
@@ -181,5 +187,33 @@ impl Feed {
         }
         self.shown = html;
         Ok(Some(Event::default().data(&self.shown)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stream_counts_and_leaves_its_place() {
+        let watching = Arc::new(Watching::default());
+        let session = |number: usize| {
+            let mut hash = TokenHash::default();
+            hash[..8].copy_from_slice(&number.to_be_bytes());
+            hash
+        };
+        let own = STREAMS_PER_SESSION_MAX as usize;
+        let take = |session| Seat::take(&watching, session);
+        let mut seats: Vec<Seat> = (0..STREAMS_MAX)
+            .map_while(|number| take(session(number / own)))
+            .collect();
+        assert_eq!(seats.len(), STREAMS_MAX);
+        assert!(take(session(usize::MAX)).is_none(), "more than all");
+        seats.pop();
+        assert!(take(session(0)).is_none(), "more than a session's");
+        assert!(take(session(usize::MAX)).is_some());
+        drop(seats);
+        let open = watching.streams.open();
+        assert_eq!((open.all, open.by_session.len()), (0, 0));
     }
 }
