@@ -54,14 +54,12 @@ pub struct DoneChunk {
     pub state: ChunkState,
     pub counts: OutcomeCounts,
     pub settled_at: Timestamp,
-    /// The writer's, of the commit that made it terminal.
-    pub sequence: i64,
     /// Only where somebody failed or was excluded: to say why.
     pub outcomes: Vec<Outcome>,
 }
 
 const DONE: &str = "SELECT number, round, state, size, accepted, failed, excluded, uncertain,
-       cancelled, moved, settled_at, sequence,
+       cancelled, moved, settled_at,
        CASE WHEN failed + excluded > 0 THEN outcomes END AS outcomes
      FROM chunk";
 
@@ -206,7 +204,6 @@ fn read(row: &Row) -> Result<DoneChunk, StoreError> {
             moved: row.int("moved")?,
         },
         settled_at: row.time("settled_at")?,
-        sequence: row.get("sequence")?,
         outcomes: outcomes.unwrap_or_default(),
     })
 }

@@ -140,8 +140,11 @@ impl Tally {
     ) -> Result<Self, BillingError> {
         let snapshot = store.snapshot().await?;
         let under_way = snapshot.under_way(business, id).await?;
+        // Of the same commit as the counts, and of every campaign: chunks that others ended since
+        // this one's last are not looked through again.
+        let sequence = snapshot.sequence().await?;
         let launched_at = under_way.campaign.launch.map(|launch| launch.launched_at);
-        let (done, course) = match &before {
+        let (mut done, course) = match &before {
             Some(before) => {
                 let (mut done, mut course) = (before.done.clone(), before.course.clone());
                 for chunk in snapshot.done_chunks_since(id, done.sequence).await? {
@@ -151,6 +154,7 @@ impl Tally {
             }
             None => first_look(&snapshot, &under_way, launched_at.unwrap_or(now)).await?,
         };
+        done.sequence = sequence;
         let receipts = match before.map(|before| before.receipts.clone()) {
             Some((at, read)) if now.as_millis() - at.as_millis() < RECEIPTS_FRESH_MS => (at, read),
             _ => (now, Arc::new(snapshot.receipts(business, id).await?)),
@@ -270,7 +274,6 @@ impl Done {
             cancelled,
             moved,
         } = chunk.counts;
-        self.sequence = self.sequence.max(chunk.sequence);
         self.accepted += u64::from(accepted);
         self.failed += u64::from(failed);
         self.excluded += u64::from(excluded);
@@ -315,8 +318,6 @@ async fn first_look(
     let Some(launch) = under_way.campaign.launch else {
         return Ok((done, course));
     };
-    // Whatever settles after this look has a higher sequence than the launch.
-    done.sequence = launch.cut_sequence;
     let mut after = None;
     loop {
         let chunks = snapshot
