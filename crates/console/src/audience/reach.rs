@@ -96,10 +96,9 @@ impl Counting {
         now: Timestamp,
         patience: Duration,
     ) -> Arc<Offers> {
-        // Everybody wants it: it is never replaced.
-        let asked = self
-            .offers
-            .ask(account, "", now, offers(store.clone(), account));
+        // Everybody at the account wants it: it is never replaced, not by another account's.
+        let (asker, work) = (account.to_string(), offers(store.clone(), account));
+        let asked = self.offers.ask(account, &asker, now, work);
         asked.within_or_before(patience).await.unwrap_or_default()
     }
 }
