@@ -5,11 +5,13 @@ use directory::Permission;
 use directory::drafts::{Save, Saved};
 use domain::audience::Audience;
 use domain::campaign::{CampaignState, Purpose};
+use domain::id::CampaignId;
 use domain::schedule::Schedule;
 use serde_json::{Value, json};
 use store::campaign::Campaign;
 use store::draft::{DraftPart, Part};
 
+use crate::audience::Sent;
 use crate::composer;
 use crate::desk::Desk;
 use crate::error::Error;
@@ -78,7 +80,7 @@ impl SaveState {
         }
     }
 
-    pub fn now(desk: &Desk, version: u32) -> Self {
+    fn now(desk: &Desk, version: u32) -> Self {
         let at = desk.words.clock_seconds(desk.now, &desk.zone);
         Self {
             name: "saved",
@@ -88,7 +90,7 @@ impl SaveState {
         }
     }
 
-    pub fn refused(desk: &Desk, version: u32, conflict: Conflict) -> Self {
+    fn refused(desk: &Desk, version: u32, conflict: Conflict) -> Self {
         Self {
             name: "conflict",
             words: desk.words.t("draft-in-conflict").to_string(),
@@ -180,29 +182,57 @@ impl Draft {
         }
     }
 
-    /// Saves a part of it; somebody else's save comes back as a conflict.
+    /// Saves the form of one part as it was sent, and says how the part stands now.
     pub async fn save(
         &self,
         state: &ConsoleState,
         desk: &Desk,
-        save: &Save<'_>,
-    ) -> Result<Result<u32, Conflict>, Error> {
-        let (business, account) = (desk.business.id, desk.account.id);
-        let saved = state
-            .directory
-            .save_draft(business, account, self.campaign.id, desk.member.id, save)
-            .await?;
-        match saved {
-            Saved::Done { version } => Ok(Ok(version)),
+        part: Part,
+        content: &str,
+        sent: &Sent,
+    ) -> Result<SaveState, Error> {
+        let asked = Save {
+            part,
+            from_version: sent.version,
+            content,
+            writer: &sent.writer,
+            name: None,
+        };
+        match save(state, desk, self.campaign.id, &asked).await? {
+            Saved::Done { version } => Ok(SaveState::now(desk, version)),
             Saved::Conflict(theirs) => {
-                let members = state.store.members_of_business(business).await?;
+                let members = state.store.members_of_business(desk.business.id).await?;
                 let who = members.into_iter().find(|m| m.id == theirs.updated_by);
-                Ok(Err(Conflict {
+                let conflict = Conflict {
                     version: theirs.version,
                     who: who.map(|member| member.display_name).unwrap_or_default(),
                     at: desk.words.clock_seconds(theirs.updated_at, &desk.zone),
-                }))
+                };
+                Ok(SaveState::refused(desk, sent.version, conflict))
             }
         }
     }
+}
+
+/// Every save of a part of a draft, whatever page it comes from; a refusal is in the reader's
+/// words.
+pub async fn save(
+    state: &ConsoleState,
+    desk: &Desk,
+    campaign: CampaignId,
+    save: &Save<'_>,
+) -> Result<Saved, Error> {
+    let (business, account, member) = (desk.business.id, desk.account.id, desk.member.id);
+    let saved = state
+        .directory
+        .save_draft(business, account, campaign, member, save)
+        .await;
+    let said = |key: &str| desk.words.t(key).to_string();
+    saved.map_err(|error| match error {
+        directory::Error::Refused { field: "state", .. } => {
+            Error::Conflict(said("composer-not-draft"))
+        }
+        directory::Error::Refused { .. } => Error::Unreadable(said("composer-fault-large")),
+        error => error.into(),
+    })
 }

@@ -12,7 +12,6 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
-use directory::drafts::Save;
 use store::draft::Part;
 use words::Words;
 
@@ -22,7 +21,7 @@ use crate::aim::Aim;
 use crate::audience::{self, PAGE_PATIENCE, Sent};
 use crate::composer::{Step, Steps};
 use crate::desk::Desk;
-use crate::draft::{Conflict, Draft, SaveState};
+use crate::draft::{Draft, SaveState};
 use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
@@ -109,12 +108,16 @@ pub async fn submit(
     };
     let is_remedy = remedied(&mut form, &sent.wish);
     let wrong = form.meaning(desk.now).err().unwrap_or_default();
-    let saved = save(&state, &desk, &draft, &form, &sent).await?;
+    let content = form.to_content(desk.now);
+    let save = draft
+        .save(&state, &desk, Part::Delivery, &content, &sent)
+        .await?;
     let back = fields
         .iter()
         .any(|(name, value)| name == "back" && value == "review");
-    let (status, save) = match saved {
-        Ok(_) if wrong.is_empty() || is_remedy => {
+    let status = match &save.conflict {
+        Some(_) => StatusCode::CONFLICT,
+        None if wrong.is_empty() || is_remedy => {
             let page = match (back, is_remedy, sent.wish.as_str()) {
                 (true, ..) | (_, _, "next") => "/review",
                 (_, true, _) => "/schedule",
@@ -122,14 +125,7 @@ pub async fn submit(
             };
             return Ok(Redirect::to(&draft.at(&desk, page)).into_response());
         }
-        Ok(version) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            SaveState::now(&desk, version),
-        ),
-        Err(conflict) => {
-            let save = SaveState::refused(&desk, sent.version, conflict);
-            (StatusCode::CONFLICT, save)
-        }
+        None => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let drawn = Drawn {
         writer: sent.writer,
@@ -155,10 +151,10 @@ pub async fn live(
     let save = match draft.may_edit(&desk) {
         true => {
             aim.plan_as(ScheduleForm::of_fields(&fields), desk.now);
-            match save(&state, &desk, &draft, &aim.schedule, &sent).await? {
-                Ok(version) => SaveState::now(&desk, version),
-                Err(conflict) => SaveState::refused(&desk, sent.version, conflict),
-            }
+            let content = aim.schedule.to_content(desk.now);
+            draft
+                .save(&state, &desk, Part::Delivery, &content, &sent)
+                .await?
         }
         false => SaveState::standing(&desk, &draft, Part::Delivery),
     };
@@ -196,23 +192,6 @@ fn remedied(form: &mut ScheduleForm, wish: &str) -> bool {
         }
         _ => false,
     }
-}
-
-async fn save(
-    state: &ConsoleState,
-    desk: &Desk,
-    draft: &Draft,
-    form: &ScheduleForm,
-    sent: &Sent,
-) -> Result<Result<u32, Conflict>, Error> {
-    let save = Save {
-        part: Part::Delivery,
-        from_version: sent.version,
-        content: &form.to_content(desk.now),
-        writer: &sent.writer,
-        name: None,
-    };
-    draft.save(state, desk, &save).await
 }
 
 fn fault_words(desk: &Desk, (_, key): &Wrong) -> String {

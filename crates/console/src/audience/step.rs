@@ -7,18 +7,17 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
-use directory::drafts::Save;
 use serde::Deserialize;
 use store::draft::Part;
 use words::Words;
 
 use super::form::{AudienceForm, Change, Kind, Who};
-use super::tree::{self, Meaning};
+use super::tree;
 use super::view::{Asked, Builder, Counted, Live, Note, gap_words};
 use super::{PAGE_PATIENCE, Sent, part};
 use crate::composer::{Step, Steps};
 use crate::desk::Desk;
-use crate::draft::{Conflict, Draft, SaveState};
+use crate::draft::{Draft, SaveState};
 use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
@@ -93,12 +92,14 @@ pub async fn submit(
     let focus = Change::parse(&sent.wish).map(|change| form.change(change));
     form = form.arranged();
     let meaning = tree::meaning(&form, &desk.zone);
-    let saved = save(&state, &desk, &draft, &form, &meaning, &sent).await?;
-    let (status, save) = match saved {
-        Ok(_) if sent.wish == "next" && !meaning.gaps.is_empty() => {
-            (StatusCode::UNPROCESSABLE_ENTITY, None)
-        }
-        Ok(_) => {
+    let content = part::to_content(&form, &meaning);
+    let save = draft
+        .save(&state, &desk, Part::Audience, &content, &sent)
+        .await?;
+    let status = match &save.conflict {
+        Some(_) => StatusCode::CONFLICT,
+        None if sent.wish == "next" && !meaning.gaps.is_empty() => StatusCode::UNPROCESSABLE_ENTITY,
+        None => {
             let to = match (sent.wish.as_str(), focus) {
                 ("next", _) => draft.at(&desk, "/schedule"),
                 (_, Some(focus)) => draft.at(&desk, &format!("/audience?at={focus}")),
@@ -106,19 +107,14 @@ pub async fn submit(
             };
             return Ok(Redirect::to(&to).into_response());
         }
-        Err(conflict) => (
-            StatusCode::CONFLICT,
-            Some(SaveState::refused(&desk, sent.version, conflict)),
-        ),
     };
-    let draft = Draft::open(&state, &desk, &path).await?;
     let mut faults = Faults::default();
     for gap in &meaning.gaps {
         faults.add(&gap.field, gap_words(&desk.words, gap));
     }
     let drawn = Drawn {
         writer: sent.writer,
-        save: save.unwrap_or_else(|| SaveState::standing(&desk, &draft, Part::Audience)),
+        save,
         focus: String::new(),
         faults,
         status,
@@ -143,10 +139,12 @@ pub async fn live(
     };
     let meaning = tree::meaning(&form, &desk.zone);
     let save = match may_edit {
-        true => match save(&state, &desk, &draft, &form, &meaning, &sent).await? {
-            Ok(version) => SaveState::now(&desk, version),
-            Err(conflict) => SaveState::refused(&desk, sent.version, conflict),
-        },
+        true => {
+            let content = part::to_content(&form, &meaning);
+            draft
+                .save(&state, &desk, Part::Audience, &content, &sent)
+                .await?
+        }
         false => SaveState::standing(&desk, &draft, Part::Audience),
     };
     let asked = Asked {
@@ -174,24 +172,6 @@ pub fn read(state: &ConsoleState, fields: &[(String, String)]) -> AudienceForm {
         form.limit.seed = super::seed(state);
     }
     form
-}
-
-async fn save(
-    state: &ConsoleState,
-    desk: &Desk,
-    draft: &Draft,
-    form: &AudienceForm,
-    meaning: &Meaning,
-    sent: &Sent,
-) -> Result<Result<u32, Conflict>, Error> {
-    let save = Save {
-        part: Part::Audience,
-        from_version: sent.version,
-        content: &part::to_content(form, meaning),
-        writer: &sent.writer,
-        name: None,
-    };
-    draft.save(state, desk, &save).await
 }
 
 /// What a page shows beside the form.

@@ -19,6 +19,7 @@ use super::page::{self, Conflict, Shown};
 use super::preview::preview;
 use super::steps::Step;
 use crate::desk::Desk;
+use crate::draft;
 use crate::error::Error;
 use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::state::ConsoleState;
@@ -78,22 +79,12 @@ async fn save_sent(
         writer: &sent.window,
         name: Some(&sent.content.name),
     };
-    let saved = state
-        .directory
-        .save_draft(
-            desk.business.id,
-            desk.account.id,
-            campaign.id,
-            desk.member.id,
-            &save,
-        )
-        .await;
-    match saved {
-        Ok(Saved::Done { version }) if is_script => {
+    match draft::save(state, desk, campaign.id, &save).await? {
+        Saved::Done { version } if is_script => {
             Ok(Json(done(state, desk, &sent, version)).into_response())
         }
-        Ok(Saved::Done { version }) => go_on(state, desk, campaign, &sent, version, changed),
-        Ok(Saved::Conflict(part)) => {
+        Saved::Done { version } => go_on(state, desk, campaign, &sent, version, changed),
+        Saved::Conflict(part) => {
             let path = desk.at(&format!("/campaigns/{}/message", campaign.id));
             let conflict = Conflict::of(state, desk, path, &part).await?;
             match is_script {
@@ -113,13 +104,6 @@ async fn save_sent(
                 ),
             }
         }
-        Err(directory::Error::Refused { field: "state", .. }) => Err(Error::Conflict(
-            desk.words.t("composer-not-draft").to_string(),
-        )),
-        Err(directory::Error::Refused { .. }) => Err(Error::Unreadable(
-            desk.words.t("composer-fault-large").to_string(),
-        )),
-        Err(error) => Err(error.into()),
     }
 }
 
