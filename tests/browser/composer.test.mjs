@@ -119,6 +119,61 @@ test("cards move, double, go and come back with their words", async () => {
   }
 });
 
+test("a column that is added has buttons of its own", async () => {
+  const browser = await openBrowser();
+  try {
+    const page = await draft(browser.context);
+    await page.locator('.add [value="add carousel"]').click();
+    for (const column of [0, 1]) {
+      await page.locator(`[value="add cards[1].columns[${column}].buttons"]`).click();
+    }
+    await page.locator('[value="add cards[1].columns"]').click();
+    const fields = page.locator("#cards [name]:not(button)");
+    const names = await fields.evaluateAll((found) => found.map((field) => field.name));
+    assert.equal(new Set(names).size, names.length, names.join(" "));
+    const labels = ["하나", "둘"];
+    const label = (index) => `cards[1].columns[2].buttons[${index}].label`;
+    for (const [index, words] of labels.entries()) {
+      await page.fill(`[name="${label(index)}"]`, words);
+    }
+    await saved(page);
+    await page.reload();
+    for (const [index, words] of labels.entries()) {
+      assert.equal(await value(page, label(index)), words);
+    }
+    assert.deepEqual(page.faults, []);
+  } finally {
+    await browser.close();
+  }
+});
+
+test("a picture that comes late comes to the card it was chosen for", async () => {
+  const browser = await openBrowser();
+  try {
+    const page = await draft(browser.context);
+    const path = await picture(page);
+    for (let card = 0; card < 2; card++) await page.locator('.add [value="add buttons"]').click();
+    const held = [];
+    await page.route(`**${CONSOLE}/media`, (route) => held.push(route));
+    await page.setInputFiles('[data-upload="cards[1].image"]', path);
+    await until("it is on its way", () => held.length === 1);
+    await page.locator('[value="remove cards[1]"]').click();
+    const answered = page.waitForResponse((response) => response.url().endsWith("/media"));
+    await held[0].continue();
+    await (await answered).finished();
+    await page.locator(".toast button").click();
+    await until("it is there", async () => (await value(page, "cards[1].image")) !== "");
+    assert.equal(await value(page, "cards[2].image"), "");
+    await saved(page);
+    await page.reload();
+    assert.match(await value(page, "cards[1].image"), /\/media\//);
+    assert.equal(await value(page, "cards[2].image"), "");
+    assert.deepEqual(page.faults, []);
+  } finally {
+    await browser.close();
+  }
+});
+
 test("what is wrong stays in its field, and the preview keeps what was right", async () => {
   const browser = await openBrowser({ language: "en" });
   try {

@@ -9,6 +9,8 @@ import { HANDLE, Program, openBrowser, openPage, signIn, until } from "./house.m
 
 /** Typed this long before the end, it must be there afterwards. */
 const KEPT_AFTER_MS = 2_000;
+/** More than a part of a draft may have, and less than a form. */
+const TOO_LARGE = 600_000;
 const TEXT = 'textarea[name="cards[0].text"]';
 const LINE = "한옥마켓 가을 이불이 들어왔어요 ";
 
@@ -166,6 +168,42 @@ test("two windows on one draft: nobody's words vanish", async () => {
     await here.locator('[data-save-state="saved"]').first().waitFor();
     await there.reload();
     assert.equal(await there.locator(TEXT).inputValue(), "이쪽에서 쓴 글");
+  } finally {
+    await browser.close();
+  }
+});
+
+test("what is refused does not end saving", async () => {
+  const browser = await openBrowser();
+  try {
+    const page = await draft(browser.context);
+    await page.locator(TEXT).fill("x".repeat(TOO_LARGE));
+    await page.locator('[data-save-state="failed"]').first().waitFor();
+    await page.locator(TEXT).fill("짧게 다시");
+    await page.locator('[data-save-state="saved"]').first().waitFor();
+    await page.reload();
+    assert.equal(await page.locator(TEXT).inputValue(), "짧게 다시");
+  } finally {
+    await browser.close();
+  }
+});
+
+test("two windows on one audience: who comes second is told, whatever they press", async () => {
+  const browser = await openBrowser();
+  try {
+    const here = await draft(browser.context);
+    await here.locator('[data-save-state="saved"]').first().waitFor();
+    const audience = here.url().replace(/\/message.*/, "/audience");
+    await here.goto(audience);
+    await here.locator("#who-some").check();
+    await here.locator("#add-group").waitFor();
+    await here.locator('#draft-version:not([value="0"])').waitFor({ state: "attached" });
+    const there = await openPage(browser.context);
+    await there.goto(audience);
+    await there.locator("#add-left-out").click();
+    await there.locator("#g1").waitFor();
+    await here.locator("#add-group").click();
+    await here.locator("#draft-conflict [data-keep-mine]").waitFor();
   } finally {
     await browser.close();
   }
