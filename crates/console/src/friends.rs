@@ -12,6 +12,7 @@ pub mod qr; // a QR code as a drawing and as a picture
 
 use domain::friend::{FriendState, ReachFlags};
 use domain::id::UserId;
+use domain::time::Timestamp;
 use domain::user::{UserKey, UserNumber};
 use serde::Deserialize;
 use words::Words;
@@ -86,6 +87,11 @@ fn source_words(words: &Words, source: &str) -> String {
         (_, true) => words.t(key).to_string(),
         (_, false) => source.to_owned(),
     }
+}
+
+/// Whether anybody told of a moment: a block may come before the friendship's beginning does.
+fn began(at: Timestamp) -> bool {
+    at > Timestamp::default()
 }
 
 /// A name, or what stands for it.

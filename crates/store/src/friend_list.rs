@@ -146,7 +146,14 @@ impl Store {
         if let (Some(text), None) = (&search.text, after)
             && let Some(number) = self.number_named(text).await?
         {
-            let found = self.lines(account, &exactly(number), 1).await?;
+            // The text named the friend; whatever else is looked for still counts.
+            let others = FriendSearch {
+                text: None,
+                ..search.clone()
+            };
+            let next = number.0.saturating_add(1);
+            let exactly = Query::of(&others, next, Some(number));
+            let found = self.lines(account, &exactly, 1).await?;
             if !found.is_empty() {
                 return self.page_of(found, (None, 1), limit).await;
             }
@@ -348,11 +355,6 @@ impl Query {
         }
         query
     }
-}
-
-fn exactly(number: UserNumber) -> Query {
-    let floor = Some(number);
-    Query::of(&FriendSearch::default(), number.0.saturating_add(1), floor)
 }
 
 fn line(row: &Row) -> Result<(UserNumber, FriendLine), StoreError> {

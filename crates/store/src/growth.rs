@@ -206,13 +206,11 @@ impl Write {
                 values![account, source, state, flags, friends]
             })
             .collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
         let head = "INSERT INTO friend_tally (account, source, state, flags, friends)";
         let tail = "ON CONFLICT (account, source, state, flags)
             DO UPDATE SET friends = friend_tally.friends + excluded.friends";
         bulk::insert(self.connection(), head, tail, rows).await?;
+        // A day may have brought and taken as many: the tally stands still and the day does not.
         self.write_days(account, changes).await
     }
 

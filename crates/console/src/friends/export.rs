@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use directory::Permission;
 use domain::friend::FriendState;
 use domain::id::{AccountId, UserId};
-use domain::time::Timestamp;
 use futures_util::stream;
 use store::friend_list::{FriendLine, FriendSearch, PageSize};
 use words::Words;
 
+use super::began;
 use super::list::ListQuery;
 use crate::desk::Desk;
 use crate::error::Error;
@@ -101,7 +101,6 @@ async fn page_of(
 fn cells(friend: &FriendLine) -> [String; 9] {
     let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
     let bits = friend.flags.bits();
-    let began = friend.since != Timestamp::default();
     let state = match friend.state {
         FriendState::Active => "active",
         FriendState::Blocked => "blocked",
@@ -114,10 +113,9 @@ fn cells(friend: &FriendLine) -> [String; 9] {
         yes(bits & 2 != 0),
         yes(bits & 6 == 6),
         friend.tags.join("|"),
-        if began {
-            friend.since.to_string()
-        } else {
-            String::new()
+        match began(friend.since) {
+            true => friend.since.to_string(),
+            false => String::new(),
         },
         friend.source.clone(),
         friend.region.clone().unwrap_or_default(),

@@ -14,7 +14,7 @@ use store::growth::{FriendTally, Growth};
 use words::Words;
 
 use super::chart::{self, Chart};
-use super::{StateBadge, badge, name_or_dash, source_words};
+use super::{StateBadge, badge, began, name_or_dash, source_words};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
@@ -309,7 +309,10 @@ fn row(desk: &Desk, line: FriendLine) -> FriendRow {
             key => words.t(key).to_string(),
         },
         tags: line.tags.join(", "),
-        since: words.day(line.since, &desk.zone),
+        since: match began(line.since) {
+            true => words.day(line.since, &desk.zone),
+            false => String::new(),
+        },
         source: source_words(&words, &line.source),
         region: line.region.unwrap_or_default(),
     }

@@ -16,7 +16,9 @@ use store::friend::history::FriendSend;
 use store::friend_message::FriendMessage;
 use words::Words;
 
-use super::{FriendPath, OwnFriend, StateBadge, badge, name_or_dash, own_friend, source_words};
+use super::{
+    FriendPath, OwnFriend, StateBadge, badge, began, name_or_dash, own_friend, source_words,
+};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::form::Faults;
@@ -196,13 +198,12 @@ fn why_not(desk: &Desk, own: &OwnFriend) -> String {
 
 fn facts(desk: &Desk, own: &OwnFriend) -> Vec<(String, String)> {
     let (words, friend) = (desk.words, &own.friend);
-    let began = friend.since != Timestamp::default();
     let gender = match friend.gender {
         Some(Gender::Female) => Some(words.t("friend-gender-female").to_string()),
         Some(Gender::Male) => Some(words.t("friend-gender-male").to_string()),
         _ => None,
     };
-    let since = began.then(|| words.day(friend.since, &desk.zone));
+    let since = began(friend.since).then(|| words.day(friend.since, &desk.zone));
     let facts = [
         ("friends-since", since),
         ("friends-source", Some(source_words(&words, &friend.source))),
@@ -265,7 +266,7 @@ fn trail(desk: &Desk, own: &OwnFriend, consents: &[(ConsentPurpose, ConsentFact)
         };
         steps.push((at, step));
     };
-    if friend.since != Timestamp::default() {
+    if began(friend.since) {
         let from = source_words(&words, &friend.source);
         add(
             friend.since,
@@ -279,7 +280,8 @@ fn trail(desk: &Desk, own: &OwnFriend, consents: &[(ConsentPurpose, ConsentFact)
         FriendState::Blocked => Some("friend-blocked"),
         FriendState::Left => Some("friend-left"),
     };
-    if let Some(key) = ended {
+    // Nobody left who never came: a profile alone makes nobody a friend.
+    if let Some(key) = ended.filter(|_| began(friend.state.at)) {
         add(
             friend.state.at,
             "bad",

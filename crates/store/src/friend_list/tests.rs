@@ -188,6 +188,22 @@ async fn a_whole_key_or_id_names_one_friend_of_this_account() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].tags, ["vip"]);
     assert_eq!(by(account, &found[0].id.to_string()).await, found);
+    // Friend 100 is blocked, came from the web, is a regular and from Seoul.
+    type Narrow = fn(&mut FriendSearch);
+    let narrowed: [(Narrow, usize); 6] = [
+        (|s| s.standing = Some(StandingFilter::Blocked), 1),
+        (|s| s.standing = Some(StandingFilter::Reachable), 0),
+        (|s| s.source = Some("web".into()), 1),
+        (|s| s.source = Some("store".into()), 0),
+        (|s| s.tag = Some("vip".into()), 1),
+        (|s| s.tag = Some("other".into()), 0),
+    ];
+    for (narrow, expected) in narrowed {
+        let mut search = looked_for(|s| s.text = Some("key-0100".to_owned()));
+        narrow(&mut search);
+        let page = store.friends_page(account, &search, None, PageSize::of(50));
+        assert_eq!(page.await.unwrap().friends.len(), expected, "{search:?}");
+    }
     let other = AccountId::from_bytes([2; 16]);
     assert!(by(other, "key-0100").await.is_empty());
     assert!(by(other, &found[0].id.to_string()).await.is_empty());

@@ -100,6 +100,31 @@ async fn what_comes_and_goes_is_counted_on_its_day() {
         write.record_friends(account, &[change], now).await.unwrap();
         write.commit().await.unwrap();
     }
+    // One comes back and another leaves in one commit: the tally stays as it is, the day does not.
+    let swap = [
+        (
+            1,
+            standing(active, 4, 4, "web", true),
+            standing(left, 5, 4, "web", true),
+        ),
+        (
+            3,
+            standing(left, 4, 2, "web", true),
+            standing(active, 5, 5, "web", true),
+        ),
+    ];
+    let changes = swap.map(|(number, before, after)| FriendChange {
+        number: UserNumber(number),
+        key: key(number),
+        before,
+        after,
+        consents: Vec::new(),
+        tags: None,
+    });
+    let mut write = store.write().await.unwrap();
+    let now = Timestamp::from_millis(5 * DAY_MS);
+    write.record_friends(account, &changes, now).await.unwrap();
+    write.commit().await.unwrap();
     let tally = store.friend_tally(account).await.unwrap();
     assert_eq!((tally.reachable, tally.without_consent), (2, 0));
     assert_eq!((tally.blocked, tally.left, tally.all()), (1, 1, 4));
@@ -130,13 +155,13 @@ async fn what_comes_and_goes_is_counted_on_its_day() {
             (2, 1, 0, 0),
             (3, 0, 0, 2),
             (4, 1, 1, 0),
-            (5, 0, 0, 0)
+            (5, 1, 1, 0)
         ]
     );
-    assert_eq!(growth.sums(), (5, 1, 2));
+    assert_eq!(growth.sums(), (6, 2, 2));
     assert_eq!(
         growth.sources,
-        [("web".to_owned(), 3), ("store".to_owned(), 2)]
+        [("web".to_owned(), 4), ("store".to_owned(), 2)]
     );
 
     // What the migration makes of the same friends is the same tally.
