@@ -249,6 +249,20 @@ fn bad_files() -> Result<()> {
         ensure!(page.status == 422, "{what}: {page:?}");
         ensure!(page.body.contains("id=\"file-error\""), "{what}: {page:?}");
     }
+    // A form that ends in the middle is the sender's fault, and nothing of it is kept.
+    let cut = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.csv\"\r\n\
+         \r\nuser_key\nkim\n"
+    );
+    for body in [cut.clone(), format!("{cut}\r\n--{BOUNDARY}\r\nrubbish")] {
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        let page = browser.post_body(IMPORT, &kind, body.into_bytes())?;
+        ensure!(page.status == 400, "{page:?}");
+    }
+    let page = browser.post_body(IMPORT, "text/plain", b"user_key".to_vec())?;
+    ensure!(page.status == 400, "{page:?}");
+    let left = std::fs::read_dir(world.brand.data.join("imports"))?.count();
+    ensure!(left == 0, "{left} files were left behind");
     // Columns that do not do: told at the place, and what was chosen stays.
     let at = uploaded(&mut browser, "x.csv", b"a,b,c\nkim,yes,VIP\n")?;
     let cases: [(&[(&str, &str)], &str); 4] = [

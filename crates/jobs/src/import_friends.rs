@@ -21,6 +21,7 @@ use store::directory::Account;
 use store::import::{Checkpoint, Import, ReasonCount, Rejection};
 use store::{Numbered, Store, StoreError};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::Error;
 use crate::columns::{Column, Columns};
@@ -115,14 +116,16 @@ async fn take_in(
     };
     if !was_finished {
         let terms = terms(store, account, now).await?;
-        let batches = source.batches(import.checkpoint, terms);
+        let (batches, reader) = source.batches(import.checkpoint, terms);
         let intake = Intake {
             store,
             ids,
             friends: FriendsOf::account(account, now)?,
             now,
         };
-        intake.run(&source, &mut import, batches, progress).await?;
+        intake
+            .run(&source, &mut import, (batches, reader), progress)
+            .await?;
     }
     Ok(ImportReport {
         reasons: store.rejection_counts(&import).await?,
@@ -189,7 +192,7 @@ impl Intake<'_> {
         &self,
         source: &Source,
         import: &mut Import,
-        mut batches: mpsc::Receiver<Result<Batch, Error>>,
+        (mut batches, reader): Batches,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(), Error> {
         while let Some(batch) = batches.recv().await {
@@ -203,6 +206,8 @@ impl Intake<'_> {
                 rejected: import.checkpoint.rejected,
             });
         }
+        // The end of the batches is the end of the file only where the reader came to it.
+        reader.await.map_err(reader_failed)?;
         let mut write = self.store.write().await?;
         write.finish_import(import.id, self.now).await?;
         write.commit().await?;
@@ -264,6 +269,9 @@ fn first_of_each(
     }
     (facts, doubles, kept)
 }
+
+/// Batches as they are read, and whoever reads them.
+type Batches = (mpsc::Receiver<Result<Batch, Error>>, JoinHandle<()>);
 
 /// Rows that are committed together.
 #[derive(Default)]
@@ -361,11 +369,11 @@ impl Source {
     }
 
     /// Reads and checks rows on a thread of its own, from the checkpoint to the end.
-    fn batches(&self, from: Checkpoint, terms: Terms) -> mpsc::Receiver<Result<Batch, Error>> {
+    fn batches(&self, from: Checkpoint, terms: Terms) -> Batches {
         let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
         let (path, columns) = (self.path.clone(), self.columns.clone());
         let keeps_rows = self.header.is_some();
-        tokio::task::spawn_blocking(move || {
+        let reader = tokio::task::spawn_blocking(move || {
             let judge = Judge {
                 columns: &columns,
                 terms: &terms,
@@ -376,7 +384,7 @@ impl Source {
                 let _ = sender.blocking_send(Err(error));
             }
         });
-        receiver
+        (receiver, reader)
     }
 }
 
@@ -556,11 +564,16 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(cancelled) => Err(Error::Io {
-                path: "the reading thread".into(),
-                source: std::io::Error::other(cancelled),
-            }),
+            Err(cancelled) => Err(reader_failed(cancelled)),
         },
+    }
+}
+
+/// A thread that panicked or was never begun.
+pub(crate) fn reader_failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::Io {
+        path: "the reading thread".into(),
+        source: std::io::Error::other(error),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod encoding; // UTF-8, or what spreadsheets of Korea and Japan write
 pub mod row; // one record to one friend, or everything that is wrong with it
 pub mod import_friends; // the import: batches, checkpoints, doubles
 pub mod rejections; // every refused row as a CSV report
+pub mod arriving; // a file while it comes, gone again unless it is kept
 pub mod uploads; // files that come through the page, and the role that takes them in
 
 pub use columns::Column;

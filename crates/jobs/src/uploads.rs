@@ -2,31 +2,34 @@
 //!
 //! A file is streamed to disk with its size watched, made UTF-8 where it is not, and lies there
 //! under the id of its upload until the role `jobs` has taken it in. A killed import goes on at its
-//! last commit, because the file and the mapping are still there.
+//! last commit, because the file and the mapping are still there. One that cannot be taken in now
+//! stands in nobody's way: those behind it are next, and it is tried again after them.
 
-use std::io::{Read, Write as _};
+use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::{AccountId, IdSource, ImportId, MemberId};
-use domain::time::Clock;
-use sha2::{Digest, Sha256};
+use domain::time::{Clock, Timestamp};
+use sha2::Digest;
 use store::import_upload::ImportUpload;
 use store::{Store, StoreError};
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::encoding::{Utf8Watch, legacy};
-use crate::import_friends::{ImportFile, blocking, import_mapped, not_a_csv};
+use crate::arriving::{Arriving, abandoned, kept_path};
+use crate::encoding::legacy;
+use crate::import_friends::{ImportFile, blocking, import_mapped, not_a_csv, reader_failed};
 use crate::mapping::Mapping;
 use crate::records::{Kind, Records};
 use crate::{Error, Progress};
 
 /// Bytes of a file.
 pub const FILE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// Files of one account that wait for their columns or to be taken in.
+pub const FILES_MAX: u64 = 20;
 /// Columns of a file that are shown and mapped.
 pub const COLUMNS_MAX: usize = 200;
 const SAMPLES: usize = 3;
@@ -35,6 +38,8 @@ const NAME_CHARS_MAX: usize = 128;
 /// How much is read to tell an encoding.
 const SNIFF_BYTES: usize = 1024 * 1024;
 const COPY_BYTES: usize = 64 * 1024;
+/// By which spreadsheet programs tell UTF-8.
+const MARK: &[u8; 3] = b"\xef\xbb\xbf";
 /// How often somebody looks whether another process was asked for an import.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After something that may pass: a full disk, a database that does not answer.
@@ -65,28 +70,23 @@ pub enum FileFault {
     NotByCommas,
     TooManyColumns,
     NoRows,
+    /// The account has [`FILES_MAX`] that were not taken in.
+    TooMany,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
     #[error("the file cannot be taken")]
     Fault(FileFault),
+    /// It ended before its end, or was not what a form is: whoever sends it has to do so again.
+    #[error("{0}")]
+    CutOff(String),
     #[error(transparent)]
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Other(#[from] Error),
-}
-
-/// A file while it comes.
-pub struct Arriving {
-    id: ImportId,
-    path: PathBuf,
-    file: File,
-    hash: Sha256,
-    watch: Utf8Watch,
-    bytes: u64,
 }
 
 /// The first rows of a file, for whoever says what its columns mean.
@@ -97,55 +97,81 @@ pub struct Look {
     pub samples: Vec<Vec<String>>,
 }
 
-impl Arriving {
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
-        self.bytes += bytes.len() as u64;
-        if self.bytes > FILE_BYTES_MAX {
-            return Err(UploadError::Fault(FileFault::TooLarge));
-        }
-        self.hash.update(bytes);
-        self.watch.take(bytes);
-        Ok(self.file.write_all(bytes).await?)
-    }
+/// How far a round over the files that wait has come.
+#[derive(Debug)]
+struct Round {
+    /// The last one that was looked at.
+    behind: Option<(Timestamp, ImportId)>,
+    /// How long to wait at its end.
+    rest: Duration,
+}
 
-    /// Whoever gives up leaves nothing behind.
-    pub async fn discard(self) {
-        drop(self.file);
-        if let Err(error) = tokio::fs::remove_file(&self.path).await {
-            tracing::warn!(%error, "a file that was given up is still there");
+impl Default for Round {
+    fn default() -> Self {
+        Self {
+            behind: None,
+            rest: LOOK_EVERY,
         }
     }
 }
 
+/// What becomes of a file that could not be taken in.
+enum Setback {
+    /// It never can be: why.
+    ForGood(String),
+    /// It may later.
+    ForNow(Error),
+}
+
+impl From<Error> for Setback {
+    fn from(error: Error) -> Self {
+        use StoreError::{Corrupt, Invariant, NotFound, Taken};
+        match error {
+            Error::BadFile { why, .. } => Self::ForGood(why),
+            Error::FileChanged(_) => Self::ForGood("the file changed meanwhile".to_owned()),
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Self::ForGood("the file is gone from the data folder".to_owned())
+            }
+            // The same file meets the same again.
+            Error::Store(NotFound(_) | Taken(_) | Corrupt { .. } | Invariant(_)) => {
+                tracing::error!(%error, "an import is given up");
+                Self::ForGood(error.to_string())
+            }
+            Error::Directory(directory::Error::Store(error)) => error.into(),
+            Error::Directory(refused) => Self::ForGood(refused.to_string()),
+            other => Self::ForNow(other),
+        }
+    }
+}
+
+impl From<StoreError> for Setback {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl Uploads {
-    pub async fn begin(&self) -> Result<Arriving, UploadError> {
-        tokio::fs::create_dir_all(&self.folder).await?;
-        let id: ImportId = self.ids.next();
-        let path = self.folder.join(format!("{id}.part"));
-        Ok(Arriving {
-            file: File::create(&path).await?,
-            id,
-            path,
-            hash: Sha256::new(),
-            watch: Utf8Watch::default(),
-            bytes: 0,
-        })
+    pub async fn begin(&self, account: AccountId) -> Result<Arriving, UploadError> {
+        expect_room(self.store.open_uploads(account).await?)?;
+        let (folder, id) = (self.folder.clone(), self.ids.next());
+        Ok(blocking(move || Ok(Arriving::begin(&folder, id))).await??)
     }
 
-    /// Keeps the file where it is one of friends, and forgets it where not.
+    /// Keeps the file where it is one of friends, and forgets it where not. What is begun is
+    /// finished, whether or not somebody still waits for it.
     pub async fn finish(
-        &self,
+        self: &Arc<Self>,
         arriving: Arriving,
         account: AccountId,
         member: MemberId,
-        name: &str,
+        name: String,
     ) -> Result<ImportUpload, UploadError> {
-        let part = arriving.path.clone();
-        let kept = self.keep(arriving, account, member, name).await;
-        if kept.is_err() {
-            let _ = tokio::fs::remove_file(&part).await;
-        }
-        kept
+        let uploads = self.clone();
+        let keeping =
+            tokio::spawn(async move { uploads.keep(arriving, account, member, &name).await });
+        keeping
+            .await
+            .map_err(|error| UploadError::Io(std::io::Error::other(error)))?
     }
 
     async fn keep(
@@ -155,12 +181,14 @@ impl Uploads {
         member: MemberId,
         name: &str,
     ) -> Result<ImportUpload, UploadError> {
-        arriving.file.flush().await?;
-        arriving.file.sync_all().await?;
-        let (id, part, path) = (arriving.id, arriving.path, self.path(arriving.id));
-        let is_utf8 = arriving.watch.is_utf8();
-        let settled = blocking(move || Ok(settle(&part, &path, is_utf8))).await?;
-        let (bytes, encoding) = settled?;
+        arriving.flush().await?;
+        let (id, is_utf8) = (arriving.id, arriving.watch.is_utf8());
+        let files = arriving.files;
+        let settled = blocking(move || {
+            let settled = settle(&files.part, &files.kept, is_utf8);
+            Ok(settled.map(|(bytes, encoding)| (bytes, encoding, files)))
+        });
+        let (bytes, encoding, files) = settled.await??;
         let upload = ImportUpload {
             id,
             account,
@@ -177,8 +205,10 @@ impl Uploads {
             ended_at: None,
         };
         let mut write = self.store.write().await?;
+        expect_room(write.open_uploads(account).await?)?;
         write.insert_upload(&upload).await?;
         write.commit().await?;
+        files.keep();
         Ok(upload)
     }
 
@@ -214,13 +244,37 @@ impl Uploads {
         Ok(())
     }
 
+    /// Removes files that nobody is waiting for: a process that was killed left them behind.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        let folder = self.folder.clone();
+        let failed = |source| Error::Io {
+            path: self.folder.display().to_string(),
+            source,
+        };
+        let found = blocking(move || Ok(abandoned(&folder))).await?;
+        let found = found.map_err(failed)?;
+        // Read after the locks were tried: whoever let go of one has committed what it keeps.
+        let waiting = self.store.open_upload_ids().await?;
+        for (id, path) in found {
+            let is_kept = waiting.contains(&id) && path == self.path(id);
+            if !is_kept {
+                tokio::fs::remove_file(&path).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The role `jobs`: takes in whatever waits, one file after the other, until it is stopped.
     /// What is under way then goes on at its last commit after the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        if let Err(error) = self.sweep().await {
+            tracing::warn!(%error, "the folder of imports was not swept");
+        }
+        let mut round = Round::default();
         loop {
             let rest = tokio::select! {
                 () = stop.cancelled() => return,
-                rest = self.take_next() => rest,
+                rest = self.take_next(&mut round) => rest,
             };
             if rest.is_zero() {
                 continue;
@@ -233,28 +287,53 @@ impl Uploads {
         }
     }
 
-    /// Takes in one file; how long to rest afterwards.
-    async fn take_next(&self) -> Duration {
-        let waiting = match self.store.waiting_upload().await {
+    /// Takes in the next file of a round; how long to rest afterwards.
+    async fn take_next(self: &Arc<Self>, round: &mut Round) -> Duration {
+        let waiting = match self.store.waiting_upload(round.behind).await {
             Ok(Some(upload)) => upload,
-            Ok(None) => return LOOK_EVERY,
+            Ok(None) => return std::mem::take(round).rest,
             Err(error) => {
                 tracing::error!(%error, "imports that wait cannot be read");
                 return REST;
             }
         };
-        match self.take_in(&waiting).await {
-            Ok(()) => Duration::ZERO,
+        let id = waiting.id;
+        round.behind = waiting.asked_at.map(|at| (at, id));
+        match self.take_whole(waiting).await {
             // Another process is at it.
-            Err(Error::Store(StoreError::Conflict(_))) => LOOK_EVERY,
+            Ok(()) | Err(Error::Store(StoreError::Conflict(_))) => {}
             Err(error) => {
-                tracing::error!(import = %waiting.id, %error, "an import rests");
-                REST
+                tracing::error!(import = %id, %error, "an import rests");
+                round.rest = REST;
             }
         }
+        Duration::ZERO
     }
 
-    async fn take_in(&self, upload: &ImportUpload) -> Result<(), Error> {
+    /// Takes a file in, or notes why it never can be. The error is what may pass.
+    async fn take_whole(self: &Arc<Self>, upload: ImportUpload) -> Result<(), Error> {
+        let (id, uploads) = (upload.id, self.clone());
+        let taking = tokio::spawn(async move { uploads.take_in(&upload).await });
+        let outcome = match AbortOnDropHandle::new(taking).await {
+            Ok(Ok(import)) => Ok(import),
+            Ok(Err(Setback::ForGood(why))) => Err(why),
+            Ok(Err(Setback::ForNow(error))) => return Err(error),
+            // It would fail again over the same row: the others are not to wait for it.
+            Err(failure) if failure.is_panic() => {
+                tracing::error!(import = %id, %failure, "an import failed unexpectedly");
+                Err("the program failed over this file".to_owned())
+            }
+            Err(stopped) => return Err(reader_failed(stopped)),
+        };
+        let outcome = outcome.as_ref().copied().map_err(String::as_str);
+        let mut write = self.store.write().await?;
+        write.end_upload(id, outcome, self.clock.now()).await?;
+        write.commit().await?;
+        self.forget(id).await;
+        Ok(())
+    }
+
+    async fn take_in(&self, upload: &ImportUpload) -> Result<ImportId, Setback> {
         let now = self.clock.now();
         let account = self.store.account_of_any_business(upload.account).await?;
         let gone = || StoreError::NotFound("account of an import".to_owned());
@@ -271,33 +350,24 @@ impl Uploads {
         let mut nobody_watches = |_: Progress| {};
         let ids = self.ids.as_ref();
         let taken = import_mapped(&self.store, ids, &account, &file, now, &mut nobody_watches);
-        let outcome = match taken.await {
-            Ok(report) => Ok(report.import.id),
-            Err(Error::BadFile { why, .. }) => Err(why),
-            Err(Error::FileChanged(_)) => Err("the file changed meanwhile".to_owned()),
-            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                Err("the file is gone from the data folder".to_owned())
-            }
-            Err(other) => return Err(other),
-        };
-        let outcome = outcome.as_ref().copied().map_err(String::as_str);
-        let mut write = self.store.write().await?;
-        write
-            .end_upload(upload.id, outcome, self.clock.now())
-            .await?;
-        write.commit().await?;
-        self.forget(upload.id).await;
-        Ok(())
+        Ok(taken.await?.import.id)
     }
 
     fn path(&self, id: ImportId) -> PathBuf {
-        self.folder.join(format!("{id}.csv"))
+        kept_path(&self.folder, id)
     }
 
     async fn forget(&self, id: ImportId) {
         if let Err(error) = tokio::fs::remove_file(self.path(id)).await {
             tracing::warn!(%id, %error, "the file of an import is still there");
         }
+    }
+}
+
+const fn expect_room(files: u64) -> Result<(), UploadError> {
+    match files < FILES_MAX {
+        true => Ok(()),
+        false => Err(UploadError::Fault(FileFault::TooMany)),
     }
 }
 
@@ -318,15 +388,10 @@ fn settle(part: &Path, kept: &Path, is_utf8: bool) -> Result<(u64, &'static str)
             let unknown = UploadError::Fault(FileFault::UnknownEncoding);
             let (encoding, name) = legacy(&sniffed).ok_or(unknown)?;
             convert(part, kept, encoding)?;
-            std::fs::remove_file(part)?;
             name
         }
     };
-    let checked = check_rows(kept);
-    if checked.is_err() {
-        let _ = std::fs::remove_file(kept);
-    }
-    checked?;
+    check_rows(kept)?;
     Ok((std::fs::metadata(kept)?.len(), encoding))
 }
 
@@ -386,10 +451,12 @@ fn check_rows(path: &Path) -> Result<(), UploadError> {
 
 fn look(path: &Path) -> Result<Look, UploadError> {
     let mut file = std::fs::File::open(path)?;
-    let mut mark = [0; 3];
-    let has_mark = file.read_exact(&mut mark).is_ok() && mark == *b"\xef\xbb\xbf";
-    let file = std::fs::File::open(path)?;
-    let mut records = Records::of(file, 0, 0);
+    let mut mark = [0; MARK.len()];
+    let has_mark = file.read_exact(&mut mark).is_ok() && mark == *MARK;
+    // Behind the mark: a quoted first name would not begin with its quote otherwise.
+    let begins = if has_mark { MARK.len() as u64 } else { 0 };
+    file.seek(SeekFrom::Start(begins))?;
+    let mut records = Records::of(file, begins, 0);
     let mut seen = Look::default();
     while let Some(span) = records.next_span()? {
         match span.kind {
@@ -409,11 +476,8 @@ fn look(path: &Path) -> Result<Look, UploadError> {
             let text = String::from_utf8_lossy(cell);
             text.chars().take(SAMPLE_CHARS_MAX).collect::<String>()
         });
-        let mut cells: Vec<String> = cells.collect();
+        let cells: Vec<String> = cells.collect();
         if seen.header.is_empty() {
-            if let Some(first) = cells.first_mut().filter(|_| has_mark) {
-                *first = first.trim_start_matches('\u{feff}').to_owned();
-            }
             seen.header = cells;
         } else {
             seen.samples.push(cells);
@@ -424,3 +488,6 @@ fn look(path: &Path) -> Result<Look, UploadError> {
     }
     Ok(seen)
 }
+
+#[cfg(test)]
+mod tests;

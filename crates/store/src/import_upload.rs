@@ -6,6 +6,7 @@
 
 use domain::id::{AccountId, ImportId, MemberId};
 use domain::time::Timestamp;
+use sea_orm::ConnectionTrait;
 
 use crate::import::{Checkpoint, Rejection};
 use crate::row::{self, Row, values};
@@ -45,10 +46,18 @@ pub struct ImportLine {
     pub checkpoint: Option<Checkpoint>,
 }
 
+/// Nobody asked for anything so early.
+const BEFORE_ALL: Timestamp = Timestamp::from_millis(0);
+
 const UPLOAD: &str = "SELECT id, account, file_name, file_hash, bytes, encoding, uploaded_at,
     uploaded_by, mapping, asked_at, import, failure, ended_at FROM import_upload";
 
 impl Write {
+    /// Files of an account that were not taken in yet.
+    pub async fn open_uploads(&self, account: AccountId) -> Result<u64, StoreError> {
+        open_uploads(self.connection(), account).await
+    }
+
     pub async fn insert_upload(&mut self, upload: &ImportUpload) -> Result<(), StoreError> {
         let sql = "INSERT INTO import_upload (id, account, file_name, file_hash, bytes, encoding,
                        uploaded_at, uploaded_by)
@@ -140,12 +149,30 @@ impl Store {
         row.map(|row| upload(&row)).transpose()
     }
 
-    /// The upload that waits longest to be taken in.
-    pub async fn waiting_upload(&self) -> Result<Option<ImportUpload>, StoreError> {
+    /// Files of an account that were not taken in yet.
+    pub async fn open_uploads(&self, account: AccountId) -> Result<u64, StoreError> {
+        open_uploads(self.reader(), account).await
+    }
+
+    /// Every file that was not taken in yet, of whichever account.
+    pub async fn open_upload_ids(&self) -> Result<Vec<ImportId>, StoreError> {
+        let sql = "SELECT id FROM import_upload WHERE ended_at IS NULL";
+        let rows = row::all(self.reader(), "import_upload", sql, []).await?;
+        rows.iter().map(|row| row.id("id")).collect()
+    }
+
+    /// The upload that waits longest to be taken in, behind another one of the same order.
+    pub async fn waiting_upload(
+        &self,
+        behind: Option<(Timestamp, ImportId)>,
+    ) -> Result<Option<ImportUpload>, StoreError> {
+        let (asked_at, id) = behind.unwrap_or((BEFORE_ALL, ImportId::from_bytes([0; 16])));
         let sql = format!(
-            "{UPLOAD} WHERE asked_at IS NOT NULL AND ended_at IS NULL ORDER BY asked_at LIMIT 1"
+            "{UPLOAD} WHERE asked_at IS NOT NULL AND ended_at IS NULL
+               AND (asked_at > $1 OR (asked_at = $1 AND id > $2))
+             ORDER BY asked_at, id LIMIT 1"
         );
-        let row = row::one(self.reader(), "import_upload", &sql, []).await?;
+        let row = row::one(self.reader(), "import_upload", &sql, values![asked_at, id]).await?;
         row.map(|row| upload(&row)).transpose()
     }
 
@@ -216,6 +243,16 @@ impl Store {
             .map(|row| Ok((row.int("line")?, row.get("cells")?)))
             .collect()
     }
+}
+
+async fn open_uploads(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT COUNT(*) AS files FROM import_upload
+               WHERE account = $1 AND ended_at IS NULL";
+    let row = row::one(connection, "import_upload", sql, values![account]).await?;
+    row.map_or(Ok(0), |row| row.int("files"))
 }
 
 fn upload(row: &Row) -> Result<ImportUpload, StoreError> {

@@ -97,6 +97,7 @@ import-fault-header = The first line does not name the columns.
 import-fault-commas = The columns are not separated by commas. Save it as CSV with commas.
 import-fault-columns = There are too many columns; 200 at most.
 import-fault-rows = There are column names, and not a single friend.
+import-fault-files = There are { $files } files already that were not taken in. Take them in or discard some first.
 import-fault-no-key = Choose the column that is the user key. Without it nobody knows who it is.
 import-fault-twice = { $column }: two columns cannot be the same.
 import-fault-needs = { $column } needs { $needed } beside it: a consent is proof only with the time and the words.

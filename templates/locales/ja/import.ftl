@@ -97,6 +97,7 @@ import-fault-header = 1行目に列の名前がありません。
 import-fault-commas = 列がコンマで区切られていません。コンマ区切りのCSVで保存してください。
 import-fault-columns = 列が多すぎます。200列まで取り込めます。
 import-fault-rows = 列の名前だけで、友だちの行がありません。
+import-fault-files = 取り込んでいないファイルがすでに{ $files }件あります。先に取り込むか、捨ててください。
 import-fault-no-key = ユーザーキーになる列を選んでください。キーがないと誰なのか分かりません。
 import-fault-twice = { $column }: 二つの列を同じところには入れられません。
 import-fault-needs = { $column }の列を入れるには、{ $needed }も必要です。同意は、いつ、どの文面に対してかが分かって初めて証拠になります。

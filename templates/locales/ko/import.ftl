@@ -97,6 +97,7 @@ import-fault-header = 첫 줄에 열 이름이 없어요.
 import-fault-commas = 열이 쉼표로 나뉘어 있지 않아요. 쉼표로 나눈 CSV로 저장해 주세요.
 import-fault-columns = 열이 너무 많아요. 200개까지 넣을 수 있어요.
 import-fault-rows = 열 이름만 있고 친구가 한 줄도 없어요.
+import-fault-files = 아직 가져오지 않은 파일이 { $files }개 있어요. 먼저 가져오거나 버려 주세요.
 import-fault-no-key = 사용자 키가 될 열을 골라 주세요. 키가 없으면 누구인지 알 수 없어요.
 import-fault-twice = { $column }: 두 열을 한 곳에 넣을 수 없어요.
 import-fault-needs = { $column } 열을 넣으려면 { $needed }도 있어야 합니다. 동의는 언제 어떤 문구에 했는지가 있어야 증거가 돼요.

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::multipart::Field;
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
 use axum::extract::{Form, Multipart, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::friend::source as parse_source;
 use domain::id::ImportId;
-use jobs::uploads::{FILE_BYTES_MAX, FileFault, UploadError};
+use jobs::arriving::Arriving;
+use jobs::uploads::{FILE_BYTES_MAX, FILES_MAX, FileFault, UploadError};
 use jobs::{Column, Mapping, MappingFault};
 use serde::Deserialize;
 use store::import_upload::{ImportLine, ImportUpload};
@@ -166,65 +167,74 @@ fn columns(words: &Words) -> Vec<ColumnHelp> {
 pub async fn upload(
     State(state): State<Arc<ConsoleState>>,
     desk: Desk,
-    mut parts: Multipart,
+    parts: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
-    let unreadable =
-        |error: axum::extract::multipart::MultipartError| Error::Unreadable(error.body_text());
-    let mut kept = None;
-    while let Some(part) = parts.next_field().await.map_err(unreadable)? {
-        if part.name() == Some(FILE) && kept.is_none() {
-            kept = Some(keep(&state, &desk, part).await);
-            if matches!(kept, Some(Err(_))) {
-                break;
-            }
-        }
-    }
-    let fault = match kept {
-        Some(Ok(upload)) => {
+    let parts = parts.map_err(|error| Error::Unreadable(error.body_text()))?;
+    let (fault, status) = match keep(&state, &desk, parts).await {
+        Ok(Some(upload)) => {
             let to = desk.at(&format!("/friends/import/{}", upload.id));
             return Ok(Redirect::to(&to).into_response());
         }
-        Some(Err(UploadError::Fault(fault))) => fault_key(fault),
-        Some(Err(other)) => return Err(Error::Broken(other.to_string())),
-        None => "import-fault-none",
+        Ok(None) => ("import-fault-none", StatusCode::UNPROCESSABLE_ENTITY),
+        Err(UploadError::Fault(fault)) => (fault_key(fault), fault_status(fault)),
+        Err(UploadError::CutOff(why)) => return Err(Error::Unreadable(why)),
+        Err(UploadError::Store(error)) => return Err(error.into()),
+        Err(other) => return Err(Error::Broken(other.to_string())),
     };
-    let said = desk.words.t(fault).num("count", FILE_BYTES_MAX / MEGABYTE);
-    let status = match fault {
-        "import-fault-too-large" => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
-    };
+    let said = desk.words.t(fault);
+    let said = said.num("count", FILE_BYTES_MAX / MEGABYTE);
+    let said = said.num("files", FILES_MAX);
     draw(&state, &desk, Faults::one(FILE, said), status).await
 }
 
+/// Keeps the file of a form, once all of the form has come.
 async fn keep(
     state: &ConsoleState,
     desk: &Desk,
-    mut part: Field<'_>,
-) -> Result<ImportUpload, UploadError> {
-    let name = part.file_name().unwrap_or_default().to_owned();
-    let mut arriving = state.uploads.begin().await?;
-    loop {
-        let written = match part.chunk().await {
-            Ok(Some(bytes)) => arriving.write(&bytes).await,
-            Ok(None) => break,
-            // Whoever sends it is gone.
-            Err(error) => Err(std::io::Error::other(error).into()),
-        };
-        if let Err(error) = written {
-            arriving.discard().await;
-            return Err(error);
+    mut parts: Multipart,
+) -> Result<Option<ImportUpload>, UploadError> {
+    let mut arrived = None;
+    while let Some(part) = parts.next_field().await.map_err(cut_off)? {
+        if part.name() == Some(FILE) && arrived.is_none() {
+            let name = match part.file_name() {
+                None | Some("") => "friends.csv".to_owned(),
+                Some(name) => name.to_owned(),
+            };
+            arrived = Some((arrive(state, desk, part).await?, name));
         }
     }
-    let name = if name.is_empty() {
-        "friends.csv"
-    } else {
-        &name
+    let Some((arriving, name)) = arrived else {
+        return Ok(None);
     };
-    state
-        .uploads
-        .finish(arriving, desk.account.id, desk.member.id, name)
-        .await
+    let (account, member) = (desk.account.id, desk.member.id);
+    let kept = state.uploads.finish(arriving, account, member, name);
+    kept.await.map(Some)
+}
+
+async fn arrive(
+    state: &ConsoleState,
+    desk: &Desk,
+    mut part: Field<'_>,
+) -> Result<Arriving, UploadError> {
+    let mut arriving = state.uploads.begin(desk.account.id).await?;
+    while let Some(bytes) = part.chunk().await.map_err(cut_off)? {
+        arriving.write(&bytes).await?;
+    }
+    Ok(arriving)
+}
+
+/// Whoever sends it is gone, or it is not what a form is.
+fn cut_off(error: MultipartError) -> UploadError {
+    UploadError::CutOff(error.body_text())
+}
+
+const fn fault_status(fault: FileFault) -> StatusCode {
+    match fault {
+        FileFault::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        FileFault::TooMany => StatusCode::CONFLICT,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
 }
 
 const fn fault_key(fault: FileFault) -> &'static str {
@@ -239,6 +249,7 @@ const fn fault_key(fault: FileFault) -> &'static str {
         FileFault::NotByCommas => "import-fault-commas",
         FileFault::TooManyColumns => "import-fault-columns",
         FileFault::NoRows => "import-fault-rows",
+        FileFault::TooMany => "import-fault-files",
     }
 }
 
