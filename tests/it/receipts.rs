@@ -141,7 +141,16 @@ fn one_by_one() -> Result<()> {
     let links = links(&platform, &campaign)?;
     let labels: Vec<&str> = links.iter().map(|link| &*link.label).collect();
     ensure!(labels == ["첫째", "둘째"], "{links:?}");
-    let (ann, ben) = (&log[0], &log[1]);
+    // A later one that was stopped before it came to most people: whom it never reached, nobody
+    // counts among those who blocked after it.
+    let stopped = launched(&platform, "stopped", Some(1))?;
+    admin(&platform.recipe.data, &["campaign", "cancel", &stopped])?;
+    platform.wait_for_state(&stopped, &["closed"], SENT_WITHIN)?;
+    let reached = of_campaign(&platform, &stopped)?;
+    let is_reached = |one: &Accepted| reached.iter().any(|two| two.user_key == one.user_key);
+    let mut others = log.iter().filter(|one| !is_reached(one));
+    let ann = others.next().context("somebody it did not reach")?;
+    let ben = others.next().context("somebody else")?;
     let click = |id: &str, one: &Accepted, changes: Value| {
         let mut event = click(&platform, one, &links[0]);
         event["id"] = id.into();
@@ -197,6 +206,8 @@ fn one_by_one() -> Result<()> {
         report.blocked_afterwards == 2 && report.coupon_used.people == 1,
         "{report:?}"
     );
+    let report = receipts(&platform, &stopped)?;
+    ensure!(report.blocked_afterwards == 0, "{report:?}");
     Ok(())
 }
 

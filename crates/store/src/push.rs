@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use domain::campaign::CampaignKind;
-use domain::chunk::ChunkId;
+use domain::chunk::{ChunkId, ChunkState};
 use domain::codec;
 use domain::freeze::{CHUNKS_PER_RANGE, FreezePlan};
 use domain::id::{AccountId, CampaignId, LinkId};
@@ -145,7 +145,7 @@ impl Store {
         Ok(None)
     }
 
-    /// Whether a push went to somebody, or may have gone.
+    /// Whether a push went to somebody, or may have gone: a place in a chunk alone is none.
     async fn has_reached(
         &self,
         broadcast: &Broadcast,
@@ -158,7 +158,7 @@ impl Store {
         let Some(range) = range else {
             return Ok(false);
         };
-        let sql = "SELECT size, numbers, outcomes FROM chunk
+        let sql = "SELECT number, round, state, tainted, size, numbers, outcomes FROM chunk
                    WHERE month = $1 AND campaign = $2 AND number >= $3 AND number < $4
                      AND first_number <= $5 AND last_number >= $5";
         let begin = u64::from(range.index) * CHUNKS_PER_RANGE;
@@ -171,13 +171,23 @@ impl Store {
             };
             let blob: Option<Vec<u8>> = row.get("outcomes")?;
             let Some(blob) = blob else {
-                return Ok(true);
+                if may_have_gone(&row)? {
+                    return Ok(true);
+                }
+                continue;
             };
             let outcomes = codec::unpack_outcomes(&blob, row.int("size")?)
                 .map_err(|error| row.corrupt("outcomes", error))?;
-            let outcome = outcomes.get(position);
+            let outcome = match outcomes.get(position) {
+                Some(Outcome::Uncertain) => {
+                    let sent_by = (i64::from(broadcast.month), broadcast.id);
+                    self.amended(sent_by, &row, position).await?
+                }
+                Some(outcome) => *outcome,
+                None => continue,
+            };
             use Outcome::{Accepted, Confirmed, Uncertain};
-            if matches!(outcome, Some(Accepted | Confirmed | Uncertain)) {
+            if matches!(outcome, Accepted | Confirmed | Uncertain) {
                 return Ok(true);
             }
         }
@@ -251,6 +261,20 @@ struct Broadcast {
     month: u16,
     launched_at: Timestamp,
     plan: FreezePlan,
+}
+
+/// Of a chunk without outcomes: being sent, or sent with an end that nobody knows. One that waits
+/// sent nothing, and one that was cancelled or ran out neither.
+fn may_have_gone(chunk: &Row) -> Result<bool, StoreError> {
+    let code: u8 = chunk.int("state")?;
+    let state = ChunkState::from_code(code).ok_or_else(|| chunk.corrupt("state", code))?;
+    let is_tainted = chunk.int::<i64>("tainted")? != 0;
+    use ChunkState::{Cancelled, Expired, Ready, Rejected, Sending};
+    Ok(match state {
+        Sending => true,
+        Ready | Cancelled | Expired | Rejected => false,
+        _ => is_tainted,
+    })
 }
 
 fn broadcast(row: &Row) -> Result<Broadcast, StoreError> {

@@ -156,7 +156,10 @@ impl Store {
             };
             let outcome = outcome_at(&row, position)?;
             let outcome = match outcome {
-                Some(Outcome::Uncertain) => Some(self.amended(campaign, &row, position).await?),
+                Some(Outcome::Uncertain) => {
+                    let of = (campaign.month, campaign.id);
+                    Some(self.amended(of, &row, position).await?)
+                }
                 other => other,
             };
             return Ok(Some(Found {
@@ -169,16 +172,16 @@ impl Store {
     }
 
     /// What became of an uncertain send later; uncertain as long as nothing did.
-    async fn amended(
+    pub(crate) async fn amended(
         &self,
-        campaign: &Asked,
+        (month, campaign): (i64, CampaignId),
         chunk: &Row,
         position: usize,
     ) -> Result<Outcome, StoreError> {
         let sql = "SELECT outcome FROM amendment WHERE month = $1 AND campaign = $2
                      AND number = $3 AND round = $4 AND position = $5";
         let (number, round): (i64, i64) = (chunk.get("number")?, chunk.get("round")?);
-        let bound = values![campaign.month, campaign.id, number, round, position as u64];
+        let bound = values![month, campaign, number, round, position as u64];
         let Some(row) = row::one(self.reader(), "amendment", sql, bound).await? else {
             return Ok(Outcome::Uncertain);
         };
