@@ -24,8 +24,11 @@ test:
 # Server time and bytes of every page with many friends and campaigns: docs/timings.md.
 timings friends="1000000" campaigns="200" *folder:
     cargo build --release
-    cd tests/browser && npm ci --silent && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/release/chingu" \
-        node timings.mjs {{ friends }} {{ campaigns }} {{ folder }} | tee ../../docs/timings.md
+    cd tests/browser && npm ci --silent && fresh=$(mktemp) && trap 'rm -f "$fresh"' EXIT \
+        && CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/release/chingu" \
+        node timings.mjs {{ friends }} {{ campaigns }} {{ folder }} > "$fresh" \
+        && cat "$fresh" && cp "$fresh" ../../docs/timings.md.new \
+        && mv ../../docs/timings.md.new ../../docs/timings.md
 
 # Friends sent to; the report of one real broadcast.
 bench friends="1000000" *arguments:
@@ -33,8 +36,7 @@ bench friends="1000000" *arguments:
 
 # One suite: it, faults, sim, tidy.
 suite name *arguments: _program
-    CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" \
-        cargo test --workspace --features chingu/pause-points --test {{ name }} -- {{ arguments }}
+    CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" tests/suite {{ name }} {{ arguments }}
 
 # Chromium walks through the product.
 browser *arguments: _program
@@ -65,7 +67,7 @@ misbehaviour seconds="60": _program
 
 # Seeds of the simulation; CHINGU_SIM_SEED=17 repeats one.
 sim seeds="10000":
-    CHINGU_SIM_SEEDS={{ seeds }} cargo test -p chingu-tests --test sim -- seeds_are_clean --nocapture
+    CHINGU_SIM_SEEDS={{ seeds }} tests/suite sim seeds_are_clean --nocapture
 
 # Pause and cancel at full speed: docs/control.md.
 control: _program
@@ -76,7 +78,7 @@ receipts people="1000000":
     cargo build --release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" \
         CHINGU_RECEIPTS={{ people }} CHINGU_TABLES=docs \
-        cargo test --workspace --features chingu/pause-points --test it -- receipts::in_bulk --nocapture
+        tests/suite it receipts::receipts_in_bulk --nocapture
 
 # Defects planted in a copy of this tree, each to be found by the simulation: docs/defects.md.
 defects *names:

@@ -45,7 +45,11 @@ impl Table {
         let path = folder.join(name);
         let mut text = String::new();
         write!(text, "# {title}\n\n{introduction}\n\n{table}")?;
-        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+        // Whole or not at all: a table that was there before outlives a full disk.
+        let fresh = folder.join(format!("{name}.new"));
+        std::fs::write(&fresh, text)
+            .and_then(|()| std::fs::rename(&fresh, &path))
+            .with_context(|| format!("writing {}", path.display()))
     }
 }
 

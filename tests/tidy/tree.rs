@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::workspace::{assert_none, files_below, packages, root, sources};
 
-const EXPECTED: [&str; 14] = [
+const EXPECTED: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
@@ -15,13 +15,14 @@ const EXPECTED: [&str; 14] = [
     "clippy.toml",
     "rustfmt.toml",
     "tests/run",
+    "tests/suite",
     ".ci/run",
     "migrations/sqlite",
     "migrations/postgres",
     "crates/testkit",
 ];
 
-const EXECUTABLE: [&str; 2] = ["tests/run", ".ci/run"];
+const EXECUTABLE: [&str; 3] = ["tests/run", "tests/suite", ".ci/run"];
 
 /// Lines a crate's first file spends on saying what it owns.
 const CRATE_HEADER_LINES_MIN: usize = 2;
