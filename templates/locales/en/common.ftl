@@ -3,13 +3,7 @@ people-count = { $count ->
     [one] { $count } person
    *[other] { $count } people
 }
-friends-count = { $count ->
-    [one] { $count } friend
-   *[other] { $count } friends
 }
-sends-count = { $count ->
-    [one] { $count } send
-   *[other] { $count } sends
 }
 span-days = { $count } d
 span-hours = { $count } h

@@ -23,7 +23,6 @@ frame-keys-search = search
 frame-keys-show = show these shortcuts
 frame-sign-out = Sign out
 frame-close = Close
-frame-styleguide = Components
 theme-system = System
 theme-light = Light
 theme-dark = Dark

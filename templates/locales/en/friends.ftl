@@ -133,7 +133,6 @@ link-source-help = Small letters, digits and underscores, up to 32. For example 
 link-make = Make the QR code
 link-fault-source = Only small letters, digits and underscores, up to 32 of them.
 link-qr = QR code for { $source }
-link-address = Add-friend address
 link-copy = Copy the address
 link-copied = Copied
 link-svg = Download SVG

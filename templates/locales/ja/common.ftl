@@ -1,7 +1,5 @@
 # What every family of pages says.
 people-count = { $count }人
-friends-count = { $count }人
-sends-count = { $count }件
 span-days = { $count }日
 span-hours = { $count }時間
 span-minutes = { $count }分

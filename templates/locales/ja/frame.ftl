@@ -23,7 +23,6 @@ frame-keys-search = 検索
 frame-keys-show = この一覧を表示
 frame-sign-out = ログアウト
 frame-close = 閉じる
-frame-styleguide = 画面部品
 theme-system = システム
 theme-light = ライト
 theme-dark = ダーク

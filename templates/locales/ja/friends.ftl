@@ -133,7 +133,6 @@ link-source-help = 英小文字、数字、下線(_)で32文字まで。例: sto
 link-make = QRを作る
 link-fault-source = 英小文字、数字、下線(_)だけで32文字まで使えます。
 link-qr = { $source } のQR
-link-address = 友だち追加のアドレス
 link-copy = アドレスをコピー
 link-copied = コピーしました
 link-svg = SVGをダウンロード

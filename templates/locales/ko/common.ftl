@@ -1,7 +1,5 @@
 # What every family of pages says.
 people-count = { $count }명
-friends-count = { $count }명
-sends-count = { $count }건
 span-days = { $count }일
 span-hours = { $count }시간
 span-minutes = { $count }분

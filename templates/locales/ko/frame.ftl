@@ -23,7 +23,6 @@ frame-keys-search = 찾기
 frame-keys-show = 이 단축키 보기
 frame-sign-out = 로그아웃
 frame-close = 닫기
-frame-styleguide = 화면 부품
 theme-system = 시스템
 theme-light = 밝게
 theme-dark = 어둡게

@@ -133,7 +133,6 @@ link-source-help = 영어 소문자, 숫자, 밑줄(_)로 32자까지. 예: stor
 link-make = QR 만들기
 link-fault-source = 영어 소문자와 숫자, 밑줄(_)만 32자까지 쓸 수 있어요.
 link-qr = { $source } QR
-link-address = 친구 추가 주소
 link-copy = 주소 복사
 link-copied = 복사했어요
 link-svg = SVG 받기

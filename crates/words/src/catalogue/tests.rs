@@ -58,38 +58,106 @@ fn every_phrase_exists_in_every_language_with_the_same_arguments() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-#[test]
-fn every_phrase_that_is_asked_for_is_there() {
+/// Path and text of everything that says something, but for tests.
+fn asking() -> Vec<(String, String)> {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-    let korean = phrases(Language::Korean);
-    let mut missing = Vec::new();
-    let mut pending: Vec<_> = [
-        "templates",
-        "crates/console",
-        "crates/sandbox",
-        "crates/api",
-    ]
-    .map(|folder| root.join(folder))
-    .to_vec();
+    let mut found = Vec::new();
+    let mut pending = vec![root.join("templates"), root.join("crates")];
     while let Some(path) = pending.pop() {
+        let name = path.file_name().unwrap_or_default();
+        if name == "tests" || name == "tests.rs" {
+            continue;
+        }
         if path.is_dir() {
             let entries = std::fs::read_dir(&path).unwrap();
             pending.extend(entries.map(|entry| entry.unwrap().path()));
             continue;
         }
         let ending = path.extension().and_then(|ending| ending.to_str());
-        if !matches!(ending, Some("html" | "rs")) {
-            continue;
+        if matches!(ending, Some("html" | "rs")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((path.display().to_string(), text));
         }
-        let text = std::fs::read_to_string(&path).unwrap();
+    }
+    found
+}
+
+/// Keys as sources name them: whole, or made of a beginning or an end and something else.
+struct Asked {
+    whole: BTreeSet<String>,
+    /// Beginning and end around what is put in; either may be empty.
+    made: BTreeSet<(String, String)>,
+}
+
+impl Asked {
+    fn of(sources: &[(String, String)]) -> Self {
+        let (mut whole, mut made) = (BTreeSet::new(), BTreeSet::new());
+        for (_, text) in sources {
+            let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            whole.extend(text.split(|c| !is_of_key(c)).map(str::to_owned));
+            for part in text.split("format!(\"").skip(1) {
+                let literal = part.split('"').next().unwrap_or("");
+                let beginning = literal.split_once('{').map(|(before, _)| before);
+                let end = literal.rsplit_once('}').map(|(_, after)| after);
+                if let (Some(beginning), Some(end)) = (beginning, end)
+                    && (beginning.ends_with('-') || (beginning.is_empty() && end.starts_with('-')))
+                {
+                    made.insert((beginning.to_owned(), end.to_owned()));
+                }
+            }
+        }
+        Self { whole, made }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        let is_made = |(beginning, end): &(String, String)| {
+            let rest = key.strip_prefix(beginning.as_str());
+            match rest.and_then(|rest| rest.strip_suffix(end.as_str())) {
+                // An end hangs on another key.
+                Some(rest) if beginning.is_empty() => self.whole.contains(rest),
+                Some(rest) => !rest.is_empty(),
+                None => false,
+            }
+        };
+        self.whole.contains(key) || self.made.iter().any(is_made)
+    }
+}
+
+#[test]
+fn every_phrase_that_is_asked_for_is_there() {
+    let korean = phrases(Language::Korean);
+    let mut missing = Vec::new();
+    for (path, text) in asking() {
         for part in text.split("words.t(\"").skip(1) {
             let key = part.split('"').next().unwrap_or("");
             if !korean.contains_key(key) {
-                missing.push(format!("{}: {key}", path.display()));
+                missing.push(format!("{path}: {key}"));
             }
         }
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_phrase_there_is_is_asked_for() {
+    let asked = Asked::of(&asking());
+    let korean = phrases(Language::Korean);
+    let dead: Vec<&String> = korean.keys().filter(|key| !asked.has(key)).collect();
+    assert!(dead.is_empty(), "{dead:?}");
+    let planted = Asked::of(&[(
+        "a.html".to_owned(),
+        r#"t("one"), t(format!("two-{}", x)), t(format!("{key}-text"))"#.to_owned(),
+    )]);
+    for (key, is_asked) in [
+        ("one", true),
+        ("one-text", true),
+        ("two-x", true),
+        ("two-", false),
+        ("three", false),
+        ("three-text", false),
+    ] {
+        assert_eq!(planted.has(key), is_asked, "{key}");
+    }
 }
 
 #[test]
