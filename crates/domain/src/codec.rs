@@ -150,6 +150,25 @@ impl PackedKeys {
         }
     }
 
+    /// Calls `each` with every key in order in its shortest form: 16 packed bytes, or the text.
+    pub fn for_each_in_bytes(&self, mut each: impl FnMut(&[u8])) -> Result<(), CorruptBlob> {
+        if let [VERSION, KEYS_PACKED, keys @ ..] = self.0.as_slice() {
+            let (keys, rest) = keys.as_chunks::<PACKED_KEY_BYTES>();
+            keys.iter().for_each(|key| each(key));
+            return match rest {
+                [] => Ok(()),
+                _ => Err(CorruptBlob::CutOff),
+            };
+        }
+        for key in self.to_keys()? {
+            match key.packed() {
+                Some(packed) => each(&packed),
+                None => each(key.as_str().as_bytes()),
+            }
+        }
+        Ok(())
+    }
+
     pub fn to_keys(&self) -> Result<Vec<UserKey>, CorruptBlob> {
         let mut keys = Vec::new();
         let mut all_fit = true;

@@ -5,20 +5,24 @@
 
 mod log;
 mod phone; // what the messenger's screen reads
+mod phone_search; // who is in which push
 mod phone_store;
 mod phone_write;
 mod record;
+mod trace; // two bytes of a user key, by which pushes are searched
 mod writer;
 
 pub use log::{AcceptLog, LogEntry, Summary};
 pub use phone::{
     Consent, Contact, ContactState, Deed, DeedKind, Person, PhoneAccount, Received, ShownWording,
 };
+pub use phone_search::PushTotal;
 pub use phone_write::{Act, NewContact};
 pub use record::{Content, ProcessedPush, Resolution, StoredKey, StoredPush, UncertainPush};
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::push::PushKey;
@@ -28,6 +32,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Row, SqlSafeStr};
+use tokio::sync::Mutex;
 
 use crate::StoreError;
 use record::{decode_results, impossible};
@@ -44,6 +49,9 @@ const CHECKPOINT_PAGES: &str = "16000";
 pub struct SandboxStore {
     reader: SqlitePool,
     writer: Writer,
+    /// Held while pushes are searched: a search reads much, and many at once would read it as
+    /// many times.
+    searching: Arc<Mutex<()>>,
 }
 
 impl SandboxStore {
@@ -79,6 +87,7 @@ impl SandboxStore {
         Ok(Self {
             reader,
             writer: Writer::start(connection),
+            searching: Arc::default(),
         })
     }
 
@@ -200,6 +209,11 @@ fn migrator() -> Migrator {
             3,
             "consent",
             include_str!("../../../migrations/sandbox/0003_consent.sql"),
+        ),
+        migration(
+            4,
+            "traces",
+            include_str!("../../../migrations/sandbox/0004_traces.sql"),
         ),
     ])
 }

@@ -1,13 +1,10 @@
 //! What the messenger's screen reads: people, their accounts, and what reached them.
 //!
-//! A push is one row with a thousand recipients, and taking one must stay cheap: nothing is written
-//! per person then. Whoever is looked at is searched for in the pushes, once each, and what was
-//! found is remembered.
+//! What reached somebody was searched for before (`phone_search`) and is remembered.
 
 use std::collections::BTreeMap;
 
 use domain::campaign::Purpose;
-use domain::codec::PackedKeys;
 use domain::push::PushKey;
 use domain::time::Timestamp;
 use domain::user::UserKey;
@@ -15,11 +12,8 @@ use serde_json::value::RawValue;
 use sqlx::Row;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 
-use super::record::{decode_results, impossible, push_key};
+use super::record::{impossible, push_key};
 use crate::StoreError;
-
-/// Pushes searched through in one statement: 160 MB of recipients at most.
-const SEARCH_PAGE: i64 = 10_000;
 
 /// Somebody with a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,15 +114,6 @@ pub enum DeedKind {
     Copied,
 }
 
-/// A place found by searching: not yet remembered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub sequence: i64,
-    pub position: u32,
-    pub handle: String,
-    pub uncertain: bool,
-}
-
 impl ContactState {
     pub const fn name(self) -> &'static str {
         match self {
@@ -215,22 +200,6 @@ pub(super) async fn person(
         .fetch_optional(pool)
         .await?;
     row.as_ref().map(read_person).transpose()
-}
-
-/// The first recipients of the last push: whom to show where nobody has a name.
-pub(super) async fn last_recipients(
-    pool: &SqlitePool,
-    limit: usize,
-) -> Result<Vec<UserKey>, StoreError> {
-    let row = sqlx::query("SELECT recipients FROM push ORDER BY sequence DESC LIMIT 1")
-        .fetch_optional(pool)
-        .await?;
-    let Some(row) = row else {
-        return Ok(Vec::new());
-    };
-    let keys = PackedKeys::from_blob(row.try_get("recipients")?).to_keys();
-    let keys = keys.map_err(|error| impossible("push", "recipients", error))?;
-    Ok(keys.into_iter().take(limit).collect())
 }
 
 pub(super) async fn accounts(pool: &SqlitePool) -> Result<Vec<PhoneAccount>, StoreError> {
@@ -345,85 +314,6 @@ pub(super) async fn refusing(
             Ok((row.try_get("handle")?, read_user(row)?, state))
         })
         .collect()
-}
-
-/// How far the pushes were searched for a person.
-pub(super) async fn searched_to(pool: &SqlitePool, user: &UserKey) -> Result<i64, StoreError> {
-    let row = sqlx::query("SELECT sequence FROM search WHERE user_key = $1")
-        .bind(user.as_str())
-        .fetch_optional(pool)
-        .await?;
-    Ok(row
-        .map(|row| row.try_get("sequence"))
-        .transpose()?
-        .unwrap_or(0))
-}
-
-/// Searches pushes after `after` for a person; the second value is how far it came, `None` where
-/// there is nothing new.
-pub(super) async fn search(
-    pool: &SqlitePool,
-    user: &UserKey,
-    after: i64,
-) -> Result<(Vec<Found>, Option<i64>), StoreError> {
-    let row = sqlx::query("SELECT max(sequence) AS last FROM push")
-        .fetch_one(pool)
-        .await?;
-    let last: Option<i64> = row.try_get("last")?;
-    let Some(last) = last.filter(|last| *last > after) else {
-        return Ok((Vec::new(), None));
-    };
-    let last = last.min(after + SEARCH_PAGE);
-    // The second byte of the blob is the form of its keys: 1 for 16 bytes each.
-    let sql = "SELECT p.sequence, p.accepted, p.results, p.recipients, c.handle
-               FROM push p JOIN content c ON c.hash = p.content
-               WHERE p.sequence > $1 AND p.sequence <= $2
-                 AND instr(p.recipients,
-                   CASE substr(p.recipients, 2, 1) WHEN x'01' THEN $3 ELSE $4 END) > 0
-               ORDER BY p.sequence";
-    let packed = user.packed().map(|bytes| bytes.to_vec());
-    let rows = sqlx::query(sql)
-        .bind(after)
-        .bind(last)
-        .bind(packed)
-        .bind(user.as_str().as_bytes())
-        .fetch_all(pool)
-        .await?;
-    let mut found = Vec::new();
-    for row in &rows {
-        let place = place_in(row, user)?;
-        if let Some((position, uncertain)) = place {
-            found.push(Found {
-                sequence: row.try_get("sequence")?,
-                position,
-                handle: row.try_get("handle")?,
-                uncertain,
-            });
-        }
-    }
-    Ok((found, Some(last)))
-}
-
-/// Where the person stands in the push, and whether the delivery was uncertain; `None` where the
-/// push did not reach them.
-fn place_in(row: &SqliteRow, user: &UserKey) -> Result<Option<(u32, bool)>, StoreError> {
-    let results = decode_results(row.try_get("results")?, row.try_get("accepted")?)?;
-    let mut position = 0u32;
-    let mut place = None;
-    PackedKeys::from_blob(row.try_get("recipients")?)
-        .for_each(|key| {
-            if key == user.as_str() {
-                place = Some(position);
-            }
-            position += 1;
-        })
-        .map_err(|error| impossible("push", "recipients", error))?;
-    let refused = |place: &u32| {
-        let rejected = results.rejected.iter();
-        results.excluded.contains(place) || rejected.clone().any(|(position, _)| position == place)
-    };
-    let place = place.filter(|place| !refused(place));
-    Ok(place.map(|place| (place, results.uncertain.contains(&place))))
 }
 
 /// What reached a person, of one account or of all, the last first.

@@ -8,6 +8,7 @@ use domain::user::UserKey;
 
 use super::SandboxStore;
 use super::phone::{self, Contact, ContactState, Deed, Person, PhoneAccount, Received};
+use super::phone_search::{self, PushTotal};
 use super::phone_write::{Act, NewContact, PhoneWrite};
 use crate::StoreError;
 
@@ -53,9 +54,9 @@ impl SandboxStore {
         phone::person(&self.reader, user).await
     }
 
-    /// The first recipients of the last push.
+    /// People whom the last pushes reached, each once.
     pub async fn last_recipients(&self, limit: usize) -> Result<Vec<UserKey>, StoreError> {
-        phone::last_recipients(&self.reader, limit).await
+        phone_search::last_recipients(&self.reader, limit).await
     }
 
     pub async fn phone_accounts(&self) -> Result<Vec<PhoneAccount>, StoreError> {
@@ -99,9 +100,17 @@ impl SandboxStore {
     /// found; returns how many reached them.
     pub async fn search_pushes(&self, user: &UserKey) -> Result<usize, StoreError> {
         let mut count = 0;
-        let mut searched = phone::searched_to(&self.reader, user).await?;
+        let mut searched = phone_search::searched_to(&self.reader, user).await?;
+        if phone_search::last_push(&self.reader).await? <= searched {
+            return Ok(count);
+        }
+        let _one_at_a_time = self.searching.lock().await;
+        // Whoever searched meanwhile may have searched for the same.
+        searched = phone_search::searched_to(&self.reader, user)
+            .await?
+            .max(searched);
         loop {
-            let (found, last) = phone::search(&self.reader, user, searched).await?;
+            let (found, last) = phone_search::search(&self.reader, user, searched).await?;
             let Some(last) = last else {
                 return Ok(count);
             };
@@ -146,6 +155,11 @@ impl SandboxStore {
     /// Records what a person does, and what the platform is to be told of it.
     pub async fn act(&self, act: Act) -> Result<(), StoreError> {
         self.writer.phone(PhoneWrite::Act(Box::new(act))).await
+    }
+
+    /// How many pushes were taken, and how many messages delivered by them.
+    pub async fn push_total(&self) -> Result<PushTotal, StoreError> {
+        phone_search::push_total(&self.reader).await
     }
 
     pub async fn untold_count(&self) -> Result<u64, StoreError> {

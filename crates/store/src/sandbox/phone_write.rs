@@ -4,7 +4,8 @@ use domain::time::Timestamp;
 use domain::user::UserKey;
 use sqlx::{Sqlite, Transaction};
 
-use super::phone::{Consent, ContactState, DeedKind, Found, Person, PhoneAccount};
+use super::phone::{Consent, ContactState, DeedKind, Person, PhoneAccount};
+use super::phone_search::Found;
 
 /// One write.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::phone_write::{self, PhoneWrite};
 use super::record::{ProcessedPush, Resolution, encode_results};
+use super::trace::traces;
 use crate::StoreError;
 
 /// Writes of one commit.
@@ -184,6 +185,24 @@ async fn insert_push(
         .bind(encode_results(&push.results))
         .bind(push.variables.as_deref())
         .bind(push.recipients.as_blob())
+        .execute(&mut **transaction)
+        .await?;
+    insert_trace(transaction, push).await
+}
+
+/// What the screen asks for of a push.
+async fn insert_trace(
+    transaction: &mut Transaction<'_, Sqlite>,
+    push: &ProcessedPush,
+) -> Result<(), sqlx::Error> {
+    let traces = traces(&push.recipients);
+    let traces = traces.map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query("INSERT INTO push_trace (sequence, traces) VALUES (last_insert_rowid(), $1)")
+        .bind(traces)
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("UPDATE push_total SET pushes = pushes + 1, accepted = accepted + $1")
+        .bind(push.results.accepted)
         .execute(&mut **transaction)
         .await?;
     Ok(())
