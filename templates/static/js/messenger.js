@@ -181,8 +181,11 @@ document.addEventListener("submit", async (event) => {
       headers: { Accept: "application/json" },
       body: new URLSearchParams(new FormData(form, button)),
     });
-    if (!answer.ok) throw new Error(String(answer.status));
     const told = await answer.json();
+    if (!answer.ok) {
+      toast(told.error);
+      return;
+    }
     if (form.dataset.write !== undefined) form.reset();
     if (told.copy !== undefined) {
       await navigator.clipboard?.writeText(told.copy).then(

@@ -176,9 +176,16 @@ pub(crate) async fn find(
         false => format!("@{wanted}"),
     };
     let is_asked = !wanted.is_empty();
-    if is_asked && account(&sandbox, &handle).await.is_ok() {
-        let path = format!("/messenger/add/{}", page::percent_encoded(&handle));
-        return Ok(Redirect::to(&path).into_response());
+    if is_asked {
+        match account(&sandbox, &handle).await {
+            Ok(account) => {
+                let handle = page::percent_encoded(&account.handle);
+                let path = format!("/messenger/add/{handle}");
+                return Ok(Redirect::to(&path).into_response());
+            }
+            Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
     }
     let accounts = sandbox.store.phone_accounts().await?;
     let accounts = accounts.into_iter().map(|account| Found {
@@ -196,7 +203,7 @@ pub(crate) async fn find(
         is_missing: is_asked,
     };
     match is_asked {
-        true => page::show_as(StatusCode::UNPROCESSABLE_ENTITY, &page),
+        true => page::show_as(StatusCode::NOT_FOUND, &page),
         false => page::show(&page),
     }
 }
@@ -228,8 +235,8 @@ fn page_of<'a>(guest: &'a Guest, account: &'a PhoneAccount) -> AddPage<'a> {
 /// Whoever it was last comes first, then those who are found or offered.
 async fn choices(sandbox: &Sandbox, guest: &Guest, search: &str) -> Result<Vec<Somebody>, Error> {
     let mut people = people::offered(sandbox, search).await?;
-    if let Some(last) = guest.last.as_ref().filter(|_| search.is_empty())
-        && let Ok(last) = people::known(sandbox, last.as_str()).await
+    if search.is_empty()
+        && let Some(last) = people::last(sandbox, guest).await?
     {
         people.retain(|one| one.key != last.key);
         people.insert(0, last);

@@ -1,5 +1,7 @@
 //! One chat, in the order in which it happened.
 
+use std::sync::Arc;
+
 use bubble::{Mode, Taps};
 use domain::time::Timestamp;
 use gateway::FriendEvent;
@@ -48,7 +50,11 @@ pub(crate) struct Chat {
 }
 
 /// Reads a chat, and notes what is seen for the first time: the platform is told of each push once.
-pub(crate) async fn open(sandbox: &Sandbox, guest: &Guest, here: &InChat) -> Result<Chat, Error> {
+pub(crate) async fn open(
+    sandbox: &Arc<Sandbox>,
+    guest: &Guest,
+    here: &InChat,
+) -> Result<Chat, Error> {
     let (user, handle) = (&here.somebody.key, here.handle.as_str());
     sandbox.store.search_pushes(user).await?;
     let received = sandbox
@@ -58,9 +64,6 @@ pub(crate) async fn open(sandbox: &Sandbox, guest: &Guest, here: &InChat) -> Res
     let deeds = sandbox.store.deeds(user, Some(handle), SHOWN_MAX).await?;
     let contacts = sandbox.store.contacts(user).await?;
     let contact = contacts.into_iter().find(|one| one.handle == handle);
-    if contact.is_none() && received.is_empty() && sandbox.account(handle).await?.is_none() {
-        return Err(Error::NotFound);
-    }
     let seen = contact.as_ref().map_or(0, |contact| contact.seen);
     see(sandbox, here, &received, seen).await?;
     let account = chats::account(sandbox, handle, received.first()).await?;
@@ -85,7 +88,7 @@ pub(crate) async fn open(sandbox: &Sandbox, guest: &Guest, here: &InChat) -> Res
 /// Notes what was seen. The events' ids follow from push and person: two pages opened at once tell
 /// the same.
 async fn see(
-    sandbox: &Sandbox,
+    sandbox: &Arc<Sandbox>,
     here: &InChat,
     received: &[Received],
     seen: i64,
@@ -109,7 +112,12 @@ async fn see(
     let mut act = here.act(at);
     act.seen = Some(last.sequence);
     act.events = events.collect();
-    sandbox.act(act).await
+    // As a whole, whether or not the browser still waits for the page.
+    let sandbox = sandbox.clone();
+    let seeing = tokio::spawn(async move { sandbox.act(act).await });
+    seeing
+        .await
+        .map_err(|error| Error::Broken(error.to_string()))?
 }
 
 fn quick_replies(

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Form, Path, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::handle::Handle;
 use domain::time::Timestamp;
@@ -11,10 +12,10 @@ use domain::user::UserKey;
 use gateway::{AccountRef, ConsentKind, Event, EventBody, EventId, FriendEvent};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::sandbox::{Act, Consent, ContactState, DeedKind};
+use store::sandbox::{Act, Consent, Contact, ContactState, DeedKind};
 
 use super::error::Error;
-use super::page::percent_encoded;
+use super::page::{percent_encoded, wants_json};
 use super::people::{self, Somebody};
 use crate::state::{Sandbox, lock};
 
@@ -35,6 +36,16 @@ impl InChat {
     pub async fn find(sandbox: &Sandbox, user: &str, handle: &str) -> Result<Self, Error> {
         let handle = Handle::parse(handle).map_err(|_| Error::NotFound)?;
         let somebody = people::known(sandbox, user).await?;
+        if sandbox.account(handle.as_str()).await?.is_none() {
+            let contacts = sandbox.store.contacts(&somebody.key).await?;
+            let is_known = |contact: &Contact| contact.handle == handle.as_str();
+            // Whoever is somebody's friend was an account once.
+            contacts
+                .iter()
+                .any(is_known)
+                .then_some(())
+                .ok_or(Error::NotFound)?;
+        }
         Ok(Self { somebody, handle })
     }
 
@@ -151,14 +162,8 @@ pub(crate) async fn write(
 
 /// To the script of a page in JSON, to a browser without it as a way back.
 pub(crate) fn done(headers: &HeaderMap, back: &str, told: Value) -> Response {
-    let accepts = headers
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok());
-    match accepts.is_some_and(|accepts| accepts.starts_with("application/json")) {
-        true => {
-            let kind = [(header::CONTENT_TYPE, "application/json")];
-            (kind, told.to_string()).into_response()
-        }
+    match wants_json(headers) {
+        true => Json(told).into_response(),
         false => Redirect::to(back).into_response(),
     }
 }

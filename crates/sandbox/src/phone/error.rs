@@ -1,14 +1,20 @@
-//! What went wrong on the screen, as a page in the reader's language.
+//! What went wrong on the screen, in the reader's language: a page for people, JSON for scripts.
+//!
+//! Handlers answer with [`Error`]. What refuses before a handler is asked (a form that cannot be
+//! read, a path nobody serves, a form from elsewhere) answers with a status alone: that becomes
+//! words here too.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use store::StoreError;
 
 use super::guest::Guest;
-use super::page;
+use super::page::{self, wants_json};
 
 /// Why a page is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +45,6 @@ struct ProblemPage<'a> {
     guest: &'a Guest,
     title: String,
     explanation: String,
-    status: u16,
 }
 
 impl From<StoreError> for Error {
@@ -73,17 +78,44 @@ impl IntoResponse for Error {
     }
 }
 
-/// Draws the page of whatever went wrong further in.
+/// Says in words whatever went wrong further in.
 pub(crate) async fn explain(guest: Guest, request: Request, next: Next) -> Response {
+    let wants_json = wants_json(request.headers());
     let mut response = next.run(request).await;
-    let Some(Problem(status, key)) = response.extensions_mut().remove::<Problem>() else {
+    let problem = response.extensions_mut().remove::<Problem>();
+    let Some(Problem(status, key)) = problem.or_else(|| unsaid(&response)) else {
         return response;
     };
+    let explanation = guest.words.t(format!("{key}-text")).to_string();
+    if wants_json {
+        return (status, Json(json!({ "error": explanation }))).into_response();
+    }
     let shown = ProblemPage {
         guest: &guest,
         title: guest.words.t(key).to_string(),
-        explanation: guest.words.t(format!("{key}-text")).to_string(),
-        status: status.as_u16(),
+        explanation,
     };
     page::show_as(status, &shown).unwrap_or_else(|_| status.into_response())
+}
+
+/// What is wrong where a status is all that says it.
+fn unsaid(response: &Response) -> Option<Problem> {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_said = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_said || !(status.is_client_error() || status.is_server_error()) {
+        return None;
+    }
+    let key = match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "messenger-not-found",
+        StatusCode::FORBIDDEN => "messenger-elsewhere",
+        _ if status.is_server_error() => "messenger-broken",
+        _ => "messenger-unreadable",
+    };
+    Some(Problem(status, key))
+}
+
+/// `/messenger/…` where nothing is.
+pub(crate) async fn nothing_here() -> Error {
+    Error::NotFound
 }

@@ -62,7 +62,7 @@ impl<S: Sync> FromRequestParts<S> for Guest {
                 .and_then(|name| theme(&name))
                 .unwrap_or(THEMES[0]),
             zone: zone.unwrap_or_else(home),
-            last: cookie(PERSON_COOKIE).and_then(|key| UserKey::parse(&key).ok()),
+            last: cookie(PERSON_COOKIE).and_then(|kept| remembered(&kept)),
         })
     }
 }
@@ -90,12 +90,14 @@ pub(crate) async fn prefer(cookies: CookieJar, Form(fields): Form<PreferencesFor
 
 /// Remembers whose phone it is.
 pub(crate) fn remember(cookies: CookieJar, user: &UserKey) -> CookieJar {
-    // A key may hold characters that end a cookie: who has such a key is not remembered.
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:@".contains(&byte);
-    match user.as_str().bytes().all(is_plain) {
-        true => cookies.add(keep(PERSON_COOKIE, user.as_str().to_owned(), "/messenger")),
-        false => cookies,
-    }
+    // A key may hold characters that end a cookie.
+    let kept = hex::encode(user.as_str());
+    cookies.add(keep(PERSON_COOKIE, kept, "/messenger"))
+}
+
+fn remembered(kept: &str) -> Option<UserKey> {
+    let text = String::from_utf8(hex::decode(kept).ok()?).ok()?;
+    UserKey::parse(&text).ok()
 }
 
 fn keep(name: &'static str, value: String, path: &'static str) -> Cookie<'static> {
@@ -131,6 +133,17 @@ fn own_path(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_it_was_is_remembered_whatever_the_key() {
+        for key in ["kim", "a;b=c,d", "U0123456789abcdef0123456789abcdef"] {
+            let key = UserKey::parse(key).unwrap();
+            let cookies = remember(CookieJar::new(), &key);
+            let kept = cookies.get(PERSON_COOKIE).unwrap().value();
+            assert_eq!(remembered(kept), Some(key));
+        }
+        assert_eq!(remembered("kim"), None);
+    }
 
     #[test]
     fn only_paths_of_the_messenger_are_gone_back_to() {

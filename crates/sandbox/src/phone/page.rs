@@ -3,7 +3,7 @@
 use std::fmt;
 
 use askama::Template;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::error::Error;
@@ -38,6 +38,12 @@ pub(crate) async fn add_headers(mut response: Response) -> Response {
             .or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Whether a script asks, which says what was answered in words of its own.
+pub(crate) fn wants_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT);
+    accepted.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
 /// A text as one segment of a path or as the value of a query.

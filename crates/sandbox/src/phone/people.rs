@@ -11,7 +11,7 @@ use serde::Deserialize;
 use store::sandbox::Person;
 
 use super::error::Error;
-use super::guest;
+use super::guest::{self, Guest};
 use super::page::percent_encoded;
 use crate::state::{Sandbox, lock};
 
@@ -69,7 +69,19 @@ pub(crate) async fn known(sandbox: &Sandbox, text: &str) -> Result<Somebody, Err
     Ok(Somebody::unnamed(key))
 }
 
-/// Whom to offer: those a search finds; without one, whom the last push reached.
+/// Whose phone it was last, where they are still somebody.
+pub(crate) async fn last(sandbox: &Sandbox, guest: &Guest) -> Result<Option<Somebody>, Error> {
+    let Some(key) = &guest.last else {
+        return Ok(None);
+    };
+    match known(sandbox, key.as_str()).await {
+        Ok(somebody) => Ok(Some(somebody)),
+        Err(Error::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whom to offer: those a search finds; without one, whom the last pushes reached.
 pub(crate) async fn offered(sandbox: &Sandbox, search: &str) -> Result<Vec<Somebody>, Error> {
     let search: String = search.trim().chars().take(SEARCH_CHARS_MAX).collect();
     let limit = OFFERED_MAX as u32;
@@ -86,10 +98,12 @@ pub(crate) async fn offered(sandbox: &Sandbox, search: &str) -> Result<Vec<Someb
     let found = sandbox.store.people(&search, None, limit).await?;
     let mut found: Vec<Somebody> = found.into_iter().map(Somebody::from).collect();
     // A key finds people without a name too.
-    if found.is_empty()
-        && let Ok(somebody) = known(sandbox, &search).await
-    {
-        found.push(somebody);
+    if found.is_empty() {
+        match known(sandbox, &search).await {
+            Ok(somebody) => found.push(somebody),
+            Err(Error::NotFound) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(found)
 }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::Method;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
-use super::error::explain;
+use super::error::{Error, explain, nothing_here};
 use super::{add, deeds, guest, live, open, page, people, receipt, screen, taps};
 use crate::state::Sandbox;
 
@@ -31,9 +34,24 @@ pub(crate) fn routes() -> Router<Arc<Sandbox>> {
         .route("/messenger/{user}/{handle}/tap", post(taps::submit))
         .route("/messenger/{user}/{handle}/open", get(open::show))
         .route("/messenger/{user}/{handle}/write", post(deeds::write))
+        .route("/messenger/", get(nothing_here))
+        .route("/messenger/{user}/{handle}/{*rest}", any(nothing_here))
+        .layer(middleware::from_fn(whole))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-        .layer(middleware::from_fn(explain))
         .layer(CsrfLayer::new())
+        .layer(middleware::from_fn(explain))
         .layer(middleware::map_response(page::add_headers))
         .layer(CompressionLayer::new())
+}
+
+/// Does what a form asks for as a whole: a browser that hangs up does not leave somebody who was
+/// made up without their friend, or half of the promotions stopped.
+async fn whole(request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let doing = tokio::spawn(next.run(request));
+    doing
+        .await
+        .unwrap_or_else(|error| Error::Broken(error.to_string()).into_response())
 }

@@ -58,17 +58,20 @@ struct ScreenPage<'a> {
 pub(crate) async fn anybody(
     State(sandbox): State<Arc<Sandbox>>,
     guest: Guest,
+    cookies: CookieJar,
     Query(query): Query<ScreenQuery>,
-) -> Result<Response, Error> {
-    let last = match &guest.last {
-        Some(key) => people::known(&sandbox, key.as_str()).await.ok(),
-        None => None,
-    };
-    let somebody = match last {
+) -> Result<(CookieJar, Response), Error> {
+    let somebody = match people::last(&sandbox, &guest).await? {
         Some(somebody) => Some(somebody),
         None => people::offered(&sandbox, "").await?.into_iter().next(),
     };
-    show(&sandbox, &guest, &query.q, somebody.as_ref(), None).await
+    // The next push reaches others: whoever comes back finds the same phone.
+    let cookies = match &somebody {
+        Some(somebody) => guest::remember(cookies, &somebody.key),
+        None => cookies,
+    };
+    let page = show(&sandbox, &guest, &query.q, somebody.as_ref(), None).await?;
+    Ok((cookies, page))
 }
 
 /// `GET /messenger/{user}`: the list of chats.
@@ -131,7 +134,7 @@ async fn show(
         (None, Some(somebody)) => somebody.path(),
         (None, None) => "/messenger".to_owned(),
     };
-    let summary = sandbox.store.summary().await?;
+    let total = sandbox.store.push_total().await?;
     page::show(&ScreenPage {
         guest,
         here,
@@ -142,8 +145,8 @@ async fn show(
         chat,
         clock: guest.words.clock(sandbox.clock.now(), &guest.zone),
         facts: Facts {
-            pushes: summary.pushes,
-            accepted: summary.accepted,
+            pushes: total.pushes,
+            accepted: total.accepted,
             untold: sandbox.store.untold_count().await?,
             is_telling: sandbox.sender.is_some(),
         },

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use domain::codec::PackedKeys;
 use domain::outcome::RejectionCode;
+use domain::user::UserKey;
 use futures_util::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::world::{Chunk, FORM, World, form, results};
 
@@ -208,4 +212,122 @@ async fn a_stream_tells_of_news_and_ends_with_the_messenger() {
         .await
         .unwrap();
     assert_eq!(next().await, None);
+}
+
+#[tokio::test]
+async fn an_account_nobody_knows_is_not_there_and_nothing_is_done_to_it() {
+    let world = World::start(&[]).await;
+    results(world.push(&text(1, &["kim"], "hi")).await);
+    let chat = "/messenger/kim/@stranger";
+    for (path, field) in [
+        ("do", ("deed", "block")),
+        ("do", ("deed", "opt-out")),
+        ("write", ("text", "hello")),
+    ] {
+        let path = format!("{chat}/{path}");
+        assert_eq!(world.post(&path, &[field]).await, Err(404), "{path}");
+    }
+    let (status, page) = world.page("/messenger/kim/add?handle=stranger").await;
+    assert_eq!(status, 404);
+    assert!(page.contains("There is no account stranger"), "{page}");
+    let list = world.read("/messenger/kim").await;
+    assert!(!list.contains("@stranger"), "{list}");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_said_in_words_to_people_and_to_scripts() {
+    let world = World::start(&[]).await;
+    results(world.push(&text(1, &["kim"], "hi")).await);
+    let (there_is_not, cannot_be_read) = ("knows no such", "The form is not right");
+    let cases = [
+        ("GET", "/messenger/", "", 404, there_is_not),
+        (
+            "GET",
+            "/messenger/kim/@hanok/nothing",
+            "",
+            404,
+            there_is_not,
+        ),
+        ("GET", "/messenger/kim/@hanok/do", "", 405, there_is_not),
+        ("POST", "/messenger/kim/@hanok/do", "", 422, cannot_be_read),
+        (
+            "POST",
+            "/messenger/kim/@hanok/do",
+            "deed=fly",
+            400,
+            cannot_be_read,
+        ),
+        ("GET", "/messenger/kim/@hanok/open", "", 400, cannot_be_read),
+        ("GET", "/messenger/%ff", "", 400, cannot_be_read),
+    ];
+    for (method, path, body, status, words) in cases {
+        let ask = |accept: &'static str| {
+            let url = format!("{}{path}", world.address);
+            let request = world.client.request(method.parse().unwrap(), url);
+            let request = request
+                .header("content-type", FORM)
+                .header("accept", accept);
+            request.body(body).send()
+        };
+        let page = ask("text/html").await.unwrap();
+        assert_eq!(page.status(), status, "{path}");
+        let page = page.text().await.unwrap();
+        assert!(
+            page.contains(words) && page.contains("<html"),
+            "{path}: {page}"
+        );
+        let told = ask("application/json").await.unwrap();
+        assert_eq!(told.status(), status, "{path}");
+        let told: Value = told.json().await.unwrap();
+        let error = told["error"].as_str().unwrap();
+        assert!(error.contains(words), "{path}: {error}");
+    }
+    let url = format!("{}/messenger/nobody", world.address);
+    let korean = world.client.get(url).header("accept-language", "ko").send();
+    let page = korean.await.unwrap().text().await.unwrap();
+    assert!(page.contains("찾을 수 없는 화면이에요"), "{page}");
+}
+
+#[tokio::test]
+async fn whose_phone_it_was_is_remembered_from_the_first_visit_on() {
+    let world = World::start(&[]).await;
+    results(world.push(&text(1, &["kim"], "hi")).await);
+    let url = format!("{}/messenger", world.address);
+    let first = world.client.get(&url).send().await.unwrap();
+    let cookie = first.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    results(world.push(&text(2, &["lee"], "hello")).await);
+    let of = "data-live=\"/messenger/kim/live\"";
+    let again = world.client.get(&url).header("cookie", cookie).send();
+    let page = again.await.unwrap().text().await.unwrap();
+    assert!(page.contains(of), "{page}");
+    assert!(!world.read("/messenger").await.contains(of));
+}
+
+#[tokio::test]
+async fn what_somebody_began_to_do_is_done_though_they_hang_up() {
+    const ACCOUNTS: u8 = 20;
+    let world = World::start(&[]).await;
+    let kim = PackedKeys::of(&[UserKey::parse("kim").unwrap()]);
+    for number in 1..=ACCOUNTS {
+        let chunk = Chunk::with(number, &format!("@shop{number}"), kim.clone(), 1);
+        results(world.push(&chunk).await);
+    }
+    let receipt = "/messenger/kim/consent";
+    world.read(receipt).await;
+    let host = world.address.strip_prefix("http://").unwrap();
+    let mut browser = TcpStream::connect(host).await.unwrap();
+    let request = format!(
+        "POST {receipt}/stop HTTP/1.1\r\nHost: {host}\r\nContent-Type: {FORM}\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
+    browser.write_all(request.as_bytes()).await.unwrap();
+    // Once the first account was stopped, the browser is gone.
+    let stopped = async || world.read(receipt).await.matches(">Stopped<").count();
+    let until = async |count: usize| while stopped().await < count {};
+    tokio::time::timeout(SOON, until(1)).await.unwrap();
+    drop(browser);
+    tokio::time::timeout(SOON, until(ACCOUNTS.into()))
+        .await
+        .unwrap();
 }
