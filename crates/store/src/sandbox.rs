@@ -49,8 +49,8 @@ const CHECKPOINT_PAGES: &str = "16000";
 pub struct SandboxStore {
     reader: SqlitePool,
     writer: Writer,
-    /// Held while pushes are searched: a search reads much, and many at once would read it as
-    /// many times.
+    /// Held while pushes or names are searched: a search reads much, and many at once would read
+    /// it as many times.
     searching: Arc<Mutex<()>>,
 }
 
