@@ -202,7 +202,7 @@ try {
   console.log("# Server time of every page\n");
   console.log(
     `${FRIENDS.toLocaleString("en")} friends, ${CAMPAIGNS} campaigns, one of them under way; ` +
-      `a ${process.env.CHINGU_BIN.includes("/release/") ? "release" : "dev"} build on ` +
+      `the ${process.env.CHINGU_BIN.includes("/release/") ? "release" : "dev"} profile on ` +
       `${cpus().length} cores (${cpus()[0].model.trim()}), one request after the other over ` +
       `loopback, ${ROUNDS} of each page, to its last byte. \`just timings\` makes this table.\n`,
   );
