@@ -9,6 +9,7 @@ use chingu_tests::shell::json;
 use chingu_tests::{http, verdict, wait};
 use domain::money::{Currency, Money};
 use serde_json::Value;
+use store::campaign_list::ListQuery;
 use store::receipt::CampaignReceipts;
 use store::sandbox::{AcceptLog, SandboxStore};
 use store::{Store, StoreConfig};
@@ -167,11 +168,21 @@ fn facts(data: &Path) -> Result<Facts> {
             let paid = FUNDS.checked_sub(wallet.available)?;
             facts.is_paid_exactly |= paid == PRICE.times(accepted)?;
             for account in store.accounts_of_business(business.id).await? {
-                let counts = store.friend_counts(account.id).await?;
-                facts.active += counts.active;
-                facts.gone += counts.gone;
-                facts.reachable += counts.promotion;
-                let campaigns = store.campaigns_of_account(account.id, 100).await?;
+                let tally = store.friend_tally(account.id).await?;
+                facts.active += tally.active();
+                facts.gone += tally.blocked + tally.left;
+                facts.reachable += tally.reachable;
+                let every_state: Vec<u8> = (0..=u8::MAX).collect();
+                let query = ListQuery {
+                    account: account.id,
+                    states: &every_state,
+                    text: "",
+                    before: None,
+                    limit: 100,
+                };
+                let snapshot = store.snapshot().await?;
+                let campaigns = snapshot.list_campaigns(&query).await?;
+                snapshot.end().await?;
                 let states = campaigns.iter().map(|one| one.state.name().to_owned());
                 facts.campaigns.extend(states);
                 facts.pictures += store.media_count(account.id).await?;

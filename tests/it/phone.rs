@@ -15,7 +15,7 @@ use domain::handle::Handle;
 use domain::id::CampaignId;
 use serde_json::{Value, json};
 use store::directory::Account;
-use store::friend::FriendCounts;
+use store::growth::FriendTally;
 use store::{Store, StoreConfig};
 
 use crate::stage::wait_for_shown;
@@ -73,9 +73,9 @@ fn somebody(browser: &mut Browser) -> Result<String> {
     Ok(between(&page, "data-live=\"", "/live\"")?.to_owned())
 }
 
-fn counts(platform: &Platform) -> Result<FriendCounts> {
+fn tally(platform: &Platform) -> Result<FriendTally> {
     read(platform, async |store, account| {
-        Ok(store.friend_counts(account.id).await?)
+        Ok(store.friend_tally(account.id).await?)
     })
 }
 
@@ -104,7 +104,7 @@ fn sent_and_done() -> Result<()> {
     let platform = Platform::create(Place::Inside, FRIENDS, &[], Times::default(), &mut draw)?;
     let program = platform.recipe.clone().start()?;
     let campaign = broadcast(&platform)?;
-    let before = counts(&platform)?;
+    let before = tally(&platform)?;
     let mut browser = Browser::open(program.address())?;
     let phone = somebody(&mut browser)?;
     let list = browser.read(&phone)?;
@@ -153,15 +153,15 @@ fn sent_and_done() -> Result<()> {
     wait::until_state(
         "the platform heard of both",
         SOON,
-        || counts(&platform),
-        |now| now.active == before.active + 1 && now.promotion == before.promotion,
+        || tally(&platform),
+        |now| now.active() == before.active() + 1 && now.reachable == before.reachable,
     )?;
     browser.post_form(&format!("{other}/do"), &[("deed", "block")])?;
     wait::until_state(
         "the platform heard of the block",
         SOON,
-        || counts(&platform),
-        |now| now.active == before.active && now.promotion + 1 == before.promotion,
+        || tally(&platform),
+        |now| now.active() == before.active() && now.reachable + 1 == before.reachable,
     )?;
     let page = browser.read(&chat)?;
     ensure!(page.contains("언제까지예요?"), "{page}");

@@ -5,8 +5,6 @@
 //! prices of a report add up to its captures at every moment. Each page is read as of one commit
 //! and holds every round of its chunks.
 
-use std::io::Write;
-
 use domain::chunk::ChunkState;
 use domain::codec::CorruptBlob;
 use domain::id::{BusinessId, CampaignId};
@@ -68,23 +66,6 @@ struct ExcludedLeft {
     rule: RuleId,
     /// Falling, so that the next ones are taken from the end.
     numbers: Vec<u32>,
-}
-
-/// Writes the whole report; the number of lines below the header.
-pub async fn write_csv(
-    store: &Store,
-    business: BusinessId,
-    campaign: CampaignId,
-    out: &mut impl Write,
-) -> Result<u64, BillingError> {
-    let mut report = SendReport::open(store, business, campaign).await?;
-    let mut lines = 0;
-    while let Some(page) = report.next_page().await? {
-        lines += page.lines;
-        out.write_all(&page.csv)?;
-    }
-    out.flush()?;
-    Ok(lines)
 }
 
 /// Some lines of the report.

@@ -119,14 +119,6 @@ impl Meter {
         self.rest = 0;
     }
 
-    /// Grants nothing before `at`: what a messenger's Retry-After asks for.
-    pub fn delay_until(&mut self, at: Duration) {
-        if at.as_nanos() > self.due_nanos {
-            self.due_nanos = at.as_nanos();
-            self.rest = 0;
-        }
-    }
-
     fn charge(&mut self, now: Duration, size: u32) {
         let earliest = now.saturating_sub(LATENESS_MAX).as_nanos();
         if self.due_nanos < earliest {
@@ -364,14 +356,10 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_and_a_new_speed_move_the_meter() {
+    fn a_new_speed_moves_the_meter() {
         let mut meter = Meter::starting(rate(3), START);
         assert_eq!(grant(&mut [&mut meter], START, 1), Ok(()));
         assert_eq!(meter.free_at().as_nanos(), START.as_nanos() + 333_333_334);
-        meter.delay_until(START);
-        assert_eq!(meter.free_at().as_nanos(), START.as_nanos() + 333_333_334);
-        meter.delay_until(START + SECOND);
-        assert_eq!(meter.free_at(), START + SECOND);
         meter.set_rate(rate(1_000));
         assert_eq!(meter.rate().to_string(), "1000 recipients/s");
         assert_eq!(grant(&mut [&mut meter], START + SECOND, 500), Ok(()));

@@ -175,14 +175,6 @@ impl Columns {
     pub fn place(&self, column: Column) -> Option<usize> {
         self.places[column as usize]
     }
-
-    /// The name of the column at a place, for messages.
-    pub fn name_at(&self, place: usize) -> &'static str {
-        let found = Column::ALL
-            .into_iter()
-            .find(|column| self.place(*column) == Some(place));
-        found.map_or("", Column::name)
-    }
 }
 
 fn unknown(name: &str, count: usize) -> String {

@@ -6,9 +6,7 @@
 
 use std::collections::BinaryHeap;
 
-use domain::audience::{
-    Attribute, Audience, AudienceLimit, Expression, LimitMethod, TextAttribute,
-};
+use domain::audience::{Attribute, AudienceLimit, Expression, LimitMethod, TextAttribute};
 use domain::campaign::Purpose;
 use domain::friend::{Gender, ReachFlags};
 use domain::id::AccountId;
@@ -56,16 +54,6 @@ impl Condition {
 }
 
 impl Store {
-    /// How many would get a campaign of this purpose now.
-    pub async fn count_audience(
-        &self,
-        account: AccountId,
-        audience: &Audience,
-        purpose: Purpose,
-    ) -> Result<u64, StoreError> {
-        count(self.reader(), account, audience, purpose).await
-    }
-
     /// Whom a limit would take now.
     pub async fn choose_limited(
         &self,
@@ -76,28 +64,6 @@ impl Store {
     ) -> Result<RoaringBitmap, StoreError> {
         choose(self.reader(), account, expression, limit, purpose).await
     }
-}
-
-async fn count(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    audience: &Audience,
-    purpose: Purpose,
-) -> Result<u64, StoreError> {
-    let condition = condition(&audience.expression, 2);
-    let sql = format!(
-        "SELECT COUNT(*) AS friends {} WHERE r.account = $1 AND r.flags & $2 = $2 AND {}",
-        condition.tables(),
-        condition.sql
-    );
-    let first = values![account, ReachFlags::required(purpose)];
-    let values = first.into_iter().chain(condition.values);
-    let row = row::one(connection, "reach", &sql, values).await?;
-    let row = row.ok_or_else(|| StoreError::NotFound("count".into()))?;
-    let reached: u64 = row.int("friends")?;
-    Ok(audience
-        .limit
-        .map_or(reached, |limit| reached.min(u64::from(limit.count))))
 }
 
 async fn choose(

@@ -109,18 +109,6 @@ impl Store {
         find(self.reader(), id).await
     }
 
-    /// The campaigns of one account, newest first.
-    pub async fn campaigns_of_account(
-        &self,
-        account: AccountId,
-        limit: u32,
-    ) -> Result<Vec<Campaign>, StoreError> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM campaign WHERE account = $1 ORDER BY id DESC LIMIT $2");
-        let rows = row::all(self.reader(), "campaign", &sql, values![account, limit]).await?;
-        rows.iter().map(read).collect()
-    }
-
     /// How many campaigns of the account are under way: launched and not at their end.
     pub async fn running_campaigns(&self, account: AccountId) -> Result<usize, StoreError> {
         let sql = "SELECT count(*) AS count FROM campaign

@@ -103,15 +103,6 @@ impl Store {
             .collect()
     }
 
-    /// When the next chunk of any running campaign falls due that is not due at `now`.
-    pub async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT MIN(c.due_at) AS due_at FROM campaign k
-                   JOIN chunk c ON c.campaign = k.id AND c.state IN (1, 3) AND c.due_at > $1
-                   WHERE k.state BETWEEN 6 AND 10";
-        let row = row::one(self.reader(), "chunk", sql, values![now]).await?;
-        row.map_or(Ok(None), |row| row.optional_time("due_at"))
-    }
-
     pub async fn recipients(&self, id: ChunkId) -> Result<Recipients, StoreError> {
         let sql = "SELECT r.keys AS keys, r.variables AS variables, c.numbers AS numbers
                    FROM chunk_recipients r JOIN chunk c USING (month, campaign, number, round)

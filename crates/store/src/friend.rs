@@ -65,18 +65,6 @@ pub struct ReachChange {
     pub at: Timestamp,
 }
 
-/// How many friends an account has, by what they allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct FriendCounts {
-    pub active: u64,
-    /// Blocked or left.
-    pub gone: u64,
-    /// Active, with a consent for promotion.
-    pub promotion: u64,
-    /// Of these, with a consent for the night too.
-    pub night: u64,
-}
-
 const FRIEND: &str = "SELECT number, state, state_at, since, source, display_name, language,
     country, region, gender, birth_year, time_zone, updated_at
     FROM friend WHERE account = {} AND number IN";
@@ -112,28 +100,6 @@ impl Store {
         numbers: &[UserNumber],
     ) -> Result<HashMap<UserNumber, Standing>, StoreError> {
         standings(self.reader(), account, numbers).await
-    }
-
-    pub async fn friend_counts(&self, account: AccountId) -> Result<FriendCounts, StoreError> {
-        let sql = "SELECT flags, COUNT(*) AS friends FROM reach WHERE account = $1 GROUP BY flags";
-        let mut counts = FriendCounts::default();
-        for row in row::all(self.reader(), "reach", sql, values![account]).await? {
-            let friends: u64 = row.int("friends")?;
-            let flags = reach_flags(&row)?;
-            match flags.is_active() {
-                true => counts.active += friends,
-                false => counts.gone += friends,
-            }
-            if flags.is_reachable(domain::campaign::Purpose::Promotion) {
-                counts.promotion += friends;
-                counts.night += if flags.has_night_consent() {
-                    friends
-                } else {
-                    0
-                };
-            }
-        }
-        Ok(counts)
     }
 
     /// Who became less reachable in this transaction or later, in the order of user numbers.

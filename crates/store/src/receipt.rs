@@ -8,7 +8,7 @@ pub(crate) mod figures; // the log, added up: in memory for reading, in the tabl
 
 use std::collections::BTreeMap;
 
-use domain::id::{AccountId, BusinessId, CampaignId, LinkId};
+use domain::id::{BusinessId, CampaignId, LinkId};
 use domain::receipt::{self, HOUR_SECONDS, MINUTE_SECONDS, ReceiptKind, Sum};
 use domain::time::Timestamp;
 use domain::user::UserNumber;
@@ -136,34 +136,6 @@ impl Store {
         let receipts = receipts.collect();
         snapshot.end().await?;
         Ok(receipts)
-    }
-
-    /// One friend's receipts of an account's campaigns, the latest launch first.
-    pub async fn receipts_of_friend(
-        &self,
-        business: BusinessId,
-        account: AccountId,
-        number: UserNumber,
-        limit: u32,
-    ) -> Result<Vec<(CampaignId, SendReceipts)>, StoreError> {
-        let sql = "SELECT k.id AS id FROM campaign k
-                   WHERE k.business = $1 AND k.account = $2 AND k.launched_at IS NOT NULL
-                     AND (EXISTS (SELECT 1 FROM receipt_people p
-                                  WHERE p.campaign = k.id AND p.block = $3)
-                          OR EXISTS (SELECT 1 FROM receipt_log l WHERE l.campaign = k.id))
-                   ORDER BY k.launched_at DESC, k.id DESC";
-        let bound = values![business, account, receipt::block_of(number)];
-        let rows = row::all(self.reader(), "campaign", sql, bound).await?;
-        let mut found = Vec::new();
-        for row in &rows {
-            let campaign = row.id("id")?;
-            let told = self.receipts_of(business, campaign, &[number]).await?;
-            found.extend(told.into_values().map(|receipts| (campaign, receipts)));
-            if found.len() >= limit as usize {
-                break;
-            }
-        }
-        Ok(found)
     }
 }
 

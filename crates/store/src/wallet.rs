@@ -61,16 +61,6 @@ pub async fn find(store: &Store, business: BusinessId) -> Result<Wallet, StoreEr
     read(store.reader(), business).await
 }
 
-/// What a campaign holds; `None` before its launch.
-pub async fn find_hold(
-    store: &Store,
-    business: BusinessId,
-    campaign: CampaignId,
-) -> Result<Option<Hold>, StoreError> {
-    let found = read_hold(store.reader(), campaign).await?;
-    Ok(found.filter(|hold| hold.business == business))
-}
-
 /// Books a payment once per key; a repeated one answers the first transaction, one that differs is
 /// [`StoreError::Taken`].
 pub async fn top_up(

@@ -300,13 +300,13 @@ async fn a_thousand_events_are_one_transaction() {
         (answer.status, &answer.body["accepted"]),
         (202, &json!(1_000))
     );
-    let counts = world
+    let tally = world
         .state
         .store
-        .friend_counts(world.account.id)
+        .friend_tally(world.account.id)
         .await
         .unwrap();
-    assert_eq!((counts.active, counts.gone), (0, 500));
+    assert_eq!((tally.active(), tally.all()), (0, 500));
     let changes = world
         .state
         .store

@@ -106,17 +106,17 @@ impl Counting {
 async fn count(store: Store, question: Question) -> Result<Reach, StoreError> {
     let (account, purpose) = (question.account, question.purpose);
     let states = store.friend_states(account).await?;
-    let counts = store.friend_counts(account).await?;
+    let tally = store.friend_tally(account).await?;
     let everybody = match purpose {
-        Purpose::Promotion => counts.promotion,
-        Purpose::Information => counts.active,
+        Purpose::Promotion => tally.reachable,
+        Purpose::Information => tally.active(),
     };
     // Nobody is asked one by one where everybody is meant.
     let found = match question.whole == Expression::All && question.each.is_empty() {
         true => AudienceCount {
             matched: states.active + states.blocked + states.left,
             reachable: everybody,
-            unwilling: counts.active.saturating_sub(everybody),
+            unwilling: tally.active().saturating_sub(everybody),
             each: Vec::new(),
         },
         false => {
@@ -129,7 +129,7 @@ async fn count(store: Store, question: Question) -> Result<Reach, StoreError> {
     Ok(Reach {
         states,
         everybody,
-        night: counts.night,
+        night: tally.night,
         found,
     })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::friend::{ConsentPurpose, ConsentSource, FriendState, ReachFlags};
 use domain::money::Currency;
-use store::friend::FriendCounts;
+use store::growth::FriendTally;
 use store::{Durability, Store, StoreConfig};
 use testkit::{ManualClock, SeededIds};
 
@@ -97,11 +97,8 @@ impl World {
             .collect()
     }
 
-    async fn counts(&self) -> FriendCounts {
-        self.store
-            .friend_counts(self.friends.account)
-            .await
-            .unwrap()
+    async fn tally(&self) -> FriendTally {
+        self.store.friend_tally(self.friends.account).await.unwrap()
     }
 }
 
@@ -240,7 +237,7 @@ async fn consents_are_never_rewritten_and_told_twice_is_told_once() {
         .collect();
     assert_eq!(answers, [(4, true), (5, false)]);
     assert_eq!(
-        (world.counts().await.active, world.counts().await.promotion),
+        (world.tally().await.active(), world.tally().await.reachable),
         (1, 0)
     );
     assert_eq!(world.state("kim").await, FriendState::Active);
@@ -266,11 +263,7 @@ async fn counts_follow_thousands_in_one_transaction() {
         }
     }
     world.tell(&facts).await;
-    let expected = FriendCounts {
-        active: 2_000,
-        gone: 500,
-        promotion: 1_000,
-        night: 500,
-    };
-    assert_eq!(world.counts().await, expected);
+    let tally = world.tally().await;
+    assert_eq!((tally.active(), tally.blocked + tally.left), (2_000, 500));
+    assert_eq!((tally.reachable, tally.night), (1_000, 500));
 }

@@ -33,11 +33,6 @@ pub struct Link {
 const ACTION_SCHEMES: [&str; 4] = ["http", "https", "line", "tel"];
 
 impl MediaOrigin {
-    /// Only https, from anywhere.
-    pub fn https_only() -> Self {
-        Self::default()
-    }
-
     /// https from anywhere, and `/media/…` of the given base URL where that is an http one.
     pub fn with_own_media(base: &str) -> Result<Self, url::ParseError> {
         let base = Url::parse(base)?;

@@ -101,13 +101,13 @@ impl World {
 
     /// Every good row is there whole, and nobody else is.
     async fn expect_friends(&self, file: &FriendsCsv) {
-        let counts = self.store.friend_counts(self.account.id).await.unwrap();
-        assert_eq!(counts.active, file.good.len() as u64);
+        let tally = self.store.friend_tally(self.account.id).await.unwrap();
+        assert_eq!(tally.active(), file.good.len() as u64);
         let count = |is: fn(&testkit::friends_csv::GoodFriend) -> bool| {
             file.good.iter().filter(|friend| is(friend)).count() as u64
         };
-        assert_eq!(counts.promotion, count(|friend| friend.promotion));
-        assert_eq!(counts.night, count(|friend| friend.night));
+        assert_eq!(tally.reachable, count(|friend| friend.promotion));
+        assert_eq!(tally.night, count(|friend| friend.night));
         for friend in &file.good {
             let number = self.number(&friend.user_key).await.unwrap();
             let standings = self
@@ -244,8 +244,8 @@ async fn an_import_that_dies_inside_a_commit_leaves_nothing_of_it() {
         matches!(error, Error::Store(StoreError::Conflict(_))),
         "{error}"
     );
-    let counts = world.store.friend_counts(world.account.id).await.unwrap();
-    assert_eq!(counts, Default::default());
+    let tally = world.store.friend_tally(world.account.id).await.unwrap();
+    assert_eq!(tally, Default::default());
     let report = world.import_file(&path, &mut |_| {}).await.unwrap();
     assert_eq!(world.refused(&report).await, file.broken);
     world.expect_friends(&file).await;

@@ -134,11 +134,6 @@ async fn what_comes_and_goes_is_counted_on_its_day() {
         .map(|s| (&*s.source, s.all, s.active))
         .collect();
     assert_eq!(sources, [("web", 3, 1), ("store", 1, 1)]);
-    let counts = store.friend_counts(account).await.unwrap();
-    assert_eq!(
-        (counts.active, counts.promotion),
-        (tally.active(), tally.reachable)
-    );
 
     let utc = zone("UTC").unwrap();
     let today = LocalDay::of(Timestamp::from_millis(5 * DAY_MS), &utc);

@@ -217,7 +217,7 @@ fn without_an_own_origin_only_https_is_admitted() {
         "previewImageUrl":"https://example.com/a.png"}]"#;
     assert!(parse(image, &rules()).is_ok());
     for media in [
-        MediaOrigin::https_only(),
+        MediaOrigin::default(),
         MediaOrigin::with_own_media("https://127.0.0.1:8080").expect("a URL"),
         MediaOrigin::with_own_media("http://localhost:8080").expect("a URL"),
     ] {
