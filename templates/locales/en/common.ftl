@@ -3,8 +3,6 @@ people-count = { $count ->
     [one] { $count } person
    *[other] { $count } people
 }
-}
-}
 span-days = { $count } d
 span-hours = { $count } h
 span-minutes = { $count } min

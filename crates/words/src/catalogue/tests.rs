@@ -95,8 +95,9 @@ impl Asked {
         for (_, text) in sources {
             let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             whole.extend(text.split(|c| !is_of_key(c)).map(str::to_owned));
-            for part in text.split("format!(\"").skip(1) {
-                let literal = part.split('"').next().unwrap_or("");
+            for part in text.split("format!(").skip(1) {
+                let literal = part.trim_start().strip_prefix('"').unwrap_or("");
+                let literal = literal.split('"').next().unwrap_or("");
                 let beginning = literal.split_once('{').map(|(before, _)| before);
                 let end = literal.rsplit_once('}').map(|(_, after)| after);
                 if let (Some(beginning), Some(end)) = (beginning, end)
