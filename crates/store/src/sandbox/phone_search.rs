@@ -186,11 +186,15 @@ async fn untraced_pushes(
 /// push did not reach them.
 fn place_in(row: &SqliteRow, user: &UserKey) -> Result<Option<(u32, bool)>, StoreError> {
     let results = decode_results(row.try_get("results")?, row.try_get("accepted")?)?;
+    let wanted = match user.packed() {
+        Some(packed) => packed.to_vec(),
+        None => user.as_str().as_bytes().to_vec(),
+    };
     let mut position = 0u32;
     let mut place = None;
     PackedKeys::from_blob(row.try_get("recipients")?)
-        .for_each(|key| {
-            if key == user.as_str() {
+        .for_each_in_bytes(|key| {
+            if key == wanted {
                 place = Some(position);
             }
             position += 1;
