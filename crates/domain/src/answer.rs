@@ -38,6 +38,13 @@ pub struct PushResults {
 }
 
 impl PushResults {
+    /// Recipients it tells of.
+    pub fn listed(&self) -> u32 {
+        let named = self.excluded.len() + self.rejected.len() + self.uncertain.len();
+        self.accepted
+            .saturating_add(u32::try_from(named).unwrap_or(u32::MAX))
+    }
+
     /// Whether the lists are disjoint, within `size`, and add up to it with the accepted.
     pub fn add_up_to(&self, size: u32) -> bool {
         let mut positions: Vec<u32> = self
@@ -102,6 +109,10 @@ pub enum AskAnswer {
     Closed,
     /// The messenger knows nothing of the key. Proof only where the capability record says so.
     NotFound,
+    /// Of a chunk sent in several requests some were processed, others are not known.
+    Partly,
+    /// There is a stored result, for another number of recipients.
+    OtherRecipients,
     Unknown,
 }
 

@@ -42,13 +42,16 @@ pub enum PauseReason {
     MessengerRefuses,
     /// An invariant broke: this campaign stops, the process goes on.
     BrokenInvariant,
+    /// It came out of a copy of the books. Shown, not stored: it lies over whatever state it is in.
+    Restored,
 }
 
 impl PauseReason {
-    pub const ALL: [PauseReason; 3] = [
+    pub const ALL: [PauseReason; 4] = [
         Self::Requested,
         Self::MessengerRefuses,
         Self::BrokenInvariant,
+        Self::Restored,
     ];
 
     pub const fn code(self) -> u8 {
@@ -56,6 +59,7 @@ impl PauseReason {
             Self::Requested => 1,
             Self::MessengerRefuses => 2,
             Self::BrokenInvariant => 3,
+            Self::Restored => 4,
         }
     }
 
@@ -64,6 +68,7 @@ impl PauseReason {
             Self::Requested => "requested",
             Self::MessengerRefuses => "messenger_refuses",
             Self::BrokenInvariant => "broken_invariant",
+            Self::Restored => "restored",
         }
     }
 

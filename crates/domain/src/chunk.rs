@@ -17,6 +17,8 @@
 //! UNKNOWN --K not closable, otherwise--> stays
 //! UNKNOWN --N, or past key_ttl--> UNRESOLVED (every recipient uncertain)
 //! READY --cancel, past its time--> CANCELLED / EXPIRED (every recipient cancelled)
+//! READY, SENDING, UNKNOWN --restored from a copy--> UNKNOWN in doubt, asked for before all else
+//! UNKNOWN in doubt --key absent, nothing of it was under way--> READY (`crate::restore`)
 //! SENDING, UNKNOWN --5 deaths of its own worker with no other fault known--> QUARANTINED
 //! terminal: SETTLED REJECTED UNRESOLVED CANCELLED EXPIRED
 //! ```
@@ -28,6 +30,7 @@ use crate::answer::{NotProcessed, PushAnswer, PushResults, UnknownReason};
 use crate::capability::{Capability, Guarantee};
 use crate::id::CampaignId;
 use crate::outcome::{Outcome, OutcomeCounts, RejectionCode};
+use crate::restore::Doubt;
 use crate::rule::RuleId;
 use crate::time::LaunchMonth;
 
@@ -179,6 +182,10 @@ pub enum Detour {
     PastItsTime,
     CloseUnanswered,
     AskUnanswered,
+    /// It came out of a copy of the books and was not asked for yet.
+    Doubted(Doubt),
+    /// The messenger was asked and does not know its key.
+    KeyAbsent,
 }
 
 impl Detour {
@@ -207,6 +214,8 @@ impl Detour {
             Self::PastItsTime => "past_its_time",
             Self::CloseUnanswered => "close_unanswered",
             Self::AskUnanswered => "ask_unanswered",
+            Self::Doubted(doubt) => doubt.name(),
+            Self::KeyAbsent => "key_absent",
         }
     }
 }

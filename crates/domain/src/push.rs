@@ -5,6 +5,7 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::chunk::ChunkId;
+use crate::id::{CampaignId, LinkId};
 
 /// The idempotency key of one chunk's push: UUIDv5(campaign, chunk number, round). No attempt,
 /// epoch, serial or content is in it, so that it can be computed again from what is in the books.
@@ -41,8 +42,36 @@ impl PushKey {
     }
 }
 
+/// The id of a link of a broadcast: computed like the push keys, because it is in what is pushed. A
+/// campaign that is launched again after a restore sends the same content under the same keys.
+pub fn link_id(campaign: CampaignId, message_version: u32, place: u32) -> LinkId {
+    let mut name = *b"link\0\0\0\0\0\0\0\0";
+    name[4..8].copy_from_slice(&message_version.to_be_bytes());
+    name[8..].copy_from_slice(&place.to_be_bytes());
+    LinkId::from_bytes(*Uuid::new_v5(&campaign.uuid(), &name).as_bytes())
+}
+
 impl fmt::Display for PushKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_a_launch_have_the_same_ids_again() {
+        let campaign = CampaignId::from_bytes([7; 16]);
+        let id = link_id(campaign, 1, 0);
+        assert_eq!(link_id(campaign, 1, 0), id);
+        let other = CampaignId::from_bytes([8; 16]);
+        let others = [
+            link_id(campaign, 1, 1),
+            link_id(campaign, 2, 0),
+            link_id(other, 1, 0),
+        ];
+        assert!(others.iter().all(|other| *other != id));
     }
 }

@@ -15,10 +15,12 @@ pub enum RuleId {
     JoinedAfterCut,
     /// Holds: the campaign's time has not come.
     NotBefore,
+    /// Excluded by an attempt that a restored copy of the books does not know.
+    LostReason,
 }
 
 impl RuleId {
-    pub const ALL: [RuleId; 10] = [
+    pub const ALL: [RuleId; 11] = [
         Self::NoConsent,
         Self::Refused,
         Self::Blocked,
@@ -29,6 +31,7 @@ impl RuleId {
         Self::Erased,
         Self::JoinedAfterCut,
         Self::NotBefore,
+        Self::LostReason,
     ];
 
     pub const fn code(self) -> u8 {
@@ -43,6 +46,7 @@ impl RuleId {
             Self::Erased => 8,
             Self::JoinedAfterCut => 9,
             Self::NotBefore => 10,
+            Self::LostReason => 11,
         }
     }
 
@@ -62,6 +66,7 @@ impl RuleId {
             Self::Erased => "erased",
             Self::JoinedAfterCut => "joined_after_cut",
             Self::NotBefore => "not_before",
+            Self::LostReason => "lost_reason",
         }
     }
 
