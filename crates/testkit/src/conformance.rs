@@ -10,7 +10,9 @@ mod marks; // dispatch, leases, what ends unsent, what the gate hears
 mod reach; // who is read from the friends' table
 mod record; // what is written after a push
 mod roll_up; // what is captured, once
-mod world; // a database with a business, friends and a campaign in it
+mod pages; // what pages, reports and downloads read
+mod people; // friends looked through, imports, drafts, pictures
+pub mod world; // a database with a business, friends and a campaign in it
 
 use std::fmt;
 use std::pin::Pin;
@@ -141,6 +143,8 @@ pub fn cases() -> Vec<Case> {
             a_paused_campaign_is_not_dispatched,
             settled_and_sending_chunks_are_not_dispatched,
             a_pause_takes_dispatches_back,
+            what_is_outstanding_is_counted_and_polled,
+            lost_dispatches_are_taken_back_by_their_age,
             what_is_due_comes_unknown_first,
             a_lease_ends_at_its_time,
             a_renewed_claim_keeps_its_lease,
@@ -150,7 +154,16 @@ pub fn cases() -> Vec<Case> {
             exclusions_are_noted_under_the_claim_only,
             the_gate_hears_changes_from_its_mark_on,
             the_gate_hears_of_its_numbers_only,
-            an_overdue_uncertain_recipient_is_named,
+            an_overdue_uncertain_recipient_is_named;
+        pages: a_list_has_campaigns_with_their_sums,
+            a_wallet_shows_what_moved,
+            a_campaign_under_way_is_counted_once,
+            single_sends_are_found,
+            exclusions_of_a_freeze_are_found,
+            receipts_are_added_up;
+        people: audiences_and_friends_are_looked_through,
+            imports_are_listed_with_what_they_refused,
+            drafts_pictures_and_sessions_are_kept,
     ]
 }
 
@@ -175,7 +188,7 @@ where
     }
 }
 
-fn words(failure: tokio::task::JoinError) -> String {
+pub(crate) fn words(failure: tokio::task::JoinError) -> String {
     let Ok(panic) = failure.try_into_panic() else {
         return "the case was given up".to_owned();
     };

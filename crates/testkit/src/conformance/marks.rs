@@ -30,11 +30,18 @@ async fn end_ready(world: &World, campaign: CampaignId, state: ChunkState) -> u6
     units
 }
 
+/// What a worker finds in the table five seconds later.
+async fn polled(world: &World, limit: usize) -> Vec<ChunkId> {
+    let now = NOW + Duration::from_secs(5);
+    let found = world.store.dispatched_unclaimed(now, None, limit).await;
+    found.unwrap()
+}
+
 pub async fn a_dispatch_marks_each_chunk_once(world: World) {
     let chunks = world
         .running_of(world.business, world.account, &[1, 1])
         .await;
-    assert!(!world.store.has_dispatched_unclaimed().await.unwrap());
+    assert!(!world.store.has_dispatched_before(NOW, NOW).await.unwrap());
     assert_eq!(world.dispatch(&chunks[..1], NOW).await, 1);
     assert_eq!(
         world.dispatch(&chunks, NOW).await,
@@ -42,9 +49,9 @@ pub async fn a_dispatch_marks_each_chunk_once(world: World) {
         "the first was marked before"
     );
     assert_eq!(world.dispatch(&chunks, NOW).await, 0);
-    assert!(world.store.has_dispatched_unclaimed().await.unwrap());
+    assert!(world.store.has_dispatched_before(NOW, NOW).await.unwrap());
     world.claim(&chunks).await;
-    assert!(!world.store.has_dispatched_unclaimed().await.unwrap());
+    assert!(!world.store.has_dispatched_before(NOW, NOW).await.unwrap());
 }
 
 pub async fn a_paused_campaign_is_not_dispatched(world: World) {
@@ -107,6 +114,82 @@ pub async fn a_pause_takes_dispatches_back(world: World) {
     );
     assert_eq!(clear(None).await, 1, "the other campaign's");
     assert!(world.claim(&others).await.is_empty());
+}
+
+pub async fn what_is_outstanding_is_counted_and_polled(world: World) {
+    let chunks = world
+        .running_of(world.business, world.account, &[1, 2, 3])
+        .await;
+    assert_eq!(world.store.chunks_outstanding().await.unwrap(), 0);
+    assert!(polled(&world, 9).await.is_empty());
+    let later = NOW + Duration::from_millis(5);
+    world.dispatch(&chunks[1..2], NOW).await;
+    world.dispatch(&chunks[..1], later).await;
+    world.dispatch(&chunks[2..], later).await;
+    let waiting = polled(&world, 9).await;
+    assert_eq!(
+        waiting,
+        [chunks[1], chunks[0], chunks[2]],
+        "the longest waiting first"
+    );
+    assert_eq!(polled(&world, 1).await, chunks[1..2]);
+    let claimed = world.claim(&chunks[1..2]).await;
+    assert_eq!(
+        world.store.chunks_outstanding().await.unwrap(),
+        3,
+        "one is in hand"
+    );
+    let unclaimed = [chunks[0], chunks[2]];
+    assert_eq!(polled(&world, 9).await, unclaimed);
+    let outcomes = [Outcome::Accepted, Outcome::Accepted];
+    assert!(world.record(&claimed[0], settle(&outcomes)).await);
+    assert_eq!(world.store.chunks_outstanding().await.unwrap(), 2);
+    for table in ["account", "business"] {
+        let stop = format!("UPDATE {table} SET stopped_at = 1");
+        world.raw.execute(&stop).await;
+        assert_eq!(
+            world.store.chunks_outstanding().await.unwrap(),
+            0,
+            "nobody works on them"
+        );
+        assert!(polled(&world, 9).await.is_empty());
+        let go_on = format!("UPDATE {table} SET stopped_at = NULL");
+        world.raw.execute(&go_on).await;
+        assert_eq!(polled(&world, 9).await, unclaimed);
+    }
+    let campaign = chunks[0].campaign;
+    let pause = CampaignEvent::Pause(PauseReason::Requested);
+    world.move_campaign(campaign, pause).await;
+    assert!(polled(&world, 9).await.is_empty());
+}
+
+pub async fn lost_dispatches_are_taken_back_by_their_age(world: World) {
+    let chunks = world
+        .running_of(world.business, world.account, &[1, 1, 1, 1])
+        .await;
+    let at = |seconds| NOW + Duration::from_secs(seconds);
+    world.dispatch(&chunks[..1], at(1)).await;
+    world.dispatch(&chunks[1..2], at(3)).await;
+    // By a clock that was an hour ahead then.
+    world.dispatch(&chunks[2..3], at(3_600)).await;
+    world.dispatch(&chunks[3..], at(1)).await;
+    world.claim(&chunks[3..]).await;
+    let has = async |before, now| {
+        world
+            .store
+            .has_dispatched_before(before, now)
+            .await
+            .unwrap()
+    };
+    assert!(!has(NOW, at(3_600)).await);
+    assert!(has(at(1), at(3_600)).await && has(NOW, at(4)).await);
+    let mut write = world.store.write().await.unwrap();
+    assert_eq!(
+        write.clear_dispatched_before(at(2), at(4)).await.unwrap(),
+        2
+    );
+    write.commit().await.unwrap();
+    assert_eq!(polled(&world, 9).await, chunks[1..2]);
 }
 
 pub async fn what_is_due_comes_unknown_first(world: World) {
