@@ -4,8 +4,13 @@
 //! All of them work inside a [`Write`] of the caller, who commits: so that money, chunks and states
 //! that belong together are one commit.
 
-mod change;
-mod sqlite;
+mod change; // from the rules' decision to rows
+mod reach; // whom an audience is read from, and how many they are
+mod range; // what a freeze commit writes beside its chunks
+mod attempt; // what attempts left behind, and keys of open outcomes
+mod roll_up; // captures of what was recorded
+mod postgres; // many writers, each locking its rows
+mod sqlite; // one writer
 
 use std::time::Duration;
 
@@ -18,11 +23,16 @@ use domain::rule::RuleId;
 use domain::time::Timestamp;
 use domain::user::UserNumber;
 
+use sea_orm::DbBackend;
+
 use crate::campaign::{Campaign, Launch};
+use crate::chunk::DueChunk;
 use crate::{Store, StoreError, Write};
 
+pub(crate) use attempt::exclusions_so_far;
 pub use change::ChangeSource;
-pub(crate) use sqlite::{Sqlite, exclusions_so_far};
+use postgres::Postgres;
+use sqlite::Sqlite;
 
 /// One friend as the freeze reads it, without its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +199,15 @@ pub trait Hot: Send + Sync {
         commit: &FreezeCommit,
     ) -> Result<(), StoreError>;
 
+    /// Marks as dispatched those of `chunks`, all of one campaign, that wait undispatched; which.
+    /// The caller has made sure that their campaign runs on until it commits.
+    async fn mark_dispatched(
+        &self,
+        write: &mut Write,
+        chunks: &[ChunkId],
+        now: Timestamp,
+    ) -> Result<Vec<DueChunk>, StoreError>;
+
     /// Claims those of `chunks` that are dispatched, due and allowed: epoch + 1, lease, attempt
     /// row.
     async fn claim(
@@ -250,6 +269,14 @@ impl ReachQuery {
 impl Store {
     /// The hot paths in this database's dialect.
     pub fn hot(&self) -> &dyn Hot {
-        &Sqlite
+        of(self.engine())
+    }
+}
+
+/// The hot paths in a dialect.
+pub(crate) fn of(engine: DbBackend) -> &'static dyn Hot {
+    match engine {
+        DbBackend::Postgres => &Postgres,
+        _ => &Sqlite,
     }
 }

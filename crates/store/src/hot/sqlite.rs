@@ -1,30 +1,27 @@
 //! The hot paths on SQLite.
 //!
 //! One writer, `synchronous = FULL`; the callers batch. Reading a million friends row by row costs
-//! more than pushing to them, so the freeze reads a block of friends as one row ([`reach`]).
-
-use std::collections::BTreeMap;
+//! more than pushing to them, so the freeze reads a block of friends as one row ([`block`]).
 
 use domain::answer::UnknownReason;
 use domain::campaign::CampaignState;
 use domain::chunk::{ChunkId, ChunkState, Detour};
-use domain::codec;
 use domain::freeze::FreezeRange;
-use domain::id::{BusinessId, CampaignId, IdSource, LedgerTransactionId};
+use domain::id::IdSource;
 use domain::time::Timestamp;
 use domain::user::UserNumber;
 use sea_orm::Value;
 
-use self::reach::{BLOCK_NUMBERS, needed_flags, reach_source, read_block, read_mixed};
+use self::block::{BLOCK_NUMBERS, read_block, read_mixed};
 use super::{
     Change, ClaimTerms, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys,
-    ReachQuery, ReachRead, Record, RolledUp,
+    ReachQuery, ReachRead, Record, RolledUp, attempt, range, reach, roll_up,
 };
-use crate::chunk::IN_ORDER;
+use crate::chunk::{DueChunk, IN_ORDER, due_chunk};
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write};
 
-mod reach; // reading whom a freeze may take
+mod block; // reading whom a freeze may take
 
 pub(crate) struct Sqlite;
 
@@ -35,21 +32,7 @@ impl Hot for Sqlite {
         write: &mut Write,
         query: &ReachQuery,
     ) -> Result<ReachCount, StoreError> {
-        let (source, bound) = reach_source(query, 2);
-        let needed = needed_flags(query);
-        let sql = format!(
-            "SELECT COUNT(*) AS audience, COALESCE(SUM(r.flags & $1 = $1), 0) AS reachable,
-                    COALESCE(MAX(r.number), 0) AS highest
-             {source}"
-        );
-        let bound = std::iter::once(Value::from(needed)).chain(bound);
-        let row = row::one(write.connection(), "reach", &sql, bound).await?;
-        let row = row.ok_or_else(|| StoreError::NotFound("count of friends".into()))?;
-        Ok(ReachCount {
-            audience: row.int("audience")?,
-            reachable: row.int("reachable")?,
-            highest_number: row.int("highest")?,
-        })
+        reach::count(write, query).await
     }
 
     async fn read_reach(
@@ -81,46 +64,32 @@ impl Hot for Sqlite {
         write: &mut Write,
         commit: &FreezeCommit,
     ) -> Result<(), StoreError> {
-        let campaign = write.campaign(commit.campaign).await?;
-        if !campaign.state.may_freeze() || campaign.restored_at.is_some() {
-            return Err(StoreError::Conflict("the campaign"));
-        }
-        let sql = "INSERT INTO freeze_range (campaign, range, first_number, last_number, frozen,
-                     excluded, chunks, done_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-        let excluded: u32 = commit.exclusions.iter().map(|(_, count, _)| count).sum();
-        let bound = values![
-            commit.campaign,
-            commit.range.index,
-            commit.range.first.0,
-            commit.range.last.0,
-            commit.frozen,
-            excluded,
-            commit.chunks.len() as u64,
-            commit.now,
-        ];
-        if row::execute(write.connection(), sql, bound).await? != 1 {
-            return Err(StoreError::Conflict("the range"));
-        }
-        let sql = "UPDATE campaign_tariff SET frozen = frozen + $3
-                   WHERE campaign = $1 AND tariff = $2 AND frozen + $3 <= granted";
-        let bound = values![commit.campaign, commit.launch.tariff, commit.frozen];
-        if row::execute(write.connection(), sql, bound).await? != 1 {
-            return Err(StoreError::Conflict("what was granted"));
-        }
-        for (rule, count, bitmap) in &commit.exclusions {
-            let sql = "INSERT INTO exclusion (campaign, range, rule, rule_version, count, bitmap)
-                       VALUES ($1, $2, $3, 1, $4, $5)";
-            let bound = values![
-                commit.campaign,
-                commit.range.index,
-                rule.code(),
-                *count,
-                bitmap.clone(),
-            ];
-            row::execute(write.connection(), sql, bound).await?;
-        }
+        range::open(write, commit).await?;
         insert_frozen_chunks(write, commit).await
+    }
+
+    async fn mark_dispatched(
+        &self,
+        write: &mut Write,
+        chunks: &[ChunkId],
+        now: Timestamp,
+    ) -> Result<Vec<DueChunk>, StoreError> {
+        let Some(first) = chunks.first() else {
+            return Ok(Vec::new());
+        };
+        let pairs: Vec<[u64; 2]> = chunks
+            .iter()
+            .map(|id| [id.number, u64::from(id.round)])
+            .collect();
+        let pairs = serde_json::json!(pairs).to_string();
+        let sql = "UPDATE chunk SET dispatched_at = $1
+                   WHERE month = $2 AND campaign = $3
+                     AND (number, round) IN (SELECT value ->> 0, value ->> 1 FROM json_each($4))
+                     AND state IN (1, 3) AND dispatched_at IS NULL
+                   RETURNING month, campaign, number, round, size";
+        let bound = values![now, first.month.number(), first.campaign, pairs];
+        let rows = row::all(write.connection(), "chunk", sql, bound).await?;
+        rows.iter().map(due_chunk).collect()
     }
 
     async fn claim(
@@ -156,34 +125,7 @@ impl Hot for Sqlite {
         write: &mut Write,
         ids: &dyn IdSource,
     ) -> Result<Vec<RolledUp>, StoreError> {
-        let connection = write.connection();
-        let sql = "SELECT mark FROM roll_up WHERE one = 1";
-        let row = row::one(connection, "roll_up", sql, []).await?;
-        let mark: i64 = row
-            .ok_or_else(|| StoreError::NotFound("roll-up mark".into()))?
-            .get("mark")?;
-        let sql = "SELECT DISTINCT k.business AS business FROM campaign k
-                   WHERE k.id IN (SELECT campaign FROM chunk WHERE sequence >= $1
-                                  UNION SELECT campaign FROM amendment WHERE sequence >= $1)";
-        let businesses = row::all(connection, "campaign", sql, values![mark]).await?;
-        let mut rolled_up = Vec::new();
-        for row in &businesses {
-            let business = row.id("business")?;
-            let transaction = ids.next();
-            let campaigns = capture_business(write, business, transaction, mark).await?;
-            rolled_up.push(RolledUp {
-                business,
-                transaction,
-                campaigns,
-            });
-        }
-        if !businesses.is_empty() {
-            // One writer: every commit that this transaction does not see will have a later number.
-            let next = write.sequence().await?;
-            let sql = "UPDATE roll_up SET mark = $1 WHERE one = 1";
-            row::execute(write.connection(), sql, values![next]).await?;
-        }
-        Ok(rolled_up)
+        roll_up::roll_up(write, ids).await
     }
 }
 
@@ -282,7 +224,7 @@ async fn claim_one(
         crate::push::note_keys(write, id, claimed.size, terms.batch_max).await?;
     }
     if claimed.epoch > 1 {
-        claimed.exclusions = exclusions_so_far(write.connection(), id).await?;
+        claimed.exclusions = attempt::exclusions_so_far(write.connection(), id).await?;
     }
     let sql = "INSERT INTO attempt (month, campaign, number, round, epoch, worker, began_at)
                VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -297,24 +239,6 @@ async fn claim_one(
     ];
     row::execute(write.connection(), sql, bound).await?;
     Ok(Some(claimed))
-}
-
-/// What any attempt with this chunk's key excluded: a replayed result may go by an early one.
-pub(crate) async fn exclusions_so_far(
-    connection: &impl sea_orm::ConnectionTrait,
-    id: ChunkId,
-) -> Result<Vec<(u32, domain::rule::RuleId)>, StoreError> {
-    let sql = "SELECT exclusions FROM attempt
-               WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4
-                 AND exclusions IS NOT NULL ORDER BY epoch";
-    let bound = values![id.month.number(), id.campaign, id.number, id.round];
-    let mut all = Vec::new();
-    for row in row::all(connection, "attempt", sql, bound).await? {
-        let blob: Vec<u8> = row.get("exclusions")?;
-        let one = codec::unpack_exclusions(&blob).map_err(|e| row.corrupt("exclusions", e))?;
-        all.extend(one);
-    }
-    Ok(all)
 }
 
 async fn record_one(
@@ -378,7 +302,7 @@ async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Resul
     else {
         return Ok(0);
     };
-    let sequence = write.sequence().await?;
+    let sequence = write.settle_sequence().await?;
     let sql = "UPDATE chunk SET state = $6, outcomes = $7, accepted = $8, failed = $9,
                  excluded = $10, uncertain = $11, cancelled = $12, moved = $13, settled_at = $14,
                  sequence = $15, detour = COALESCE($16, detour), lease_until = NULL
@@ -403,22 +327,7 @@ async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Resul
     if applied != 1 {
         return Ok(0);
     }
-    for (key, first_position) in uncertain_keys {
-        let sql = "INSERT INTO push_key (push_key, month, campaign, number, round, first_position)
-                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        let id = record.id;
-        let month = id.month.number();
-        let bound = values![
-            *key,
-            month,
-            id.campaign,
-            id.number,
-            id.round,
-            *first_position
-        ];
-        row::execute(write.connection(), sql, bound).await?;
-        crate::event::settle_waiting(write, *key).await?;
-    }
+    attempt::note_uncertain(write, record.id, uncertain_keys).await?;
     if let Some(next) = next_round {
         insert_next_round(write, record.id, next).await?;
     }
@@ -477,55 +386,6 @@ fn address(record: &Record, rest: impl IntoIterator<Item = Value>) -> Vec<Value>
         record.epoch
     ];
     address.into_iter().chain(rest).collect()
-}
-
-/// Inserts the capture rows of one business: settles, and amendments that proved an acceptance.
-/// What each campaign earned, above zero.
-async fn capture_business(
-    write: &Write,
-    business: BusinessId,
-    transaction: LedgerTransactionId,
-    mark: i64,
-) -> Result<Vec<(CampaignId, i64)>, StoreError> {
-    let mut earned: BTreeMap<CampaignId, i64> = BTreeMap::new();
-    let settles = "INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
-            units, unit_price, amount)
-        SELECT c.month, c.campaign, c.number, c.round, 0,
-            CASE WHEN c.accepted * t.unit_price > 0 THEN $1 END,
-            c.accepted, t.unit_price, c.accepted * t.unit_price
-        FROM chunk c
-        JOIN campaign k ON k.id = c.campaign
-        JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
-        WHERE c.sequence >= $2 AND c.state = 10 AND k.business = $3
-          AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
-              AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
-              AND p.part = 0)
-        RETURNING campaign, amount";
-    // Outcome 2 is `confirmed`; a recipient's part is its position + 1.
-    let amendments = "INSERT INTO capture (month, campaign, number, round, part,
-            ledger_transaction, units, unit_price, amount)
-        SELECT c.month, c.campaign, c.number, c.round, a.position + 1, $1, 1, t.unit_price,
-            t.unit_price
-        FROM amendment a
-        JOIN chunk c ON c.month = a.month AND c.campaign = a.campaign AND c.number = a.number
-          AND c.round = a.round
-        JOIN campaign k ON k.id = c.campaign
-        JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
-        WHERE a.sequence >= $2 AND a.outcome = 2 AND c.state IN (10, 12) AND k.business = $3
-          AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
-              AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
-              AND p.part = a.position + 1)
-        RETURNING campaign, amount";
-    for sql in [settles, amendments] {
-        let bound = values![transaction, mark, business];
-        for row in row::all(write.connection(), "capture", sql, bound).await? {
-            *earned.entry(row.id("campaign")?).or_default() += row.get::<i64>("amount")?;
-        }
-    }
-    Ok(earned
-        .into_iter()
-        .filter(|(_, amount)| *amount > 0)
-        .collect())
 }
 
 #[cfg(test)]

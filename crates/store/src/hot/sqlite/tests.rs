@@ -5,9 +5,9 @@ use domain::friend::{FriendState, StateFact};
 use domain::user::UserKey;
 
 use super::*;
+use crate::StoreConfig;
 use crate::friend::record::FriendChange;
 use crate::friend::{Friend, Reach, Standing};
-use crate::{Durability, StoreConfig};
 
 const ACCOUNT: domain::id::AccountId = domain::id::AccountId::from_bytes([1; 16]);
 
@@ -51,12 +51,9 @@ fn change(number: u32) -> FriendChange {
 #[tokio::test]
 async fn the_packed_read_says_what_the_rows_say() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    })
-    .await
-    .unwrap();
+    let store = Store::open(&StoreConfig::fast(folder.path().join("chingu.db")))
+        .await
+        .unwrap();
     let numbers = [1, 2, 3, 255, 256, 70_000, 5_000_000];
     let mut write = store.write().await.unwrap();
     let sql = "INSERT INTO business (id, name, currency, created_at) VALUES ($1, 'b', 'KRW', 0)";
