@@ -52,11 +52,28 @@ pub struct Campaign {
     pub launch: Option<Launch>,
     pub freeze_ended_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
+    /// Since when it stands still because it came out of a copy of the books.
     pub restored_at: Option<Timestamp>,
+    /// Until when that copy knows of it; what happened later has to be asked for.
+    pub known_until: Option<Timestamp>,
+    /// Since when somebody wants it to go on.
+    pub resumed_at: Option<Timestamp>,
     pub launch_error: Option<String>,
 }
 
 impl Campaign {
+    /// The state as people are told it: a campaign that came out of a copy stands still, whatever
+    /// it did before.
+    pub fn shown_state(&self) -> CampaignState {
+        shown(self.state, self.restored_at)
+    }
+
+    /// Whether the freeze may write: not before somebody let a restored campaign go on.
+    pub fn may_freeze(&self) -> bool {
+        let stands_still = self.restored_at.is_some() && self.resumed_at.is_none();
+        self.state.may_freeze() && !stands_still
+    }
+
     /// Whether a push of this campaign may deliver at `now`.
     pub fn situation(&self, now: Timestamp) -> Situation {
         let past_its_time = self.launch.is_some_and(|launch| launch.not_after <= now);
@@ -102,7 +119,7 @@ const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_
      message_version, audience, schedule, scheduled_for, rate_per_second, lifetime_seconds, \
      created_at, month, launched_at, price_version, tariff, message_hash, cut_sequence, \
      reach_mark, highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, \
-     launch_error";
+     known_until, resumed_at, launch_error";
 
 impl Store {
     pub async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
@@ -202,6 +219,15 @@ impl Write {
         find(self.connection(), id).await
     }
 
+    /// The same for whoever is about to move it: a freeze commit under way is waited for, and the
+    /// state that is read here is the one it has until this write ends.
+    pub async fn campaign_to_move(&mut self, id: CampaignId) -> Result<Campaign, StoreError> {
+        let lock = row::for_change(self.connection());
+        let sql = format!("SELECT id FROM campaign WHERE id = $1{lock}");
+        row::one(self.connection(), "campaign", &sql, values![id]).await?;
+        self.campaign(id).await
+    }
+
     pub async fn campaign_tariffs(
         &mut self,
         id: CampaignId,
@@ -219,14 +245,17 @@ impl Write {
             .state
             .after(event)
             .map_err(|error| StoreError::Invariant(error.to_string()))?;
-        let sql = "UPDATE campaign SET state = $1, pause_reason = $2
-                   WHERE id = $3 AND state = $4 AND pause_reason IS $5";
+        // Whoever takes a restored campaign back to its draft has decided about it.
+        let sql = "UPDATE campaign SET state = $1, pause_reason = $2,
+                     restored_at = CASE WHEN $1 = $6 THEN NULL ELSE restored_at END
+                   WHERE id = $3 AND state = $4 AND pause_reason IS NOT DISTINCT FROM $5";
         let bound = values![
             next.code(),
             next.pause_reason().map(|reason| reason.code()),
             campaign.id,
             campaign.state.code(),
             campaign.state.pause_reason().map(|reason| reason.code()),
+            CampaignState::Draft.code(),
         ];
         match row::execute(self.connection(), sql, bound).await? {
             1 => Ok(next),
@@ -240,9 +269,13 @@ impl Write {
         launch: &Launch,
         tariff: &CampaignTariff,
     ) -> Result<(), StoreError> {
+        self.ensure_month(launch.month).await?;
         let sql = "UPDATE campaign SET month = $2, launched_at = $3, price_version = $4,
                      tariff = $5, message_hash = $6, cut_sequence = $7, reach_mark = $8,
-                     highest_number = $9, chunk_size = $10, not_after = $11
+                     highest_number = $9, chunk_size = $10, not_after = $11,
+                     -- Out of a copy of the books: it may have been launched since.
+                     restored_at = CASE WHEN known_until IS NULL THEN NULL ELSE $3 END,
+                     resumed_at = CASE WHEN known_until IS NULL THEN NULL ELSE $3 END
                    WHERE id = $1 AND launched_at IS NULL";
         let bound = values![
             id,
@@ -325,6 +358,13 @@ impl Write {
     }
 }
 
+pub(crate) fn shown(state: CampaignState, restored_at: Option<Timestamp>) -> CampaignState {
+    match restored_at {
+        Some(_) => CampaignState::Paused(PauseReason::Restored),
+        None => state,
+    }
+}
+
 pub(crate) async fn find(
     connection: &impl sea_orm::ConnectionTrait,
     id: CampaignId,
@@ -382,6 +422,8 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         freeze_ended_at: row.optional_time("freeze_ended_at")?,
         closed_at: row.optional_time("closed_at")?,
         restored_at: row.optional_time("restored_at")?,
+        known_until: row.optional_time("known_until")?,
+        resumed_at: row.optional_time("resumed_at")?,
         launch_error: row.get("launch_error")?,
     })
 }

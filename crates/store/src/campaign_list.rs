@@ -10,7 +10,7 @@ use domain::receipt::ReceiptKind;
 use domain::time::Timestamp;
 use sea_orm::{ConnectionTrait, Value};
 
-use crate::campaign::state_of;
+use crate::campaign::{shown, state_of};
 use crate::draft::Part;
 use crate::receipt::figures;
 use crate::row::{self, Bind, Row, values};
@@ -47,6 +47,8 @@ pub struct ListedCampaign {
     pub launched_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub has_launch_error: bool,
+    /// Since when it stands still because it came out of a copy of the books.
+    pub restored_at: Option<Timestamp>,
     /// Somebody cancelled it, whatever became of its sends.
     pub was_cancelled: bool,
     /// Recipients as the launch counted them.
@@ -93,6 +95,13 @@ pub struct SentSums {
     pub captured_micro: i64,
 }
 
+impl ListedCampaign {
+    /// The state as people are told it.
+    pub fn shown_state(&self) -> CampaignState {
+        shown(self.state, self.restored_at)
+    }
+}
+
 impl ListedOutcomes {
     /// Everybody something became of.
     pub fn done(&self) -> u64 {
@@ -120,7 +129,7 @@ impl Snapshot {
         let head = format!(
             "SELECT {COLUMNS} FROM campaign c LEFT JOIN hold h ON h.campaign = c.id
              WHERE c.account = {{}} AND c.kind = {{}} AND c.id < {{}}
-               AND LOWER(c.name) LIKE LOWER({{}}) ESCAPE '!' AND c.state IN"
+               AND LOWER(c.name) LIKE {{}} ESCAPE '!' AND c.state IN"
         );
         let tail = format!(" ORDER BY c.id DESC LIMIT {}", query.limit);
         let newest = CampaignId::from_bytes([u8::MAX; 16]);
@@ -160,6 +169,24 @@ impl Snapshot {
             until,
             limit,
         ];
+        let rows = row::all(self.connection(), "campaign", &sql, bound).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Broadcasts that came out of a copy of the books, and of which nobody has said yet that they
+    /// shall go on; newest first.
+    pub async fn restored_campaigns(
+        &self,
+        account: AccountId,
+        limit: u32,
+    ) -> Result<Vec<ListedCampaign>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM campaign c LEFT JOIN hold h ON h.campaign = c.id
+             WHERE c.account = $1 AND c.kind = $2 AND c.restored_at IS NOT NULL
+               AND c.resumed_at IS NULL
+             ORDER BY c.id DESC LIMIT $3"
+        );
+        let bound = values![account, CampaignKind::Broadcast.code(), limit];
         let rows = row::all(self.connection(), "campaign", &sql, bound).await?;
         rows.iter().map(read).collect()
     }
@@ -262,12 +289,15 @@ impl Snapshot {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<SentSums, StoreError> {
-        let sql = "SELECT COUNT(DISTINCT c.id) AS campaigns, COALESCE(SUM(k.units), 0) AS sends,
-                          COALESCE(SUM(k.amount), 0) AS captured
-                   FROM campaign c JOIN capture k ON k.month = c.month AND k.campaign = c.id
-                   WHERE c.account = $1 AND c.launched_at >= $2 AND c.launched_at < $3";
+        let sql = format!(
+            "SELECT COUNT(DISTINCT c.id) AS campaigns, {} AS sends, {} AS captured
+             FROM campaign c JOIN capture k ON k.month = c.month AND k.campaign = c.id
+             WHERE c.account = $1 AND c.launched_at >= $2 AND c.launched_at < $3",
+            row::sum("k.units"),
+            row::sum("k.amount"),
+        );
         let bound = values![account, from, until];
-        let row = row::one(self.connection(), "capture", sql, bound).await?;
+        let row = row::one(self.connection(), "capture", &sql, bound).await?;
         row.map_or(Ok(SentSums::default()), |row| {
             Ok(SentSums {
                 campaigns: row.int("campaigns")?,
@@ -282,10 +312,11 @@ impl Snapshot {
 const COLUMNS: &str = "c.id AS id, c.name AS name, c.purpose AS purpose, c.state AS state,
     c.pause_reason AS pause_reason, c.audience AS audience, c.scheduled_for AS scheduled_for,
     c.created_at AS created_at, c.launched_at AS launched_at, c.closed_at AS closed_at,
-    c.launch_error IS NOT NULL AS has_launch_error,
+    c.launch_error IS NOT NULL AS has_launch_error, c.restored_at AS restored_at,
     EXISTS (SELECT 1 FROM campaign_action a WHERE a.campaign = c.id AND a.action = 3)
       AS was_cancelled,
-    COALESCE((SELECT SUM(t.counted) FROM campaign_tariff t WHERE t.campaign = c.id), 0) AS counted,
+    COALESCE((SELECT CAST(SUM(t.counted) AS BIGINT) FROM campaign_tariff t
+              WHERE t.campaign = c.id), 0) AS counted,
     COALESCE((SELECT MAX(t.unit_price) FROM campaign_tariff t WHERE t.campaign = c.id), 0)
       AS unit_price,
     COALESCE(h.amount, 0) AS held, COALESCE(h.captured, 0) AS captured,
@@ -310,13 +341,13 @@ async fn open_outcomes(
     connection: &impl ConnectionTrait,
     ids: &[Value],
 ) -> Result<BTreeMap<CampaignId, ListedOutcomes>, StoreError> {
-    let sql = "SELECT k.campaign AS campaign,
-                 SUM(CASE WHEN k.state < 10 THEN k.size ELSE 0 END) AS pending,
-                 SUM(k.accepted) AS accepted, SUM(k.failed) AS failed,
-                 SUM(k.excluded) AS excluded, SUM(k.uncertain) AS uncertain,
-                 SUM(k.cancelled) AS cancelled
-               FROM campaign c JOIN chunk k ON k.month = c.month AND k.campaign = c.id
-               WHERE c.id IN";
+    let head = format!(
+        "SELECT k.campaign AS campaign, {} AS pending, {}
+         FROM campaign c JOIN chunk k ON k.month = c.month AND k.campaign = c.id
+         WHERE c.id IN",
+        row::sum_where("k.state < 10", "k.size"),
+        row::sums(&["accepted", "failed", "excluded", "uncertain", "cancelled"]),
+    );
     let tail = " GROUP BY k.campaign";
     let read = |row: &Row| {
         let sums = ListedOutcomes {
@@ -329,11 +360,12 @@ async fn open_outcomes(
         };
         Ok((row.id("campaign")?, sums))
     };
-    let rows = bulk::look_up(connection, "chunk", [sql, tail], &[], ids).await?;
+    let rows = bulk::look_up(connection, "chunk", [&head, tail], &[], ids).await?;
     rows.iter().map(read).collect()
 }
 
-/// A pattern for whatever contains the text, whatever stands in it.
+/// A pattern for whatever contains the text, whatever stands in it. Both databases lower the
+/// letters of ASCII only.
 fn containing(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
@@ -341,7 +373,7 @@ fn containing(text: &str) -> String {
         if matches!(character, '%' | '_' | '!') {
             pattern.push('!');
         }
-        pattern.push(character);
+        pattern.push(character.to_ascii_lowercase());
     }
     pattern.push('%');
     pattern
@@ -359,8 +391,9 @@ fn read(row: &Row) -> Result<ListedCampaign, StoreError> {
         created_at: row.time("created_at")?,
         launched_at: row.optional_time("launched_at")?,
         closed_at: row.optional_time("closed_at")?,
-        has_launch_error: row.int::<i64>("has_launch_error")? != 0,
-        was_cancelled: row.int::<i64>("was_cancelled")? != 0,
+        has_launch_error: row.get("has_launch_error")?,
+        restored_at: row.optional_time("restored_at")?,
+        was_cancelled: row.get("was_cancelled")?,
         counted: row.int("counted")?,
         unit_price_micro: row.get("unit_price")?,
         held_micro: row.get("held")?,
@@ -377,5 +410,6 @@ mod tests {
     fn a_search_takes_no_sign_for_a_wildcard() {
         assert_eq!(containing(""), "%%");
         assert_eq!(containing("100%_!"), "%100!%!_!!%");
+        assert_eq!(containing("ÉTÉ"), "%ÉtÉ%");
     }
 }

@@ -29,20 +29,6 @@ pub struct Recipients {
     pub numbers: Vec<u8>,
 }
 
-/// An UNKNOWN chunk that rescue looks at.
-#[derive(Debug, Clone)]
-pub struct UnknownChunk {
-    pub id: ChunkId,
-    pub epoch: u32,
-    pub size: u32,
-    pub retry_rounds: u8,
-    pub close_next: bool,
-    pub deaths: u8,
-    pub message_hash: [u8; 32],
-    pub first_attempt_at: Timestamp,
-    pub exclusions: Vec<(u32, RuleId)>,
-}
-
 /// How far a campaign has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
@@ -93,26 +79,23 @@ impl Store {
         let never = Timestamp::from_millis(i64::MAX);
         let bound = values![campaign, now, retry_unknown_since.unwrap_or(never), limit];
         let rows = row::all(self.reader(), "chunk", &sql, bound).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DueChunk {
-                    id: id(row)?,
-                    size: row.int("size")?,
-                })
-            })
-            .collect()
+        rows.iter().map(due_chunk).collect()
     }
 
     pub async fn recipients(&self, id: ChunkId) -> Result<Recipients, StoreError> {
-        let sql = "SELECT r.keys AS keys, r.variables AS variables, c.numbers AS numbers
-                   FROM chunk_recipients r JOIN chunk c USING (month, campaign, number, round)
-                   WHERE r.month = $1 AND r.campaign = $2 AND r.number = $3 AND r.round = $4";
-        let row = row::one(self.reader(), "chunk_recipients", sql, address(id)).await?;
+        let sql = format!(
+            "SELECT r.keys AS keys, r.variables AS variables, c.numbers AS numbers
+             FROM chunk_recipients r JOIN chunk c USING (month, campaign, number, round)
+             WHERE r.month = {} AND r.campaign = $1 AND r.number = $2 AND r.round = $3",
+            id.month.number()
+        );
+        let bound = values![id.campaign, id.number, id.round];
+        let row = row::one(self.reader(), "chunk_recipients", &sql, bound).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("recipients of {id}")))?;
         Ok(Recipients {
             keys: PackedKeys::from_blob(row.get("keys")?),
             variables: row.get("variables")?,
-            numbers: row.get("numbers")?,
+            numbers: row.packed_numbers("numbers")?,
         })
     }
 
@@ -174,36 +157,6 @@ impl Store {
             .collect()
     }
 
-    /// UNKNOWN chunks of a campaign that are due.
-    pub async fn unknown_due(
-        &self,
-        campaign: CampaignId,
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<UnknownChunk>, StoreError> {
-        let sql = "SELECT month, campaign, number, round, epoch, size, retry_rounds, close_next,
-                          deaths, message, first_attempt_at
-                   FROM chunk WHERE campaign = $1 AND state = 3 AND due_at <= $2
-                   ORDER BY due_at LIMIT $3";
-        let rows = row::all(self.reader(), "chunk", sql, values![campaign, now, limit]).await?;
-        let mut unknown = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let id = id(row)?;
-            unknown.push(UnknownChunk {
-                id,
-                epoch: row.int("epoch")?,
-                size: row.int("size")?,
-                retry_rounds: row.int("retry_rounds")?,
-                close_next: row.int::<u8>("close_next")? != 0,
-                deaths: row.int("deaths")?,
-                message_hash: row.bytes("message")?,
-                first_attempt_at: row.time("first_attempt_at")?,
-                exclusions: crate::hot::exclusions_so_far(self.reader(), id).await?,
-            });
-        }
-        Ok(unknown)
-    }
-
     pub async fn has_open_chunks(&self, campaign: CampaignId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM chunk WHERE campaign = $1 AND state < 10 LIMIT 1";
         Ok(row::one(self.reader(), "chunk", sql, values![campaign])
@@ -212,24 +165,26 @@ impl Store {
     }
 
     pub async fn progress(&self, campaign: CampaignId) -> Result<Progress, StoreError> {
-        let sql = "SELECT COUNT(*) AS chunks, COALESCE(SUM(state < 10), 0) AS chunks_open,
-                     COALESCE(SUM((round = 0) * size), 0) AS frozen,
-                     COALESCE(SUM((state = 1) * size), 0) AS ready,
-                     COALESCE(SUM((state = 2) * size), 0) AS in_flight,
-                     COALESCE(SUM((state = 3) * size), 0) AS unknown,
-                     COALESCE(SUM((state = 4) * size), 0) AS quarantined,
-                     COALESCE(SUM(accepted), 0) AS accepted, COALESCE(SUM(failed), 0) AS failed,
-                     COALESCE(SUM(excluded), 0) AS excluded,
-                     COALESCE(SUM(uncertain), 0) AS uncertain,
-                     COALESCE(SUM(cancelled), 0) AS cancelled,
-                     (SELECT COALESCE(SUM(count), 0) FROM exclusion WHERE campaign = $1)
-                       AS excluded_at_freeze,
-                     (SELECT COUNT(*) FROM amendment WHERE campaign = $1) AS decided,
-                     (SELECT COUNT(*) FROM amendment WHERE campaign = $1 AND outcome = 2)
-                       AS confirmed_later
-                   FROM chunk
-                   WHERE month = (SELECT month FROM campaign WHERE id = $1) AND campaign = $1";
-        let row = row::one(self.reader(), "chunk", sql, values![campaign]).await?;
+        let of_state = |state| row::sum_where(&format!("state = {state}"), "size");
+        let sql = format!(
+            "SELECT COUNT(*) AS chunks, {} AS chunks_open, {} AS frozen, {} AS ready,
+               {} AS in_flight, {} AS unknown, {} AS quarantined, {},
+               (SELECT {} FROM exclusion WHERE campaign = $1) AS excluded_at_freeze,
+               (SELECT COUNT(*) FROM amendment WHERE campaign = $1) AS decided,
+               (SELECT COUNT(*) FROM amendment WHERE campaign = $1 AND outcome = 2)
+                 AS confirmed_later
+             FROM chunk
+             WHERE month = (SELECT month FROM campaign WHERE id = $1) AND campaign = $1",
+            row::sum_where("state < 10", "1"),
+            row::sum_where("round = 0", "size"),
+            of_state(1),
+            of_state(2),
+            of_state(3),
+            of_state(4),
+            row::sums(&["accepted", "failed", "excluded", "uncertain", "cancelled"]),
+            row::sum("count"),
+        );
+        let row = row::one(self.reader(), "chunk", &sql, values![campaign]).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("campaign {campaign}")))?;
         let decided: u64 = row.int("decided")?;
         Ok(Progress {
@@ -257,13 +212,61 @@ impl Store {
             .is_some())
     }
 
-    /// Whether a chunk of a running campaign is dispatched and nobody has claimed it.
-    pub async fn has_dispatched_unclaimed(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM campaign k
-                   JOIN chunk c ON c.campaign = k.id AND c.state IN (1, 3)
-                     AND c.dispatched_at IS NOT NULL
-                   WHERE k.state = 8 LIMIT 1";
-        Ok(row::one(self.reader(), "chunk", sql, []).await?.is_some())
+    /// Whether a chunk of a running campaign was dispatched up to `before` and nobody has claimed
+    /// it. A dispatch later than `now` is of a clock that was set back since.
+    pub async fn has_dispatched_before(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM chunk WHERE dispatched_at IS NOT NULL AND state < 10
+                     AND state IN (1, 3) AND (dispatched_at <= $1 OR dispatched_at > $2)
+                     AND EXISTS (SELECT 1 FROM campaign WHERE id = chunk.campaign AND state = 8)
+                   LIMIT 1";
+        Ok(row::one(self.reader(), "chunk", sql, values![before, now])
+            .await?
+            .is_some())
+    }
+
+    /// Chunks that are handed out and not recorded yet, unclaimed ones and those in a worker's
+    /// hands, of campaigns that may be worked on.
+    pub async fn chunks_outstanding(&self) -> Result<usize, StoreError> {
+        let sql = "SELECT CAST(COALESCE(SUM(c.chunks), 0) AS BIGINT) AS chunks
+                   FROM (SELECT campaign, COUNT(*) AS chunks FROM chunk
+                         WHERE dispatched_at IS NOT NULL AND state < 10 GROUP BY campaign) c
+                   JOIN campaign k ON k.id = c.campaign
+                   JOIN account a ON a.id = k.account
+                   JOIN business b ON b.id = k.business
+                   WHERE k.restored_at IS NULL AND a.stopped_at IS NULL AND b.stopped_at IS NULL";
+        let row = row::one(self.reader(), "chunk", sql, []).await?;
+        row.map_or(Ok(0), |row| row.int("chunks"))
+    }
+
+    /// Chunks that are dispatched and unclaimed and that a claim would find, the longest waiting
+    /// first: what workers look at while the broker is away.
+    pub async fn dispatched_unclaimed(
+        &self,
+        now: Timestamp,
+        retry_unknown_since: Option<Timestamp>,
+        limit: usize,
+    ) -> Result<Vec<ChunkId>, StoreError> {
+        let sql = format!(
+            "SELECT chunk.month AS month, chunk.campaign AS campaign, chunk.number AS number,
+                    chunk.round AS round
+             FROM chunk
+             JOIN campaign k ON k.id = chunk.campaign AND k.state = 8 AND k.restored_at IS NULL
+               AND k.not_after > $1
+             JOIN account a ON a.id = k.account AND a.stopped_at IS NULL
+             JOIN business b ON b.id = k.business AND b.stopped_at IS NULL
+             WHERE chunk.dispatched_at > 0 AND chunk.state < 10 AND chunk.due_at <= $1
+               AND (chunk.state = 1 OR (chunk.state = 3 AND chunk.first_attempt_at > $2))
+               AND chunk.close_next = 0 AND {IN_ORDER}
+             ORDER BY chunk.dispatched_at, chunk.number LIMIT $3"
+        );
+        let never = Timestamp::from_millis(i64::MAX);
+        let bound = values![now, retry_unknown_since.unwrap_or(never), limit as u64];
+        let rows = row::all(self.reader(), "chunk", &sql, bound).await?;
+        rows.iter().map(id).collect()
     }
 
     /// The ranges of a launch that are frozen already.
@@ -275,40 +278,25 @@ impl Store {
 }
 
 impl Write {
-    /// Marks chunks as dispatched, one statement per campaign; which of them it marked.
+    /// Marks chunks as dispatched, one statement per campaign; which of them it marked. Whoever
+    /// pauses the campaign waits for the commit, and then takes these back with the others.
     pub async fn mark_dispatched(
         &mut self,
         campaign: CampaignId,
         chunks: &[DueChunk],
         now: Timestamp,
     ) -> Result<Vec<DueChunk>, StoreError> {
-        let pairs: Vec<[u64; 2]> = chunks
-            .iter()
-            .map(|due| [due.id.number, u64::from(due.id.round)])
-            .collect();
-        let pairs = serde_json::json!(pairs).to_string();
-        let sql = "UPDATE chunk SET dispatched_at = $1
-                   WHERE month = (SELECT month FROM campaign WHERE id = $2) AND campaign = $2
-                     AND (number, round) IN (SELECT value ->> 0, value ->> 1 FROM json_each($3))
-                     AND state IN (1, 3) AND dispatched_at IS NULL
-                     AND EXISTS (SELECT 1 FROM campaign WHERE id = $2 AND state = 8
-                                 AND restored_at IS NULL)
-                   RETURNING month, campaign, number, round, size";
-        let rows = row::all(
-            self.connection(),
-            "chunk",
-            sql,
-            values![now, campaign, pairs],
-        )
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DueChunk {
-                    id: id(row)?,
-                    size: row.int("size")?,
-                })
-            })
-            .collect()
+        let sql = format!(
+            "SELECT id FROM campaign WHERE id = $1 AND state = 8 AND restored_at IS NULL{}",
+            row::for_share(self.connection())
+        );
+        let running = row::one(self.connection(), "campaign", &sql, values![campaign]).await?;
+        if running.is_none() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<ChunkId> = chunks.iter().map(|due| due.id).collect();
+        let hot = crate::hot::of(self.engine());
+        hot.mark_dispatched(self, &ids, now).await
     }
 
     /// Takes back the dispatch of every unclaimed chunk of one campaign, or of all: at a pause, at
@@ -329,6 +317,21 @@ impl Write {
         .await
     }
 
+    /// Takes back the dispatch of unclaimed chunks that were dispatched up to `before`: their
+    /// messages are lost. A dispatch later than `now` is of a clock that was set back since.
+    pub async fn clear_dispatched_before(
+        &mut self,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let sql = "UPDATE chunk SET dispatched_at = NULL
+                   WHERE dispatched_at IS NOT NULL AND state < 10 AND state IN (1, 3)
+                     AND (dispatched_at <= $1 OR dispatched_at > $2)
+                     AND EXISTS (SELECT 1 FROM campaign
+                                 WHERE id = chunk.campaign AND state BETWEEN 6 AND 11)";
+        row::execute(self.connection(), sql, values![before, now]).await
+    }
+
     /// Notes whom the gate excludes, before the first byte; false where the claim is lost.
     pub async fn set_exclusions(
         &mut self,
@@ -336,10 +339,19 @@ impl Write {
         exclusions: &[(u32, RuleId)],
     ) -> Result<bool, StoreError> {
         let id = claimed.id;
-        let sql = "UPDATE attempt SET exclusions = $6
-                   WHERE month = $1 AND campaign = $2 AND number = $3 AND round = $4 AND epoch = $5
-                     AND EXISTS (SELECT 1 FROM chunk c WHERE c.month = $1 AND c.campaign = $2
-                         AND c.number = $3 AND c.round = $4 AND c.epoch = $5 AND c.state = 2)";
+        let claim = values![id.campaign, id.number, id.round, claimed.epoch];
+        let sql = format!(
+            "SELECT state FROM chunk WHERE month = {} AND campaign = $1 AND number = $2
+               AND round = $3 AND epoch = $4 AND state = 2{}",
+            id.month.number(),
+            row::for_share(self.connection())
+        );
+        let held = row::one(self.connection(), "chunk", &sql, claim).await?;
+        if held.is_none() {
+            return Ok(false);
+        }
+        let sql = "UPDATE attempt SET exclusions = $6 WHERE month = $1 AND campaign = $2
+                     AND number = $3 AND round = $4 AND epoch = $5";
         let blob = codec::pack_exclusions(exclusions);
         let bound = values![
             id.month.number(),
@@ -360,7 +372,7 @@ impl Write {
         state: ChunkState,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let sequence = self.sequence().await?;
+        let sequence = self.settle_sequence().await?;
         let sql = "UPDATE chunk SET state = $2, cancelled = size, settled_at = $3, sequence = $4,
                      dispatched_at = NULL
                    WHERE campaign = $1 AND state = 1 RETURNING size";
@@ -399,10 +411,12 @@ impl Write {
 
     /// Uncertain recipients of a campaign that nothing decided, and the last deadline's settle.
     pub async fn uncertain_left(&mut self, campaign: CampaignId) -> Result<u64, StoreError> {
-        let sql = "SELECT COALESCE(SUM(uncertain), 0)
-                     - (SELECT COUNT(*) FROM amendment WHERE campaign = $1) AS uncertain_left
-                   FROM chunk WHERE campaign = $1 AND uncertain > 0";
-        let row = row::one(self.connection(), "chunk", sql, values![campaign]).await?;
+        let sql = format!(
+            "SELECT {} - (SELECT COUNT(*) FROM amendment WHERE campaign = $1) AS uncertain_left
+             FROM chunk WHERE campaign = $1 AND uncertain > 0",
+            row::sum("uncertain")
+        );
+        let row = row::one(self.connection(), "chunk", &sql, values![campaign]).await?;
         row.ok_or_else(|| StoreError::NotFound("chunks".into()))?
             .int("uncertain_left")
     }
@@ -441,7 +455,7 @@ impl Write {
         let rows = row::all(self.connection(), "chunk", sql, bound).await?;
         let mut overdue = Vec::new();
         for row in &rows {
-            let (id, blob): (ChunkId, Vec<u8>) = (id(row)?, row.get("outcomes")?);
+            let (id, blob) = (id(row)?, row.packed_outcomes("outcomes")?);
             let outcomes = codec::unpack_outcomes(&blob, row.int("size")?)
                 .map_err(|error| row.corrupt("outcomes", error))?;
             let uncertain = outcomes
@@ -464,7 +478,7 @@ impl Write {
         reason: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sequence = self.sequence().await?;
+        let sequence = self.settle_sequence().await?;
         let sql = "INSERT INTO amendment (event_id, month, campaign, number, round, position,
                      outcome, reason, at, sequence)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
@@ -508,6 +522,9 @@ pub(crate) fn id(row: &Row) -> Result<ChunkId, StoreError> {
     })
 }
 
-fn address(id: ChunkId) -> [sea_orm::Value; 4] {
-    values![id.month.number(), id.campaign, id.number, id.round]
+pub(crate) fn due_chunk(row: &Row) -> Result<DueChunk, StoreError> {
+    Ok(DueChunk {
+        id: id(row)?,
+        size: row.int("size")?,
+    })
 }

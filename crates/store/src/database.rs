@@ -1,27 +1,27 @@
-//! Opening a database: pools, migrations, and noticing what other processes wrote.
+//! Opening a database of either engine, and noticing what other processes wrote.
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+mod migrations; // the tables, a folder per dialect
+mod postgres; // PostgreSQL, by a URL
+mod sqlite; // SQLite, in a file
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::{IdSource, InstallationId};
 use domain::time::Timestamp;
-use sea_orm::DatabaseConnection;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlSafeStr};
+use sea_orm::{DatabaseConnection, DbBackend};
+use tokio::sync::Semaphore;
 
 use crate::StoreError;
 use crate::row::{self, values};
 
-/// Connections that only read.
-const READERS: u32 = 4;
-/// How long a writer waits for another process's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pages of the log before it is copied into the file: 64 MB, so that a broadcast is not
-/// interrupted by copying every few megabytes.
-const CHECKPOINT_PAGES: &str = "16000";
-const CACHE_KIBIBYTES: &str = "-32000";
+/// How long anybody waits for a connection, or for what another write holds.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
+/// Connections of one process to PostgreSQL that write, and that only read.
+const POSTGRES_WRITERS: u32 = 16;
+const POSTGRES_READERS: u32 = 8;
 
 /// Whether a commit survives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,78 +32,129 @@ pub enum Durability {
     Off,
 }
 
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    pub path: PathBuf,
-    pub durability: Durability,
+/// Which database, and how it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// The embedded engine: everything in one file on this machine.
+    Sqlite {
+        path: PathBuf,
+        durability: Durability,
+    },
+    /// The production engine.
+    Postgres(PostgresConfig),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresConfig {
+    /// `postgres://user:password@host:port/database`; encryption is not built in.
+    pub url: String,
+    /// Connections that write, and that only read. One more watches.
+    pub writers: u32,
+    pub readers: u32,
 }
 
 impl StoreConfig {
+    /// A SQLite file whose commits survive a power cut.
     pub fn durable(path: impl Into<PathBuf>) -> Self {
-        Self {
+        Self::Sqlite {
             path: path.into(),
             durability: Durability::Full,
         }
     }
+
+    /// A SQLite file for tests: its commits survive the end of a process, no power cut.
+    pub fn fast(path: impl Into<PathBuf>) -> Self {
+        Self::Sqlite {
+            path: path.into(),
+            durability: Durability::Off,
+        }
+    }
+
+    /// A PostgreSQL database, with the usual numbers of connections.
+    pub fn postgres(url: impl Into<String>) -> Self {
+        Self::Postgres(PostgresConfig {
+            url: url.into(),
+            writers: POSTGRES_WRITERS,
+            readers: POSTGRES_READERS,
+        })
+    }
 }
 
-/// A database of the platform: one writer, several readers.
-#[derive(Debug, Clone)]
-pub struct Store {
-    path: PathBuf,
+impl PostgresConfig {
+    /// The database without who connects to it: what logs and errors may show.
+    pub fn place(&self) -> String {
+        let after_scheme = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let place = after_scheme.split('?').next().unwrap_or_default();
+        let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+        format!("postgres://{place}")
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig")
+            .field("url", &self.place())
+            .field("writers", &self.writers)
+            .field("readers", &self.readers)
+            .finish()
+    }
+}
+
+/// What an engine opens.
+struct Connections {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    /// A connection that does nothing else, because `data_version` is counted per connection.
     watcher: DatabaseConnection,
 }
 
-impl Store {
-    /// Opens the file, making it and its tables where they are missing.
-    pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let cannot_open = |why: String| StoreError::CannotOpen {
-            path: config.path.display().to_string(),
-            why,
-        };
-        if let Some(folder) = config.path.parent().filter(|f| !f.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| cannot_open(error.to_string()))?;
-        }
-        let options = connect_options(&config.path, config.durability)?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_with(options.clone())
-            .await
-            .map_err(|error| cannot_open(error.to_string()))?;
-        migrator()
-            .run(&writer)
-            .await
-            .map_err(|error| cannot_open(format!("the migrations do not apply: {error}")))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .connect_with(options.clone().read_only(true))
-            .await?;
-        let watcher = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.read_only(true))
-            .await?;
-        Ok(Self {
-            path: config.path.clone(),
-            writer: writer.into(),
-            reader: readers.into(),
-            watcher: watcher.into(),
-        })
-    }
+/// A database of the platform.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// A connection that does nothing else, because SQLite counts `data_version` per connection.
+    watcher: DatabaseConnection,
+    /// Whose turn it is among the cold writes of this process: one waits for the other processes,
+    /// the rest wait here and leave the connections to the hot paths.
+    turn: Arc<Semaphore>,
+}
 
-    pub fn path(&self) -> &Path {
-        &self.path
+/// Whether nothing is there yet: no file, or a database without a table.
+pub async fn is_empty(config: &StoreConfig) -> Result<bool, StoreError> {
+    match config {
+        StoreConfig::Sqlite { path, .. } => Ok(!path.exists()),
+        StoreConfig::Postgres(config) => postgres::is_empty(config).await,
+    }
+}
+
+impl Store {
+    /// Opens the database, making its tables where they are missing.
+    pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let connections = match config {
+            StoreConfig::Sqlite { path, durability } => sqlite::open(path, *durability).await?,
+            StoreConfig::Postgres(config) => postgres::open(config).await?,
+        };
+        let store = Self {
+            writer: connections.writer,
+            reader: connections.reader,
+            watcher: connections.watcher,
+            turn: Arc::new(Semaphore::new(1)),
+        };
+        store.make_first_partitions().await?;
+        Ok(store)
     }
 
     /// A number that changes whenever anybody else than the watching connection has committed.
     pub async fn data_version(&self) -> Result<i64, StoreError> {
-        let row = row::one(&self.watcher, "pragma", "PRAGMA data_version", []).await?;
+        // The newest number in sight would not do: an older transaction may commit after it.
+        let sql = match self.engine() {
+            DbBackend::Postgres => {
+                "SELECT hashtextextended(pg_current_snapshot()::text, 0) AS data_version"
+            }
+            _ => "PRAGMA data_version",
+        };
+        let row = row::one(&self.watcher, "data version", sql, []).await?;
         row.ok_or_else(|| StoreError::NotFound("data version".into()))?
             .get("data_version")
     }
@@ -142,27 +193,48 @@ impl Store {
             .map(|_| ())
     }
 
-    /// `journal_mode` and `synchronous` of the writer, by SQLite's words.
-    pub async fn durability_in_force(&self) -> Result<(String, String), StoreError> {
-        let sql = "SELECT journal_mode, synchronous
-                   FROM pragma_journal_mode, pragma_synchronous";
-        let row = row::one(&self.writer, "pragma", sql, []).await?;
-        let row = row.ok_or_else(|| StoreError::NotFound("durability".into()))?;
-        let synchronous = match row.get::<i64>("synchronous")? {
-            0 => "off",
-            1 => "normal",
-            2 => "full",
-            _ => "extra",
+    /// What decides whether a commit survives a power cut, in the engine's own words.
+    pub async fn durability_in_force(&self) -> Result<Vec<(&'static str, String)>, StoreError> {
+        let (names, sql): (&[&'static str], _) = match self.engine() {
+            DbBackend::Postgres => (
+                &[
+                    "fsync",
+                    "synchronous_commit",
+                    "full_page_writes",
+                    "wal_level",
+                ],
+                "SELECT current_setting('fsync') AS fsync,
+                   current_setting('synchronous_commit') AS synchronous_commit,
+                   current_setting('full_page_writes') AS full_page_writes,
+                   current_setting('wal_level') AS wal_level",
+            ),
+            _ => (
+                &["journal_mode", "synchronous"],
+                "SELECT journal_mode, CASE synchronous WHEN 0 THEN 'off' WHEN 1 THEN 'normal'
+                   WHEN 2 THEN 'full' ELSE 'extra' END AS synchronous
+                 FROM pragma_journal_mode, pragma_synchronous",
+            ),
         };
-        Ok((row.get("journal_mode")?, synchronous.to_owned()))
+        let row = row::one(&self.writer, "durability", sql, []).await?;
+        let row = row.ok_or_else(|| StoreError::NotFound("durability".into()))?;
+        names
+            .iter()
+            .map(|name| Ok((*name, row.get(name)?)))
+            .collect()
     }
 
-    /// The same database for whoever must not write: every write through it is refused by SQLite.
+    /// The same database for whoever must not write: every write through it is refused by the
+    /// database.
     pub fn read_only(&self) -> Self {
         Self {
             writer: self.reader.clone(),
+            turn: Arc::new(Semaphore::new(1)),
             ..self.clone()
         }
+    }
+
+    pub(crate) fn engine(&self) -> DbBackend {
+        self.reader.get_database_backend()
     }
 
     pub(crate) fn writer(&self) -> &DatabaseConnection {
@@ -172,126 +244,11 @@ impl Store {
     pub(crate) fn reader(&self) -> &DatabaseConnection {
         &self.reader
     }
-}
 
-fn connect_options(
-    path: &Path,
-    durability: Durability,
-) -> Result<SqliteConnectOptions, StoreError> {
-    let synchronous = match durability {
-        Durability::Full => SqliteSynchronous::Full,
-        Durability::Off => SqliteSynchronous::Off,
-    };
-    let options = SqliteConnectOptions::from_str("sqlite://")?
-        .filename(path)
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(synchronous)
-        .busy_timeout(BUSY_TIMEOUT)
-        .foreign_keys(true)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("cache_size", CACHE_KIBIBYTES)
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging();
-    Ok(options)
-}
-
-fn migrator() -> Migrator {
-    let migration = |version, name: &'static str, sql: &'static str| {
-        Migration::new(
-            version,
-            name.into(),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
-    };
-    Migrator::with_migrations(vec![
-        migration(
-            1,
-            "spine",
-            include_str!("../../../migrations/sqlite/0001_spine.sql"),
-        ),
-        migration(
-            2,
-            "sign_in",
-            include_str!("../../../migrations/sqlite/0002_sign_in.sql"),
-        ),
-        migration(
-            3,
-            "receipts",
-            include_str!("../../../migrations/sqlite/0003_receipts.sql"),
-        ),
-        migration(
-            4,
-            "draft",
-            include_str!("../../../migrations/sqlite/0004_draft.sql"),
-        ),
-        migration(
-            5,
-            "reach_counts",
-            include_str!("../../../migrations/sqlite/0005_reach_counts.sql"),
-        ),
-        migration(
-            6,
-            "ledger_time",
-            include_str!("../../../migrations/sqlite/0006_ledger_time.sql"),
-        ),
-        migration(
-            7,
-            "campaign_action",
-            include_str!("../../../migrations/sqlite/0007_campaign_action.sql"),
-        ),
-        migration(
-            8,
-            "friends",
-            include_str!("../../../migrations/sqlite/0008_friends.sql"),
-        ),
-        migration(
-            9,
-            "media",
-            include_str!("../../../migrations/sqlite/0009_media.sql"),
-        ),
-        migration(
-            10,
-            "rejected_rows",
-            include_str!("../../../migrations/sqlite/0010_rejected_rows.sql"),
-        ),
-    ])
+    pub(crate) fn turn(&self) -> &Arc<Semaphore> {
+        &self.turn
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_store_that_only_reads_refuses_to_write() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig::durable(folder.path().join("chingu.db"));
-        let store = Store::open(&config).await.unwrap();
-        let reading = store.read_only();
-        reading.ping().await.unwrap();
-        let refused = match reading.write().await {
-            Ok(mut write) => write.sequence().await.is_err(),
-            Err(_) => true,
-        };
-        assert!(refused);
-        store.write().await.unwrap().commit().await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn another_process_is_noticed_and_the_sequence_rises() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig::durable(folder.path().join("chingu.db"));
-        let here = Store::open(&config).await.unwrap();
-        let there = Store::open(&config).await.unwrap();
-        let before = here.data_version().await.unwrap();
-        let mut write = there.write().await.unwrap();
-        let first = write.sequence().await.unwrap();
-        assert_eq!(write.sequence().await.unwrap(), first);
-        write.commit().await.unwrap();
-        assert_ne!(here.data_version().await.unwrap(), before);
-        let mut write = here.write().await.unwrap();
-        assert_eq!(write.sequence().await.unwrap(), first + 1);
-    }
-}
+mod tests;

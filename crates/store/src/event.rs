@@ -102,6 +102,10 @@ impl Write {
         deliveries: &[Delivery],
         now: Timestamp,
     ) -> Result<Vec<DeliveryVerdict>, StoreError> {
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.keep_settles_out().await?;
         let mut pushes = HashMap::new();
         let mut verdicts = Vec::with_capacity(deliveries.len());
         let mut room = None;
@@ -196,6 +200,7 @@ impl Write {
 
 /// What waited for the settle of this push is decided with it, in the order it came.
 pub(crate) async fn settle_waiting(write: &mut Write, key: [u8; 16]) -> Result<(), StoreError> {
+    write.keep_deliveries_out().await?;
     let sql = "SELECT event_id, push_key, position, outcome, at, received_at FROM waiting_delivery
                WHERE push_key = $1 ORDER BY received_at, event_id";
     let rows = row::all(write.connection(), "waiting_delivery", sql, values![key]).await?;
@@ -223,7 +228,7 @@ struct SettledPush {
 }
 
 fn settled_push(row: &Row) -> Result<SettledPush, StoreError> {
-    let blob: Vec<u8> = row.get("outcomes")?;
+    let blob = row.packed_outcomes("outcomes")?;
     let outcomes = codec::unpack_outcomes(&blob, row.int("size")?);
     Ok(SettledPush {
         chunk: chunk::id(row)?,

@@ -239,6 +239,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(UserNumber, FriendLine)>, StoreError> {
         // A friend a second time: by the narrow index of states, which alone would not be chosen.
+        // SQLite takes tables in the order in which CROSS JOIN names them.
         let (driver, from) = match (query.by_tag, query.is_rare) {
             (true, _) => ("t", "friend_tag t CROSS JOIN friend f"),
             (false, true) => ("s", "friend s CROSS JOIN friend f"),
@@ -246,17 +247,17 @@ impl Store {
         };
         let itself = match driver {
             "f" => String::new(),
-            other => format!(" ON f.account = {other}.account AND f.number = {other}.number"),
+            other => format!("f.account = {other}.account AND f.number = {other}.number AND"),
         };
         let sql = format!(
             r#"SELECT f.number AS number, u.id AS id, u.user_key AS user_key, f.state AS state,
                  f.state_at AS state_at, f.since AS since, f.source AS source,
                  f.display_name AS display_name, f.language AS language, f.region AS region,
                  r.flags AS flags
-               FROM {from}{itself}
-               CROSS JOIN reach r ON r.account = f.account AND r.number = f.number
-               CROSS JOIN "user" u ON u.number = f.number
-               WHERE {driver}.account = $1 AND {driver}.number < $2 AND {driver}.number >= $3
+               FROM {from} CROSS JOIN reach r CROSS JOIN "user" u
+               WHERE {itself} r.account = f.account AND r.number = f.number
+                 AND u.number = f.number AND {driver}.account = $1
+                 AND {driver}.number < $2 AND {driver}.number >= $3
                  AND NOT (f.source = '' AND f.state = 3) {conditions}
                ORDER BY {driver}.number DESC LIMIT $4"#,
             conditions = query.conditions

@@ -141,10 +141,13 @@ impl Store {
         let last = today.number();
         let first = last - i32::try_from(days.max(1)).unwrap_or(i32::MAX) + 1;
         let bound = || values![account, i64::from(first), i64::from(last)];
-        let sql = "SELECT day, SUM(gained) AS gained, SUM(lost) AS lost, SUM(blocked) AS blocked
-                   FROM friend_day WHERE account = $1 AND day BETWEEN $2 AND $3 GROUP BY day";
+        let sql = format!(
+            "SELECT day, {} FROM friend_day
+             WHERE account = $1 AND day BETWEEN $2 AND $3 GROUP BY day",
+            row::sums(&["gained", "lost", "blocked"])
+        );
         let mut by_day: HashMap<i32, GrowthDay> = HashMap::new();
-        for row in row::all(self.reader(), "friend_day", sql, bound()).await? {
+        for row in row::all(self.reader(), "friend_day", &sql, bound()).await? {
             let day = row.int("day")?;
             let found = GrowthDay {
                 day,
@@ -155,9 +158,10 @@ impl Store {
             by_day.insert(day, found);
         }
         let sql = format!(
-            "SELECT source, SUM(gained) AS gained FROM friend_day
+            "SELECT source, {} FROM friend_day
              WHERE account = $1 AND day BETWEEN $2 AND $3
-             GROUP BY source HAVING SUM(gained) > 0 ORDER BY 2 DESC, 1 LIMIT {SOURCES_MAX}"
+             GROUP BY source HAVING SUM(gained) > 0 ORDER BY 2 DESC, 1 LIMIT {SOURCES_MAX}",
+            row::sums(&["gained"])
         );
         let rows = row::all(self.reader(), "friend_day", &sql, bound()).await?;
         let source = |row: &row::Row| Ok::<_, StoreError>((row.get("source")?, row.int("gained")?));

@@ -204,7 +204,7 @@ impl Store {
                    FROM import_upload u LEFT JOIN import i ON i.id = COALESCE(u.import, u.id)
                    WHERE u.account = $1
                    UNION ALL
-                   SELECT i.id, i.file_name, i.started_at, 1, 0, i.finished_at IS NOT NULL,
+                   SELECT i.id, i.file_name, i.started_at, TRUE, FALSE, i.finished_at IS NOT NULL,
                      i.offset_bytes, i.lines, i.accepted, i.rejected
                    FROM import i
                    WHERE i.account = $1
@@ -274,7 +274,6 @@ fn upload(row: &Row) -> Result<ImportUpload, StoreError> {
 }
 
 fn line(row: &Row) -> Result<ImportLine, StoreError> {
-    let is = |column| Ok::<_, StoreError>(row.get::<i64>(column)? != 0);
     let offset: Option<u64> = row.optional_int("offset_bytes")?;
     let checkpoint = match offset {
         None => None,
@@ -289,9 +288,9 @@ fn line(row: &Row) -> Result<ImportLine, StoreError> {
         id: row.id("id")?,
         file_name: row.get("file_name")?,
         began_at: row.time("began_at")?,
-        is_asked: is("is_asked")?,
-        is_failed: is("is_failed")?,
-        is_over: is("is_over")?,
+        is_asked: row.get("is_asked")?,
+        is_failed: row.get("is_failed")?,
+        is_over: row.get("is_over")?,
         checkpoint,
     })
 }

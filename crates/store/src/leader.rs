@@ -15,23 +15,40 @@ pub struct LeaderEpoch(pub i64);
 const SCHEDULER: &str = "scheduler";
 
 impl Store {
-    /// Takes or renews the lead; `None` while somebody else's lease runs.
+    /// Takes or renews the lead; `None` while somebody else's lease runs. It takes no turn among
+    /// the cold writes: a lease must not run out because of a long one. Who renews does not wait
+    /// for what goes on under the lead, who takes over does.
     pub async fn lead(
         &self,
         holder: WorkerId,
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<LeaderEpoch>, StoreError> {
-        let write = self.write().await?;
+        let write = self.write_beside().await?;
+        let connection = write.connection();
+        let renew = "UPDATE leader SET until = $3 WHERE name = $1 AND holder = $2 RETURNING epoch";
+        let bound = values![SCHEDULER, holder, now + lease];
+        if let Some(row) = row::one(connection, "leader", renew, bound).await? {
+            let epoch = LeaderEpoch(row.get("epoch")?);
+            write.commit().await?;
+            return Ok(Some(epoch));
+        }
+        let running = "SELECT epoch FROM leader WHERE name = $1 AND until > $2";
+        let led = row::one(connection, "leader", running, values![SCHEDULER, now]).await?;
+        if led.is_some() {
+            write.roll_back().await?;
+            return Ok(None);
+        }
+        let lock = row::for_update(connection);
+        let wait = format!("SELECT epoch FROM leader WHERE name = $1{lock}");
+        row::one(connection, "leader", &wait, values![SCHEDULER]).await?;
         let sql = "INSERT INTO leader (name, holder, epoch, until) VALUES ($1, $2, 1, $3)
                    ON CONFLICT (name) DO UPDATE SET
-                     epoch = CASE WHEN leader.holder = $2 THEN leader.epoch
-                                  ELSE leader.epoch + 1 END,
-                     holder = $2, until = $3
-                   WHERE leader.holder = $2 OR leader.until <= $4
+                     epoch = leader.epoch + 1, holder = $2, until = $3
+                   WHERE leader.until <= $4
                    RETURNING epoch";
         let bound = values![SCHEDULER, holder, now + lease, now];
-        let row = row::one(write.connection(), "leader", sql, bound).await?;
+        let row = row::one(connection, "leader", sql, bound).await?;
         let epoch = row
             .map(|row| row.get("epoch").map(LeaderEpoch))
             .transpose()?;
@@ -41,7 +58,7 @@ impl Store {
 
     /// Gives the lead up at once, so that a standby need not wait.
     pub async fn resign(&self, holder: WorkerId, now: Timestamp) -> Result<(), StoreError> {
-        let write = self.write().await?;
+        let write = self.write_beside().await?;
         let sql = "UPDATE leader SET until = $3 WHERE name = $1 AND holder = $2";
         row::execute(write.connection(), sql, values![SCHEDULER, holder, now]).await?;
         write.commit().await
@@ -49,14 +66,93 @@ impl Store {
 }
 
 impl Write {
-    /// Fails unless `epoch` still leads: first statement of every leader's transaction.
+    /// Fails unless `epoch` still leads: first statement of every leader's transaction. Nobody else
+    /// takes the lead before it ends.
     pub async fn must_lead(&mut self, epoch: LeaderEpoch) -> Result<(), StoreError> {
-        let sql = "SELECT epoch FROM leader WHERE name = $1";
-        let row = row::one(self.connection(), "leader", sql, values![SCHEDULER]).await?;
+        let lock = row::for_key_share(self.connection());
+        let sql = format!("SELECT epoch FROM leader WHERE name = $1{lock}");
+        let row = row::one(self.connection(), "leader", &sql, values![SCHEDULER]).await?;
         let current: Option<i64> = row.map(|row| row.get("epoch")).transpose()?;
         match current == Some(epoch.0) {
             true => Ok(()),
             false => Err(StoreError::Conflict("the lead")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll};
+
+    use testkit::database::Engine;
+
+    use super::*;
+    use crate::fixture;
+
+    testkit::on_both_engines![
+        the_lead_is_one_and_its_epoch_rises,
+        a_lead_is_renewed_while_its_writes_go_on,
+        the_lead_changes_after_the_writes_under_it,
+    ];
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const LEASE: Duration = Duration::from_secs(3);
+
+    fn worker(number: u8) -> WorkerId {
+        WorkerId::from_bytes([number; 16])
+    }
+
+    async fn the_lead_is_one_and_its_epoch_rises(engine: Engine) {
+        let (store, _database) = fixture::open(engine).await;
+        let (one, other) = (worker(1), worker(2));
+        let first = store.lead(one, NOW, LEASE).await.unwrap().unwrap();
+        assert_eq!(store.lead(other, NOW, LEASE).await.unwrap(), None);
+        let renewed = store.lead(one, NOW + LEASE * 2, LEASE).await.unwrap();
+        assert_eq!(renewed, Some(first));
+        let late = NOW + LEASE * 3;
+        let second = store.lead(other, late, LEASE).await.unwrap().unwrap();
+        assert!(second.0 > first.0);
+        assert_eq!(store.lead(one, late, LEASE).await.unwrap(), None);
+        let mut write = store.write().await.unwrap();
+        write.must_lead(second).await.unwrap();
+        let refused = write.must_lead(first).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Conflict(_)), "{refused}");
+        write.roll_back().await.unwrap();
+        store.resign(other, late).await.unwrap();
+        let third = store.lead(one, late, LEASE).await.unwrap().unwrap();
+        assert!(third.0 > second.0);
+    }
+
+    async fn a_lead_is_renewed_while_its_writes_go_on(engine: Engine) {
+        let (store, _database) = fixture::open(engine).await;
+        let epoch = store.lead(worker(1), NOW, LEASE).await.unwrap().unwrap();
+        let mut write = store.write().await.unwrap();
+        write.must_lead(epoch).await.unwrap();
+        if engine == Engine::Postgres {
+            let renewed = store.lead(worker(1), NOW, LEASE).await.unwrap();
+            assert_eq!(renewed, Some(epoch));
+        }
+        write.must_lead(epoch).await.unwrap();
+        write.commit().await.unwrap();
+    }
+
+    async fn the_lead_changes_after_the_writes_under_it(engine: Engine) {
+        let (store, _database) = fixture::open(engine).await;
+        let epoch = store.lead(worker(1), NOW, LEASE).await.unwrap().unwrap();
+        let mut write = store.write_beside().await.unwrap();
+        write.must_lead(epoch).await.unwrap();
+        let takes_over = store.lead(worker(2), NOW + LEASE * 2, LEASE);
+        tokio::pin!(takes_over);
+        // It cannot end before the write does, however often it is looked at.
+        for _ in 0..20 {
+            let look = |context: &mut Context<'_>| {
+                Poll::Ready(takes_over.as_mut().poll(context).is_pending())
+            };
+            assert!(std::future::poll_fn(look).await);
+            write.must_lead(epoch).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        let next = takes_over.await.unwrap().unwrap();
+        assert!(next.0 > epoch.0);
     }
 }

@@ -157,11 +157,14 @@ impl Snapshot {
         &self,
         campaign: CampaignId,
     ) -> Result<Vec<CampaignEntries>, StoreError> {
-        let sql = "SELECT t.kind AS kind, e.ledger_account AS ledger_account,
-                          SUM(e.amount) AS amount, COUNT(DISTINCT t.id) AS transactions
-                   FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
-                   WHERE e.campaign = $1 GROUP BY t.kind, e.ledger_account";
-        let rows = row::all(self.connection(), "ledger_entry", sql, values![campaign]).await?;
+        let sql = format!(
+            "SELECT t.kind AS kind, e.ledger_account AS ledger_account, {} AS amount,
+               COUNT(DISTINCT t.id) AS transactions
+             FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
+             WHERE e.campaign = $1 GROUP BY t.kind, e.ledger_account",
+            row::sum("e.amount")
+        );
+        let rows = row::all(self.connection(), "ledger_entry", &sql, values![campaign]).await?;
         let read = |row: &Row| {
             Ok(CampaignEntries {
                 kind: kind_of(row)?,
@@ -178,12 +181,14 @@ impl Snapshot {
         &self,
         campaign: CampaignId,
     ) -> Result<Vec<(LedgerTransactionId, i64)>, StoreError> {
-        let sql = "SELECT e.ledger_transaction AS id, -SUM(e.amount) AS earned
-                   FROM ledger_entry e
-                   WHERE e.campaign = $1 AND e.ledger_account = $2
-                   GROUP BY e.ledger_transaction";
+        let sql = format!(
+            "SELECT e.ledger_transaction AS id, {} AS earned FROM ledger_entry e
+             WHERE e.campaign = $1 AND e.ledger_account = $2
+             GROUP BY e.ledger_transaction",
+            row::sum("-e.amount")
+        );
         let values = values![campaign, LedgerAccount::Revenue.code()];
-        let rows = row::all(self.connection(), "ledger_entry", sql, values).await?;
+        let rows = row::all(self.connection(), "ledger_entry", &sql, values).await?;
         rows.iter()
             .map(|row| Ok((row.id("id")?, row.get("earned")?)))
             .collect()
@@ -267,9 +272,11 @@ async fn assert_balanced(
     connection: &impl ConnectionTrait,
     transaction: &LedgerTransaction,
 ) -> Result<(), StoreError> {
-    let sql = "SELECT COUNT(*) AS entries, SUM(amount) AS total FROM ledger_entry
-               WHERE ledger_transaction = $1";
-    let row = row::one(connection, "ledger_entry", sql, values![transaction.id]).await?;
+    let sql = format!(
+        "SELECT COUNT(*) AS entries, {} AS total FROM ledger_entry WHERE ledger_transaction = $1",
+        row::sum("amount")
+    );
+    let row = row::one(connection, "ledger_entry", &sql, values![transaction.id]).await?;
     let row = row.ok_or_else(|| invariant("a booked transaction cannot be read"))?;
     let (entries, total): (u64, i64) = (row.int("entries")?, row.get("total")?);
     if entries == transaction.entries.len() as u64 && total == 0 {

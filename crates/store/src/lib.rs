@@ -2,15 +2,17 @@
 //!
 //! It owns tables, transactions and the way from rows to domain values. It does not own rules: what
 //! may happen is decided in `domain`, when it happens in the crates above. SQLite in a file is the
-//! embedded engine and the fake of every test. Cold paths are written once, in SQL that both
-//! dialects speak, through sea-orm; the hot ones stand behind [`hot::Hot`], a file per dialect.
+//! embedded engine, PostgreSQL the production engine; tests run on both. Cold paths are written
+//! once, in SQL that both dialects speak, through sea-orm; the hot ones stand behind [`hot::Hot`],
+//! a file per dialect.
 //!
 //! Invariants: a finder of anything that belongs to a business or account takes its id; a bad row
-//! names its table and column; one writer at a time (SQLite).
+//! names its table and column; one cold write at a time, across processes.
 
 pub mod error; // what went wrong, by what the caller does about it
 pub mod database; // opening, pools, migrations, noticing other processes
 pub mod write; // the one kind of write transaction, and the writer's sequence
+mod transaction; // the transaction under a write, on either engine
 pub mod snapshot; // reading as of one moment
 pub mod row; // from rows to domain values
 pub(crate) mod bulk; // many rows in one statement
@@ -42,14 +44,20 @@ pub mod campaign_list; // campaigns as a list shows them: many at once, with sum
 pub mod draft; // what is written before a campaign is sent, part by part
 pub mod media; // pictures by their hash, and whose they are
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
+pub mod stage; // everything under way, counted for whoever watches the installation
+pub mod unknown; // chunks whose outcome nobody knows
 pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
+pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch
+mod partition; // the record's monthly partitions on PostgreSQL
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed
 pub mod sandbox; // the sandbox messenger's own file
+#[cfg(test)]
+mod fixture; // databases of unit tests, of either engine
 
-pub use database::{Durability, Store, StoreConfig};
+pub use database::{Durability, PostgresConfig, Store, StoreConfig};
 pub use error::StoreError;
 pub use snapshot::Snapshot;
 pub use user::Numbered;

@@ -95,8 +95,9 @@ impl Snapshot {
             true => String::new(),
             false => format!("AND kind IN ({})", kinds.join(", ")),
         };
+        let columns = line_columns();
         let sql = format!(
-            "SELECT {LINE} FROM (
+            "SELECT {columns} FROM (
                SELECT id, sequence, kind, booked_at, idempotency_key FROM ledger_transaction
                WHERE business = $1 AND sequence < $2 AND booked_at >= $3 AND booked_at < $4
                  {of_kind}
@@ -123,8 +124,9 @@ impl Snapshot {
         until: Option<Timestamp>,
         transactions: u32,
     ) -> Result<Vec<WalletLine>, StoreError> {
+        let columns = line_columns();
         let sql = format!(
-            "SELECT {LINE} FROM (
+            "SELECT {columns} FROM (
                SELECT id, sequence, kind, booked_at, idempotency_key FROM ledger_transaction
                WHERE business = $1 AND sequence > $2 AND booked_at < $3
                ORDER BY sequence LIMIT $4
@@ -157,9 +159,11 @@ impl Snapshot {
         sequence: u64,
     ) -> Result<(i64, i64), StoreError> {
         let sql = format!(
-            "SELECT {AVAILABLE} AS available, {IN_HOLD} AS held
+            "SELECT {} AS available, {} AS held
              FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
-             WHERE t.business = $1 AND t.sequence <= $2"
+             WHERE t.business = $1 AND t.sequence <= $2",
+            credits(CASH),
+            credits(HELD),
         );
         let bound = values![business, sequence];
         let row = row::one(self.connection(), "ledger_entry", &sql, bound).await?;
@@ -177,11 +181,12 @@ impl Snapshot {
         last: u64,
     ) -> Result<Vec<(u64, i64)>, StoreError> {
         let sql = format!(
-            "SELECT t.sequence AS sequence, -SUM(e.amount) AS available
+            "SELECT t.sequence AS sequence, {} AS available
              FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
              WHERE t.business = $1 AND t.sequence > $2 AND t.sequence <= $3
                AND t.kind IN ({MOVES}) AND e.ledger_account = {CASH}
-             GROUP BY t.sequence ORDER BY t.sequence DESC"
+             GROUP BY t.sequence ORDER BY t.sequence DESC",
+            row::sum("-e.amount")
         );
         let bound = values![business, after, last];
         let rows = row::all(self.connection(), "ledger_entry", &sql, bound).await?;
@@ -197,10 +202,11 @@ impl Snapshot {
         sequence: u64,
     ) -> Result<i64, StoreError> {
         let sql = format!(
-            "SELECT COALESCE(-SUM(e.amount), 0) AS available
+            "SELECT {} AS available
              FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
              WHERE t.business = $1 AND t.sequence > $2 AND t.kind IN ({MOVES})
-               AND e.ledger_account = {CASH}"
+               AND e.ledger_account = {CASH}",
+            row::sum("-e.amount")
         );
         let bound = values![business, sequence];
         let row = row::one(self.connection(), "ledger_entry", &sql, bound).await?;
@@ -216,12 +222,15 @@ impl Snapshot {
         from: Timestamp,
         until: Timestamp,
     ) -> Result<i64, StoreError> {
-        let sql = "SELECT COALESCE(SUM(e.amount), 0) AS moved
-                   FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
-                   WHERE t.business = $1 AND t.kind = $2 AND t.booked_at >= $3
-                     AND t.booked_at < $4 AND e.amount > 0";
+        let sql = format!(
+            "SELECT {} AS moved
+             FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
+             WHERE t.business = $1 AND t.kind = $2 AND t.booked_at >= $3 AND t.booked_at < $4
+               AND e.amount > 0",
+            row::sum("e.amount")
+        );
         let bound = values![business, kind.code(), from, until];
-        let row = row::one(self.connection(), "ledger_entry", sql, bound).await?;
+        let row = row::one(self.connection(), "ledger_entry", &sql, bound).await?;
         row.map_or(Ok(0), |row| row.get("moved"))
     }
 
@@ -324,14 +333,18 @@ impl Snapshot {
 const LINE_KEY: &str = "t.sequence, t.id, t.kind, t.booked_at, t.idempotency_key, e.campaign";
 
 /// A credit of cash or of held money is what a wallet has more of.
-const AVAILABLE: &str = "COALESCE(SUM(CASE WHEN e.ledger_account = 1 THEN -e.amount END), 0)";
-const IN_HOLD: &str = "COALESCE(SUM(CASE WHEN e.ledger_account = 2 THEN -e.amount END), 0)";
-const _: () = assert!(CASH == 1 && HELD == 2);
+fn credits(ledger_account: u8) -> String {
+    row::sum_where(&format!("e.ledger_account = {ledger_account}"), "-e.amount")
+}
 
-const LINE: &str = "t.sequence AS sequence, t.id AS id, t.kind AS kind, t.booked_at AS booked_at,
-    t.idempotency_key AS idempotency_key, e.campaign AS campaign,
-    COALESCE(SUM(CASE WHEN e.ledger_account = 1 THEN -e.amount END), 0) AS available,
-    COALESCE(SUM(CASE WHEN e.ledger_account = 2 THEN -e.amount END), 0) AS held";
+fn line_columns() -> String {
+    format!(
+        "t.sequence AS sequence, t.id AS id, t.kind AS kind, t.booked_at AS booked_at,
+         t.idempotency_key AS idempotency_key, e.campaign AS campaign, {} AS available, {} AS held",
+        credits(CASH),
+        credits(HELD),
+    )
+}
 
 fn read(row: &Row) -> Result<WalletLine, StoreError> {
     let code: u8 = row.int("kind")?;

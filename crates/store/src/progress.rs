@@ -54,12 +54,14 @@ pub struct DoneChunk {
     pub state: ChunkState,
     pub counts: OutcomeCounts,
     pub settled_at: Timestamp,
+    /// Of the commit that made it terminal.
+    pub sequence: i64,
     /// Only where somebody failed or was excluded: to say why.
     pub outcomes: Vec<Outcome>,
 }
 
 const DONE: &str = "SELECT number, round, state, size, accepted, failed, excluded, uncertain,
-       cancelled, moved, settled_at,
+       cancelled, moved, settled_at, sequence,
        CASE WHEN failed + excluded > 0 THEN outcomes END AS outcomes
      FROM chunk";
 
@@ -116,16 +118,17 @@ impl Snapshot {
         rows.iter().map(read).collect()
     }
 
-    /// Those that were done after a sequence: every further look.
+    /// Those from a mark on that [`Snapshot::settle_mark`] gave: every further look. Some of them
+    /// may have been seen before.
     pub async fn done_chunks_since(
         &self,
         campaign: CampaignId,
-        sequence: i64,
+        mark: i64,
     ) -> Result<Vec<DoneChunk>, StoreError> {
         // Few chunks of any campaign were done since; all chunks of this one may be many. So the
         // campaign is asked for in a way that no index answers.
-        let sql = format!("{DONE} WHERE sequence > $1 AND CASE WHEN campaign = $2 THEN 1 END = 1");
-        let bound = values![sequence, campaign];
+        let sql = format!("{DONE} WHERE sequence >= $1 AND CASE WHEN campaign = $2 THEN 1 END = 1");
+        let bound = values![mark, campaign];
         let rows = row::all(self.connection(), "chunk", &sql, bound).await?;
         rows.iter().map(read).collect()
     }
@@ -135,10 +138,13 @@ impl Snapshot {
         campaign: CampaignId,
         state: ChunkState,
     ) -> Result<OpenChunks, StoreError> {
-        let sql = "SELECT COUNT(*) AS chunks, COALESCE(SUM(size), 0) AS people
-                   FROM chunk WHERE campaign = $1 AND state = $2 AND state < 10";
+        let sql = format!(
+            "SELECT COUNT(*) AS chunks, {} AS people FROM chunk
+             WHERE campaign = $1 AND state = $2 AND state < 10",
+            row::sum("size")
+        );
         let bound = values![campaign, state.code()];
-        let row = row::one(self.connection(), "chunk", sql, bound).await?;
+        let row = row::one(self.connection(), "chunk", &sql, bound).await?;
         row.map_or(Ok(OpenChunks::default()), |row| {
             Ok(OpenChunks {
                 chunks: row.int("chunks")?,
@@ -186,7 +192,7 @@ impl Snapshot {
 
 fn read(row: &Row) -> Result<DoneChunk, StoreError> {
     let (code, size): (u8, u32) = (row.int("state")?, row.int("size")?);
-    let outcomes: Option<Vec<u8>> = row.get("outcomes")?;
+    let outcomes = row.optional_outcomes("outcomes")?;
     let outcomes = outcomes.map(|blob| unpack_outcomes(&blob, size));
     let outcomes = outcomes
         .transpose()
@@ -204,6 +210,7 @@ fn read(row: &Row) -> Result<DoneChunk, StoreError> {
             moved: row.int("moved")?,
         },
         settled_at: row.time("settled_at")?,
+        sequence: row.get("sequence")?,
         outcomes: outcomes.unwrap_or_default(),
     })
 }

@@ -169,8 +169,7 @@ impl Store {
             let Ok(position) = numbers.binary_search(&number) else {
                 continue;
             };
-            let blob: Option<Vec<u8>> = row.get("outcomes")?;
-            let Some(blob) = blob else {
+            let Some(blob) = row.optional_outcomes("outcomes")? else {
                 if may_have_gone(&row)? {
                     return Ok(true);
                 }
@@ -299,6 +298,6 @@ fn push(row: &Row) -> Result<(PushKey, Push), StoreError> {
 }
 
 fn numbers(row: &Row) -> Result<Vec<UserNumber>, StoreError> {
-    let blob: Vec<u8> = row.get("numbers")?;
+    let blob = row.packed_numbers("numbers")?;
     codec::unpack_numbers(&blob).map_err(|error| row.corrupt("numbers", error))
 }

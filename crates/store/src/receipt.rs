@@ -182,15 +182,16 @@ impl Snapshot {
     }
 
     async fn recorded_deliveries(&self, launched: &Launched) -> Result<u64, StoreError> {
-        let sql = "SELECT (SELECT COALESCE(SUM(accepted), 0) FROM chunk
-                           WHERE month = $1 AND campaign = $2)
-                        + (SELECT COUNT(*) FROM amendment a JOIN chunk c ON c.month = a.month
-                             AND c.campaign = a.campaign AND c.number = a.number
-                             AND c.round = a.round
-                           WHERE a.month = $1 AND a.campaign = $2 AND a.outcome = 2
-                             AND c.state >= 10) AS delivered";
+        let sql = format!(
+            "SELECT (SELECT {} FROM chunk WHERE month = $1 AND campaign = $2)
+               + (SELECT COUNT(*) FROM amendment a JOIN chunk c ON c.month = a.month
+                    AND c.campaign = a.campaign AND c.number = a.number AND c.round = a.round
+                  WHERE a.month = $1 AND a.campaign = $2 AND a.outcome = 2
+                    AND c.state >= 10) AS delivered",
+            row::sum("accepted")
+        );
         let bound = values![launched.month, launched.id];
-        let row = row::one(self.connection(), "chunk", sql, bound).await?;
+        let row = row::one(self.connection(), "chunk", &sql, bound).await?;
         row.map_or(Ok(0), |row| row.int("delivered"))
     }
 

@@ -112,13 +112,14 @@ impl Snapshot {
     }
 
     pub async fn recorded_businesses(&self) -> Result<Vec<RecordedBusiness>, StoreError> {
-        let sql = "SELECT b.id AS id, b.currency AS currency,
-                     COALESCE(w.available, 0) AS available, COALESCE(w.held, 0) AS held,
-                     COALESCE(w.credit_limit, 0) AS credit_limit,
-                     COALESCE((SELECT SUM(h.amount - h.captured - h.released) FROM hold h
-                               WHERE h.business = b.id), 0) AS open_holds
-                   FROM business b LEFT JOIN wallet w ON w.business = b.id ORDER BY b.id";
-        let rows = row::all(self.connection(), "wallet", sql, []).await?;
+        let sql = format!(
+            "SELECT b.id AS id, b.currency AS currency, COALESCE(w.available, 0) AS available,
+               COALESCE(w.held, 0) AS held, COALESCE(w.credit_limit, 0) AS credit_limit,
+               (SELECT {} FROM hold h WHERE h.business = b.id) AS open_holds
+             FROM business b LEFT JOIN wallet w ON w.business = b.id ORDER BY b.id",
+            row::sum("h.amount - h.captured - h.released")
+        );
+        let rows = row::all(self.connection(), "wallet", &sql, []).await?;
         let read = |row: &Row| {
             let currency = currency(row)?;
             let money = |column| Ok::<_, StoreError>(Money::from_micro(row.get(column)?, currency));

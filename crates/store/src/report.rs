@@ -266,12 +266,14 @@ impl Snapshot {
         month: LaunchMonth,
         campaign: CampaignId,
     ) -> Result<Vec<ChunkSums>, StoreError> {
-        let sql = "SELECT tariff, SUM(CASE WHEN state < 10 THEN size ELSE 0 END) AS pending,
-                     SUM(accepted) AS accepted, SUM(failed) AS failed, SUM(excluded) AS excluded,
-                     SUM(uncertain) AS uncertain, SUM(cancelled) AS cancelled
-                   FROM chunk WHERE month = $1 AND campaign = $2 GROUP BY tariff ORDER BY tariff";
+        let sql = format!(
+            "SELECT tariff, {} AS pending, {}
+             FROM chunk WHERE month = $1 AND campaign = $2 GROUP BY tariff ORDER BY tariff",
+            row::sum_where("state < 10", "size"),
+            row::sums(&["accepted", "failed", "excluded", "uncertain", "cancelled"]),
+        );
         let values = values![month.number(), campaign];
-        let rows = row::all(self.connection(), "chunk", sql, values).await?;
+        let rows = row::all(self.connection(), "chunk", &sql, values).await?;
         let read = |row: &Row| {
             Ok(ChunkSums {
                 tariff: row.int("tariff")?,
@@ -288,9 +290,11 @@ impl Snapshot {
 
     /// Whom the freeze left out, counted by rule.
     pub async fn exclusion_sums(&self, campaign: CampaignId) -> Result<Vec<(u8, u64)>, StoreError> {
-        let sql = "SELECT rule, SUM(count) AS count FROM exclusion WHERE campaign = $1
-                   GROUP BY rule ORDER BY rule";
-        let rows = row::all(self.connection(), "exclusion", sql, values![campaign]).await?;
+        let sql = format!(
+            "SELECT rule, {} FROM exclusion WHERE campaign = $1 GROUP BY rule ORDER BY rule",
+            row::sums(&["count"])
+        );
+        let rows = row::all(self.connection(), "exclusion", &sql, values![campaign]).await?;
         rows.iter()
             .map(|row| Ok((row.int("rule")?, row.int("count")?)))
             .collect()
@@ -462,8 +466,8 @@ fn chunk_of(
         settled_at: row.optional_time("settled_at")?,
         sequence: row.get("sequence")?,
         request: row.get("request")?,
-        numbers: row.get("numbers")?,
-        outcomes: row.get("outcomes")?,
+        numbers: row.packed_numbers("numbers")?,
+        outcomes: row.optional_outcomes("outcomes")?,
     })
 }
 

@@ -1,8 +1,14 @@
 //! From rows to domain values; a bad row names its table and column.
 
+use std::fmt::Write;
+
+use domain::codec;
 use domain::id::Id;
+use domain::outcome::Outcome;
 use domain::time::Timestamp;
+use domain::user::UserNumber;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, TryGetable, Value};
+use sqlx::Row as _;
 
 use crate::StoreError;
 
@@ -53,6 +59,85 @@ pub(crate) async fn execute(
     Ok(done.rows_affected())
 }
 
+/// What a `SELECT` ends with so that the rows it found stay as they are until the transaction ends.
+/// Hot writes read what decides about them so; SQLite's one writer needs no lock.
+pub(crate) fn for_share(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => " FOR SHARE",
+        _ => "",
+    }
+}
+
+/// The same for what must not be replaced, while its lesser columns may change.
+pub(crate) fn for_key_share(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => " FOR KEY SHARE",
+        _ => "",
+    }
+}
+
+/// The same for rows that this transaction is about to change, though not their keys.
+pub(crate) fn for_change(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => " FOR NO KEY UPDATE",
+        _ => "",
+    }
+}
+
+/// What a `SELECT` ends with that waits for everybody who holds its rows in any way.
+pub(crate) fn for_update(connection: &impl ConnectionTrait) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Postgres => " FOR UPDATE",
+        _ => "",
+    }
+}
+
+/// A sum of whole numbers as one, zero where there are no rows: PostgreSQL's own is a decimal
+/// number.
+pub(crate) fn sum(of: &str) -> String {
+    format!("COALESCE(CAST(SUM({of}) AS BIGINT), 0)")
+}
+
+/// The same over the rows for which the condition holds.
+pub(crate) fn sum_where(condition: &str, of: &str) -> String {
+    sum(&format!("CASE WHEN {condition} THEN {of} ELSE 0 END"))
+}
+
+/// The sum of each of these columns, under its own name.
+pub(crate) fn sums(columns: &[&str]) -> String {
+    let sums: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{} AS {column}", sum(column)))
+        .collect();
+    sums.join(", ")
+}
+
+/// The column `numbers` of a chunk, packed, as a value and the placeholder it is bound to:
+/// PostgreSQL keeps an array.
+pub(crate) fn numbers_at(
+    connection: &impl ConnectionTrait,
+    place: usize,
+    packed: &[u8],
+) -> Result<(String, Value), StoreError> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return Ok((format!("${place}"), Value::from(packed.to_vec())));
+    }
+    let numbers = codec::unpack_numbers(packed)
+        .map_err(|error| StoreError::Invariant(format!("numbers of a chunk: {error}")))?;
+    let mut array = String::with_capacity(numbers.len() * 8 + 2);
+    for (index, number) in numbers.iter().enumerate() {
+        array.push(if index == 0 { '{' } else { ',' });
+        // Writing to memory cannot fail.
+        let _ = write!(array, "{}", number.0);
+    }
+    array.push('}');
+    Ok((format!("${place}::text::int4[]"), Value::from(array)))
+}
+
+/// What an array becomes that holds what cannot be: nobody unpacks it, so that who reads the record
+/// finds it where a broken blob is found.
+const UNREADABLE: Vec<u8> = Vec::new();
+
 /// One row; every getter names the column that does not hold what it should.
 pub(crate) struct Row {
     row: QueryResult,
@@ -60,6 +145,14 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A row that the hot paths of PostgreSQL read past sea-orm.
+    pub fn of_postgres(row: sqlx::postgres::PgRow, table: &'static str) -> Self {
+        Self {
+            row: row.into(),
+            table,
+        }
+    }
+
     pub fn get<T: TryGetable>(&self, column: &'static str) -> Result<T, StoreError> {
         self.row
             .try_get("", column)
@@ -106,6 +199,44 @@ impl Row {
     pub fn bytes<const N: usize>(&self, column: &'static str) -> Result<[u8; N], StoreError> {
         let bytes: Vec<u8> = self.get(column)?;
         <[u8; N]>::try_from(bytes).map_err(|_| self.corrupt(column, "another length"))
+    }
+
+    /// User numbers of a chunk, in the packed form of `domain::codec`.
+    pub fn packed_numbers(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+        let Some(row) = self.row.try_as_pg_row() else {
+            return self.get(column);
+        };
+        let stored: Vec<i32> = row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))?;
+        let numbers = stored.into_iter().map(u32::try_from);
+        let numbers = numbers.map(|number| number.map(UserNumber));
+        let numbers: Result<Vec<UserNumber>, _> = numbers.collect();
+        Ok(numbers.map_or(UNREADABLE, |numbers| codec::pack_numbers(&numbers)))
+    }
+
+    /// Outcomes of a chunk that has some, in the packed form of `domain::codec`.
+    pub fn packed_outcomes(&self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+        let packed = self.optional_outcomes(column)?;
+        packed.ok_or_else(|| self.corrupt(column, "null"))
+    }
+
+    /// `None` before the chunk is decided, and where it ended alike for everybody.
+    pub fn optional_outcomes(&self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(row) = self.row.try_as_pg_row() else {
+            return self.get(column);
+        };
+        let stored: Option<Vec<i16>> = row
+            .try_get(column)
+            .map_err(|error| self.corrupt(column, error))?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let outcome = |code: i16| u8::try_from(code).ok().and_then(Outcome::from_code);
+        let outcomes: Option<Vec<Outcome>> = stored.into_iter().map(outcome).collect();
+        Ok(Some(outcomes.map_or(UNREADABLE, |outcomes| {
+            codec::pack_outcomes(&outcomes)
+        })))
     }
 
     pub fn corrupt(&self, column: &'static str, why: impl std::fmt::Display) -> StoreError {
@@ -170,12 +301,17 @@ impl Bind for bool {
 }
 impl Bind for &str {
     fn bind(self) -> Value {
-        Value::from(self.to_owned())
+        self.to_owned().bind()
     }
 }
 impl Bind for String {
+    /// PostgreSQL's texts cannot hold U+0000. What comes from outside is refused for it where it
+    /// matters; whatever else holds one, a filter or what a refusal repeats, shows that it did.
     fn bind(self) -> Value {
-        Value::from(self)
+        match self.contains('\0') {
+            true => Value::from(self.replace('\0', "\u{fffd}")),
+            false => Value::from(self),
+        }
     }
 }
 impl Bind for Vec<u8> {

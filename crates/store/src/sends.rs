@@ -128,7 +128,7 @@ impl Snapshot {
                      AND (failed > 0 OR excluded > 0) AND outcomes IS NOT NULL";
         let bound = values![month.number(), campaign];
         for row in row::all(self.connection(), "chunk", sql, bound).await? {
-            let blob: Vec<u8> = row.get("outcomes")?;
+            let blob = row.packed_outcomes("outcomes")?;
             let outcomes = unpack_outcomes(&blob, row.int("size")?);
             for outcome in outcomes.map_err(|error| row.corrupt("outcomes", error))? {
                 *sums.entry(outcome.code()).or_default() += 1;
@@ -172,10 +172,13 @@ impl Snapshot {
         from: Timestamp,
         stretch_ms: i64,
     ) -> Result<BTreeMap<i64, u64>, StoreError> {
-        let sql = "SELECT (settled_at - $3) / $4 AS stretch, SUM(accepted) AS accepted FROM chunk
-                   WHERE month = $1 AND campaign = $2 AND accepted > 0 GROUP BY 1";
+        let sql = format!(
+            "SELECT (settled_at - $3) / $4 AS stretch, {} FROM chunk
+             WHERE month = $1 AND campaign = $2 AND accepted > 0 GROUP BY 1",
+            row::sums(&["accepted"])
+        );
         let bound = values![month.number(), campaign, from, stretch_ms.max(1)];
-        let rows = row::all(self.connection(), "chunk", sql, bound).await?;
+        let rows = row::all(self.connection(), "chunk", &sql, bound).await?;
         let read = |row: &Row| Ok((row.get("stretch")?, row.int("accepted")?));
         rows.iter().map(read).collect()
     }

@@ -1,8 +1,11 @@
 //! Reading many rows as of one moment, however much is written meanwhile.
 
-use sea_orm::{DatabaseTransaction, TransactionTrait};
+use sea_orm::{
+    AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, TransactionOptions,
+    TransactionTrait,
+};
 
-use crate::{Store, StoreError, row};
+use crate::{Store, StoreError, write};
 
 /// An open read transaction: everything read through it is of one commit. It holds one of the few
 /// reading connections, so it lives as long as a page or a check, not as long as a download.
@@ -12,23 +15,30 @@ pub struct Snapshot {
 
 impl Store {
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let transaction = self.reader().begin().await?;
+        let options = match self.engine() {
+            // Its usual transaction reads every statement as of another moment.
+            DbBackend::Postgres => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+            _ => TransactionOptions::default(),
+        };
+        let transaction = self.reader().begin_with_options(options).await?;
         Ok(Snapshot { transaction })
     }
 }
 
 impl Snapshot {
-    /// The number of the last write in it: what is written later has a higher one.
-    pub async fn sequence(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT value FROM writer_sequence WHERE one = 1";
-        let row = row::one(&self.transaction, "writer_sequence", sql, []).await?;
-        let row = row.ok_or_else(|| StoreError::NotFound("writer sequence".into()))?;
-        row.get("value")
-    }
-
     /// Ends the reading; the same as dropping it, but awaited.
     pub async fn end(self) -> Result<(), StoreError> {
         Ok(self.transaction.rollback().await?)
+    }
+
+    /// From here on stands every settle and amendment that this snapshot does not see; some that it
+    /// sees may stand there too.
+    pub async fn settle_mark(&self) -> Result<i64, StoreError> {
+        write::settle_mark(&self.transaction).await
     }
 
     pub(crate) fn connection(&self) -> &DatabaseTransaction {

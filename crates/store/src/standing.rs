@@ -96,6 +96,7 @@ impl Write {
 
     /// Begins a day; a broken invariant where it has begun.
     pub async fn insert_standing(&mut self, standing: &StandingDay) -> Result<(), StoreError> {
+        self.ensure_month(standing.launch.month).await?;
         let sql =
             "INSERT INTO campaign (id, business, account, kind, name, purpose, state, messages,
                      message_version, audience, schedule, lifetime_seconds, created_at, month,
@@ -217,8 +218,11 @@ impl Write {
     /// Ends a block: the units that no chunk used are granted no longer. How many these are; the
     /// caller releases their price in the same transaction.
     pub async fn end_block(&mut self, block: &Block, now: Timestamp) -> Result<u64, StoreError> {
-        let sql = "SELECT COALESCE(SUM(size), 0) AS used FROM chunk WHERE block = $1 AND round = 0";
-        let row = row::one(self.connection(), "chunk", sql, values![block.id]).await?;
+        let sql = format!(
+            "SELECT {} AS used FROM chunk WHERE block = $1 AND round = 0",
+            row::sum("size")
+        );
+        let row = row::one(self.connection(), "chunk", &sql, values![block.id]).await?;
         let row = row.ok_or_else(|| StoreError::NotFound("chunks".into()))?;
         let used: u64 = row.int("used")?;
         let sql = "UPDATE block SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL
@@ -353,10 +357,13 @@ async fn insert_chunk(
     let RequestChunk {
         accepted, launch, ..
     } = kept;
-    let sql = "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
-                 content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
-                 block, request, numbers)
-               VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    let (place, numbers) = row::numbers_at(write.connection(), 16, &chunk.numbers)?;
+    let sql = format!(
+        "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
+           content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
+           block, request, numbers)
+         VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, {place})"
+    );
     let bound = values![
         launch.month.number(),
         accepted.campaign,
@@ -373,9 +380,9 @@ async fn insert_chunk(
         accepted.accepted_at,
         kept.block,
         accepted.id,
-        chunk.numbers.clone(),
     ];
-    row::execute(write.connection(), sql, bound).await?;
+    let bound = bound.into_iter().chain([numbers]);
+    row::execute(write.connection(), &sql, bound).await?;
     let sql = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
                VALUES ($1, $2, $3, 0, $4)";
     let keys = chunk.keys.as_blob().to_vec();

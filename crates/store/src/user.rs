@@ -39,13 +39,15 @@ impl Write {
             .collect();
         fresh.sort_unstable();
         fresh.dedup();
-        let rows = fresh.iter().map(|key| {
+        // Numbered here, in a write that has its turn: what a database gives out by itself leaves
+        // gaps where a transaction is rolled back. Users are never deleted.
+        let last = self.last_user_number().await?;
+        let rows = fresh.iter().zip(last + 1..).map(|(key, number)| {
             let id: UserId = ids.next();
-            values![id, key.as_str()]
+            values![number, id, key.as_str()]
         });
         let rows: Vec<_> = rows.collect();
-        // Only keys that are missing are inserted: a refused row would use up a number.
-        let head = r#"INSERT INTO "user" (id, user_key)"#;
+        let head = r#"INSERT INTO "user" (number, id, user_key)"#;
         let tail = "RETURNING number, user_key";
         let made = bulk::insert_returning(self.connection(), "user", head, tail, rows).await?;
         let old = known.into_iter().map(|(key, number)| {
@@ -58,6 +60,12 @@ impl Write {
             Ok((key, Numbered { number, is_new }))
         });
         old.chain(new).collect()
+    }
+
+    async fn last_user_number(&self) -> Result<u64, StoreError> {
+        let sql = r#"SELECT COALESCE(MAX(number), 0) AS last FROM "user""#;
+        let row = row::one(self.connection(), "user", sql, []).await?;
+        row.map_or(Ok(0), |row| row.int("last"))
     }
 }
 

@@ -1,34 +1,95 @@
-//! The one kind of write transaction, and the writer's sequence.
+//! The one kind of write transaction, and the numbers that order what was written.
 
-use sea_orm::{DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use std::sync::Arc;
 
+use sea_orm::{
+    ConnectionTrait, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::PgConnection;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::database::LOCK_WAIT;
+use crate::row::values;
+use crate::transaction::Transaction;
 use crate::{Store, StoreError, pause, row};
+
+/// Whoever holds this advisory lock of PostgreSQL has the turn among the cold writes.
+const TURN: i64 = 0x6368_696e_6775_0001;
+/// How a write beside others begins on PostgreSQL, in one message. What it runs finds single rows
+/// by their keys, and its plans are kept. Made for a partition that is still small, or whose
+/// statistics are of yesterday, they would read all of it; so they are made without looking.
+const BEGIN_BESIDE: &str =
+    "BEGIN; SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
+    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
+/// Held alone by whoever takes deliveries, and by many at once by whoever settles.
+const DELIVERIES: i64 = 0x6368_696e_6775_0002;
 
 /// An open write transaction. Dropped without [`Write::commit`] it rolls back.
 pub struct Write {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     sequence: Option<i64>,
+    settle_sequence: Option<i64>,
+    /// Given back with the transaction.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Store {
-    /// Begins a write; waits for the writer before it (SQLite has one, across processes).
+    /// Begins a write; waits for the writer before it, of whichever process. So what a cold path
+    /// reads in its write stays true until it commits, on both engines.
     pub async fn write(&self) -> Result<Write, StoreError> {
-        let options = TransactionOptions {
-            // A deferred transaction that turns into a write fails at once where another writes.
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+        if self.engine() != DbBackend::Postgres {
+            return self.write_beside().await;
+        }
+        let turn = Arc::clone(self.turn()).acquire_owned();
+        let turn = match tokio::time::timeout(LOCK_WAIT, turn).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(_)) | Err(_) => return Err(StoreError::busy("writes of this process")),
         };
-        let transaction = self.writer().begin_with_options(options).await?;
+        let mut write = self.begin("BEGIN").await?;
+        // A statement of its own: those after it see what the writer before committed.
+        let sql = "SELECT pg_advisory_xact_lock($1)";
+        row::execute(write.connection(), sql, values![TURN]).await?;
+        write._turn = Some(turn);
+        Ok(write)
+    }
+
+    /// Begins a write that takes no turn: for the hot paths alone, which on PostgreSQL lock the
+    /// rows they change and run beside each other and beside a cold write. SQLite has one writer.
+    pub async fn write_beside(&self) -> Result<Write, StoreError> {
+        self.begin(BEGIN_BESIDE).await
+    }
+
+    /// `begin` is how it begins on PostgreSQL.
+    async fn begin(&self, begin: &'static str) -> Result<Write, StoreError> {
+        let transaction = match self.engine() {
+            DbBackend::Postgres => {
+                let pool = self.writer().get_postgres_connection_pool();
+                Transaction::of_postgres(pool.begin_with(begin).await?)
+            }
+            _ => {
+                let options = TransactionOptions {
+                    // A deferred transaction that turns into a write fails at once where another
+                    // writes.
+                    sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                    ..TransactionOptions::default()
+                };
+                Transaction::Sqlite(self.writer().begin_with_options(options).await?)
+            }
+        };
         Ok(Write {
             transaction,
             sequence: None,
+            settle_sequence: None,
+            _turn: None,
         })
     }
 }
 
 impl Write {
     /// This transaction's number: larger than that of every write committed before it. What is
-    /// written with it is found by whoever reads "from my mark on".
+    /// written with it is found by whoever reads "from my mark on". For cold writes: on PostgreSQL
+    /// whoever takes a number makes the next one wait for its commit.
     pub async fn sequence(&mut self) -> Result<i64, StoreError> {
         if let Some(sequence) = self.sequence {
             return Ok(sequence);
@@ -41,6 +102,45 @@ impl Write {
         Ok(sequence)
     }
 
+    /// The number that settles and amendments carry. On PostgreSQL it is the transaction's own,
+    /// because hot commits run beside each other: one with a smaller number may commit later. So
+    /// whoever reads "from my mark on" takes a mark that [`settle_mark`] gave, reads before it
+    /// where it must not miss anything, and knows what it has read already.
+    pub async fn settle_sequence(&mut self) -> Result<i64, StoreError> {
+        if self.engine() != DbBackend::Postgres {
+            return self.sequence().await;
+        }
+        if let Some(sequence) = self.settle_sequence {
+            return Ok(sequence);
+        }
+        let sql = "SELECT pg_current_xact_id()::text::bigint AS value";
+        let row = row::one(&self.transaction, "transaction", sql, []).await?;
+        let row = row.ok_or_else(|| StoreError::NotFound("number of the transaction".into()))?;
+        let sequence = row.get("value")?;
+        self.settle_sequence = Some(sequence);
+        Ok(sequence)
+    }
+
+    /// Takes deliveries in turn with the settles they may belong to: the word of a messenger is
+    /// either seen by the settle of its chunk, or sees it. The settles do not wait for each other.
+    pub(crate) async fn keep_settles_out(&self) -> Result<(), StoreError> {
+        self.lock("SELECT pg_advisory_xact_lock($1)", DELIVERIES)
+            .await
+    }
+
+    /// The other side of [`Write::keep_settles_out`]; before it looks for what waits.
+    pub(crate) async fn keep_deliveries_out(&self) -> Result<(), StoreError> {
+        self.lock("SELECT pg_advisory_xact_lock_shared($1)", DELIVERIES)
+            .await
+    }
+
+    async fn lock(&self, sql: &str, key: i64) -> Result<(), StoreError> {
+        if self.engine() == DbBackend::Postgres {
+            row::execute(&self.transaction, sql, values![key]).await?;
+        }
+        Ok(())
+    }
+
     pub async fn commit(self) -> Result<(), StoreError> {
         pause::answer("commit:before").await?;
         self.transaction.commit().await?;
@@ -49,10 +149,33 @@ impl Write {
 
     /// Gives up everything written so far; the same as dropping it, but awaited.
     pub async fn roll_back(self) -> Result<(), StoreError> {
-        Ok(self.transaction.rollback().await?)
+        Ok(self.transaction.roll_back().await?)
     }
 
-    pub(crate) fn connection(&self) -> &DatabaseTransaction {
+    pub(crate) fn engine(&self) -> DbBackend {
+        self.transaction.get_database_backend()
+    }
+
+    pub(crate) fn connection(&self) -> &Transaction {
         &self.transaction
     }
+
+    /// The connection itself: for the hot paths of PostgreSQL.
+    pub(crate) fn postgres(&mut self) -> Result<&mut PgConnection, StoreError> {
+        self.transaction.postgres()
+    }
+}
+
+/// From here on stands whatever the snapshot does not see of settles and amendments. What it sees
+/// may stand there too.
+pub(crate) async fn settle_mark(connection: &impl ConnectionTrait) -> Result<i64, StoreError> {
+    let sql = match connection.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS mark"
+        }
+        _ => "SELECT value + 1 AS mark FROM writer_sequence WHERE one = 1",
+    };
+    let row = row::one(connection, "writer_sequence", sql, []).await?;
+    row.ok_or_else(|| StoreError::NotFound("writer sequence".into()))?
+        .get("mark")
 }

@@ -1,50 +1,33 @@
-//! SQLite does what every dialect of the hot paths has to do.
+//! Both dialects do what every dialect of the hot paths has to do: the same cases on each.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use store::{Durability, Store, StoreConfig};
-use testkit::conformance::{self, Raw, Subject};
+use testkit::conformance::{self, Subject};
+use testkit::database::{self, Engine, TestDatabase};
 
 /// Fewer cases than this means that somebody lost some.
-const CASES_MIN: usize = 80;
+const CASES_MIN: usize = 90;
 
-struct SqliteFile {
-    pool: SqlitePool,
+struct Raw {
+    raw: database::Raw,
     /// Gone with the last case that uses it.
-    _folder: Arc<tempfile::TempDir>,
+    _database: TestDatabase,
 }
 
 #[async_trait::async_trait]
-impl Raw for SqliteFile {
+impl conformance::Raw for Raw {
     async fn execute(&self, sql: &str) {
-        let statement = AssertSqlSafe(sql.to_owned());
-        let done = sqlx::raw_sql(statement).execute(&self.pool).await;
-        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        self.raw.run(sql).await;
     }
 
     async fn number(&self, sql: &str) -> i64 {
-        let statement = AssertSqlSafe(sql.to_owned());
-        let found = sqlx::query_scalar::<_, Option<i64>>(statement);
-        let found = found.fetch_one(&self.pool).await;
-        let number = found.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        number.unwrap_or_default()
+        self.raw.number(sql).await
     }
 }
 
-async fn open() -> Subject {
-    let folder = Arc::new(tempfile::tempdir().unwrap());
-    let path = folder.path().join("chingu.db");
-    let config = StoreConfig {
-        path: path.clone(),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
-    let raw = SqliteFile {
-        pool: open_raw(&path).await,
-        _folder: folder,
+async fn open(engine: Engine) -> Subject {
+    let (store, database) = database::open(engine).await;
+    let raw = Raw {
+        raw: database.raw().await,
+        _database: database,
     };
     Subject {
         store,
@@ -52,16 +35,15 @@ async fn open() -> Subject {
     }
 }
 
-async fn open_raw(path: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new().filename(path);
-    let pool = SqlitePoolOptions::new().max_connections(1);
-    pool.connect_with(options).await.unwrap()
-}
-
 #[tokio::test]
-async fn sqlite_conforms() {
-    let report = conformance::run(open).await;
-    eprintln!("conformance of SQLite: {report}");
-    assert!(report.failures.is_empty(), "{report}");
-    assert!(report.cases >= CASES_MIN, "{report}");
+async fn both_engines_conform() {
+    let sqlite = conformance::run(|| open(Engine::Sqlite)).await;
+    eprintln!("conformance of SQLite: {sqlite}");
+    let postgres = conformance::run(|| open(Engine::Postgres)).await;
+    eprintln!("conformance of PostgreSQL: {postgres}");
+    for report in [&sqlite, &postgres] {
+        assert!(report.failures.is_empty(), "{report}");
+        assert!(report.cases >= CASES_MIN, "{report}");
+    }
+    assert_eq!(sqlite.cases, postgres.cases);
 }

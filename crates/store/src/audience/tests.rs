@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 use domain::user::UserKey;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use testkit::database::{Engine, TestDatabase};
 
 use super::*;
 use crate::Write;
@@ -17,7 +18,13 @@ use crate::explore::Offer;
 use crate::friend::record::FriendChange;
 use crate::friend::{Friend, Reach, Standing};
 use crate::user_list::UserList;
-use crate::{Durability, StoreConfig};
+
+testkit::on_both_engines![
+    the_database_means_what_the_domain_means,
+    limits_take_the_lowest_ranks_and_the_same_again,
+    states_and_offered_values_are_counted,
+    the_list_of_another_account_is_empty,
+];
 
 const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
 const OTHER: AccountId = AccountId::from_bytes([2; 16]);
@@ -150,13 +157,12 @@ async fn account(write: &mut Write, id: AccountId, handle: &str) {
 }
 
 /// Friends of one account; the same users are friends of another account, all of them reachable.
-async fn populated(random: &mut ChaCha8Rng, size: u32) -> (Store, Vec<Person>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn populated(
+    engine: Engine,
+    random: &mut ChaCha8Rng,
+    size: u32,
+) -> (Store, Vec<Person>, TestDatabase) {
+    let (store, database) = crate::fixture::open(engine).await;
     let people: Vec<Person> = (1..=size).map(|number| person(random, number)).collect();
     let mut write = store.write().await.unwrap();
     account(&mut write, ACCOUNT, "@here").await;
@@ -195,7 +201,7 @@ async fn populated(random: &mut ChaCha8Rng, size: u32) -> (Store, Vec<Person>, t
         write.insert_user_list(&list, &numbers).await.unwrap();
     }
     write.commit().await.unwrap();
-    (store, people, folder)
+    (store, people, database)
 }
 
 fn some_of(random: &mut ChaCha8Rng, values: &[&str]) -> Vec<String> {
@@ -271,11 +277,10 @@ const EVERYBODY: AudienceLimit = AudienceLimit {
     method: LimitMethod::UserNumber,
 };
 
-#[tokio::test]
-async fn the_database_means_what_the_domain_means() {
+async fn the_database_means_what_the_domain_means(engine: Engine) {
     for seed in 0..4 {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let (store, people, _folder) = populated(&mut random, 300).await;
+        let (store, people, _folder) = populated(engine, &mut random, 300).await;
         let mut matched = 0;
         for case in 0..100 {
             let wanted = expression(&mut random, 3);
@@ -308,10 +313,9 @@ async fn the_database_means_what_the_domain_means() {
     }
 }
 
-#[tokio::test]
-async fn limits_take_the_lowest_ranks_and_the_same_again() {
+async fn limits_take_the_lowest_ranks_and_the_same_again(engine: Engine) {
     let mut random = ChaCha8Rng::seed_from_u64(9);
-    let (store, people, _folder) = populated(&mut random, 300).await;
+    let (store, people, _folder) = populated(engine, &mut random, 300).await;
     let all = reached(&people, &Expression::All, Purpose::Promotion);
     let methods = [
         LimitMethod::UserNumber,
@@ -339,10 +343,9 @@ async fn limits_take_the_lowest_ranks_and_the_same_again() {
     assert!(samples[1] != samples[2] && samples[0] != samples[1]);
 }
 
-#[tokio::test]
-async fn states_and_offered_values_are_counted() {
+async fn states_and_offered_values_are_counted(engine: Engine) {
     let mut random = ChaCha8Rng::seed_from_u64(11);
-    let (store, people, _folder) = populated(&mut random, 200).await;
+    let (store, people, _folder) = populated(engine, &mut random, 200).await;
     let states = store.friend_states(ACCOUNT).await.unwrap();
     let of = |state| people.iter().filter(|p| p.state == state).count() as u64;
     assert_eq!(states.active, of(FriendState::Active));
@@ -370,10 +373,9 @@ async fn states_and_offered_values_are_counted() {
     );
 }
 
-#[tokio::test]
-async fn the_list_of_another_account_is_empty() {
+async fn the_list_of_another_account_is_empty(engine: Engine) {
     let mut random = ChaCha8Rng::seed_from_u64(10);
-    let (store, _people, _folder) = populated(&mut random, 50).await;
+    let (store, _people, _folder) = populated(engine, &mut random, 50).await;
     let list = Expression::List(FOREIGN_LIST);
     let reached = async |account| {
         let chosen = store.choose_limited(account, &list, EVERYBODY, Purpose::Information);

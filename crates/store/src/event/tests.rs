@@ -4,9 +4,17 @@ use domain::chunk::ChunkState;
 use domain::id::CampaignId;
 use domain::outcome::{OutcomeCounts, RejectionCode};
 use domain::time::LaunchMonth;
+use testkit::database::Engine;
 
 use super::*;
-use crate::{Durability, Store, StoreConfig};
+use crate::fixture;
+
+testkit::on_both_engines![
+    the_first_final_outcome_of_an_uncertain_recipient_stands,
+    what_is_told_before_the_settle_waits_for_it,
+    no_more_wait_than_there_is_room_for,
+    an_event_is_new_once_until_it_is_forgotten,
+];
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
@@ -20,25 +28,20 @@ fn chunk() -> ChunkId {
     }
 }
 
-async fn store() -> (Store, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    (Store::open(&config).await.unwrap(), folder)
-}
-
 /// The settle of a chunk that went out as two requests, of two and three recipients.
-async fn settle(write: &mut Write, outcomes: &[Outcome]) {
+async fn settle(engine: Engine, write: &mut Write, outcomes: &[Outcome]) {
     let chunk = chunk();
     let counts = OutcomeCounts::of(outcomes.iter().copied());
-    let sequence = write.sequence().await.unwrap();
-    let sql = "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
-                 content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
-                 accepted, uncertain, failed, settled_at, sequence, numbers, outcomes)
-               VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0, 0, 1, 9, 0, $8, $9, $10, 0, $11,
-                 $7, $12)";
+    let sequence = write.settle_sequence().await.unwrap();
+    write.ensure_month(chunk.month).await.unwrap();
+    let sql = format!(
+        "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
+           content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
+           accepted, uncertain, failed, settled_at, sequence, numbers, outcomes)
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, 0, 0, 1, 9, 0, $8, $9, $10, 0, $11, {}, {})",
+        engine.numbers(&[]),
+        engine.outcomes(outcomes),
+    );
     let bound = values![
         chunk.month.number(),
         chunk.campaign,
@@ -51,9 +54,8 @@ async fn settle(write: &mut Write, outcomes: &[Outcome]) {
         counts.uncertain,
         counts.failed,
         sequence,
-        codec::pack_outcomes(outcomes),
     ];
-    row::execute(write.connection(), sql, bound).await.unwrap();
+    row::execute(write.connection(), &sql, bound).await.unwrap();
     for (key, first_position) in [(first_key(), 0u32), (second_key(), 2)] {
         let sql = "INSERT INTO push_key VALUES ($1, $2, $3, $4, $5, $6)";
         let key = *key.as_bytes();
@@ -109,11 +111,10 @@ async fn amendments(write: &Write) -> Vec<(u32, u8)> {
     rows.iter().map(amendment).collect()
 }
 
-#[tokio::test]
-async fn the_first_final_outcome_of_an_uncertain_recipient_stands() {
-    let (store, _folder) = store().await;
+async fn the_first_final_outcome_of_an_uncertain_recipient_stands(engine: Engine) {
+    let (store, _database) = fixture::open(engine).await;
     let mut write = store.write().await.unwrap();
-    settle(&mut write, &SETTLED).await;
+    settle(engine, &mut write, &SETTLED).await;
     let deliveries = [
         told("e1", first_key(), 0, CONFIRMED),
         told("e2", first_key(), 0, FAILED),
@@ -139,9 +140,8 @@ async fn the_first_final_outcome_of_an_uncertain_recipient_stands() {
     );
 }
 
-#[tokio::test]
-async fn what_is_told_before_the_settle_waits_for_it() {
-    let (store, _folder) = store().await;
+async fn what_is_told_before_the_settle_waits_for_it(engine: Engine) {
+    let (store, _database) = fixture::open(engine).await;
     let mut write = store.write().await.unwrap();
     let early = [
         told("e1", second_key(), 0, FAILED),
@@ -155,7 +155,7 @@ async fn what_is_told_before_the_settle_waits_for_it() {
     write.take_deliveries(&contradiction, later).await.unwrap();
     assert_eq!(write.waiting_deliveries().await.unwrap(), 4);
     assert_eq!(amendments(&write).await, []);
-    settle(&mut write, &SETTLED).await;
+    settle(engine, &mut write, &SETTLED).await;
     assert_eq!(
         amendments(&write).await,
         [(0, CONFIRMED.code()), (2, FAILED.code())]
@@ -163,9 +163,8 @@ async fn what_is_told_before_the_settle_waits_for_it() {
     assert_eq!(write.waiting_deliveries().await.unwrap(), 0);
 }
 
-#[tokio::test]
-async fn no_more_wait_than_there_is_room_for() {
-    let (store, _folder) = store().await;
+async fn no_more_wait_than_there_is_room_for(engine: Engine) {
+    let (store, _database) = fixture::open(engine).await;
     let mut write = store.write().await.unwrap();
     let fill = "INSERT INTO waiting_delivery
                 WITH RECURSIVE n (value) AS (SELECT 2 UNION ALL SELECT value + 1 FROM n)
@@ -189,9 +188,8 @@ async fn no_more_wait_than_there_is_room_for() {
     );
 }
 
-#[tokio::test]
-async fn an_event_is_new_once_until_it_is_forgotten() {
-    let (store, _folder) = store().await;
+async fn an_event_is_new_once_until_it_is_forgotten(engine: Engine) {
+    let (store, _database) = fixture::open(engine).await;
     let mut write = store.write().await.unwrap();
     let sorted = |fresh: HashSet<String>| {
         let mut fresh: Vec<String> = fresh.into_iter().collect();

@@ -145,11 +145,11 @@ impl Store {
                    FROM chunk c LEFT JOIN campaign_tariff t
                      ON t.campaign = c.campaign AND t.tariff = c.tariff
                    WHERE c.month = $1 AND c.campaign = $2
-                     AND c.first_number <= $3 AND c.last_number >= $3
+                     AND c.first_number <= $3 AND c.last_number >= $3 AND c.size > 0
                    ORDER BY c.round DESC, c.number";
         let bound = values![campaign.month, campaign.id, number.0];
         for row in row::all(self.reader(), "chunk", sql, bound).await? {
-            let packed: Vec<u8> = row.get("numbers")?;
+            let packed = row.packed_numbers("numbers")?;
             let numbers = unpack_numbers(&packed).map_err(|e| row.corrupt("numbers", e))?;
             let Ok(position) = numbers.binary_search(&number) else {
                 continue;
@@ -224,7 +224,7 @@ impl Store {
 fn outcome_at(row: &Row, position: usize) -> Result<Option<Outcome>, StoreError> {
     const TERMINAL_FROM: u8 = domain::chunk::ChunkState::TERMINAL_FROM;
     let size: u32 = row.int("size")?;
-    let outcomes: Option<Vec<u8>> = row.get("outcomes")?;
+    let outcomes = row.optional_outcomes("outcomes")?;
     if let Some(blob) = outcomes {
         let outcomes = unpack_outcomes(&blob, size).map_err(|e| row.corrupt("outcomes", e))?;
         return Ok(outcomes.get(position).copied());

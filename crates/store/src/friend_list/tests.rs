@@ -3,11 +3,16 @@
 use std::collections::BTreeSet;
 
 use domain::friend::{ConsentFact, ConsentSource, StateFact};
+use testkit::database::{Engine, TestDatabase};
 
 use super::*;
-use crate::StoreConfig;
 use crate::friend::record::FriendChange;
 use crate::friend::{Friend, Reach, Standing};
+
+testkit::on_both_engines![
+    pages_hold_everybody_once,
+    a_whole_key_or_id_names_one_friend_of_this_account,
+];
 
 const FRIENDS: u32 = 240;
 
@@ -59,10 +64,8 @@ fn change(number: u32, key: UserKey) -> FriendChange {
     }
 }
 
-async fn crowd() -> (tempfile::TempDir, Store, AccountId) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig::durable(folder.path().join("chingu.db"));
-    let store = Store::open(&config).await.unwrap();
+async fn crowd(engine: Engine) -> (TestDatabase, Store, AccountId) {
+    let (store, database) = crate::fixture::open(engine).await;
     let ids = testkit::SeededIds::of(1);
     let keys: Vec<UserKey> = (1..=FRIENDS)
         .map(|number| UserKey::parse(&format!("key-{number:04}")).unwrap())
@@ -86,7 +89,7 @@ async fn crowd() -> (tempfile::TempDir, Store, AccountId) {
         .await
         .unwrap();
     write.commit().await.unwrap();
-    (folder, store, ours)
+    (database, store, ours)
 }
 
 fn looked_for(make: impl FnOnce(&mut FriendSearch)) -> FriendSearch {
@@ -95,9 +98,8 @@ fn looked_for(make: impl FnOnce(&mut FriendSearch)) -> FriendSearch {
     search
 }
 
-#[tokio::test]
-async fn pages_hold_everybody_once() {
-    let (_folder, store, account) = crowd().await;
+async fn pages_hold_everybody_once(engine: Engine) {
+    let (_database, store, account) = crowd(engine).await;
     let everybody = 1..=FRIENDS;
     let is_reachable = |n: &u32| n % 10 > 1 && !n.is_multiple_of(7);
     type Fits = Box<dyn Fn(&u32) -> bool>;
@@ -176,9 +178,8 @@ async fn pages_hold_everybody_once() {
     }
 }
 
-#[tokio::test]
-async fn a_whole_key_or_id_names_one_friend_of_this_account() {
-    let (_folder, store, account) = crowd().await;
+async fn a_whole_key_or_id_names_one_friend_of_this_account(engine: Engine) {
+    let (_database, store, account) = crowd(engine).await;
     let by = async |account, text: &str| {
         let search = looked_for(|s| s.text = Some(text.to_owned()));
         let page = store.friends_page(account, &search, None, PageSize::of(50));

@@ -2,10 +2,12 @@
 
 use domain::friend::{ConsentFact, ConsentSource, StateFact};
 use domain::user::{UserKey, UserNumber};
+use testkit::database::Engine;
 
 use super::*;
-use crate::StoreConfig;
 use crate::friend::{Friend, Reach};
+
+testkit::on_both_engines![what_comes_and_goes_is_counted_on_its_day,];
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -42,11 +44,8 @@ fn standing(state: FriendState, day: i64, since: i64, source: &str, agreed: bool
     standing
 }
 
-#[tokio::test]
-async fn what_comes_and_goes_is_counted_on_its_day() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig::durable(folder.path().join("chingu.db"));
-    let store = Store::open(&config).await.unwrap();
+async fn what_comes_and_goes_is_counted_on_its_day(engine: Engine) {
+    let (store, _database) = crate::fixture::open(engine).await;
     let account = AccountId::from_bytes([7; 16]);
     let key = |number: u32| UserKey::parse(&format!("k{number}")).unwrap();
     let (active, blocked, left) = (FriendState::Active, FriendState::Blocked, FriendState::Left);
@@ -164,7 +163,7 @@ async fn what_comes_and_goes_is_counted_on_its_day() {
         SELECT f.source AS source, f.state AS state, r.flags AS flags, COUNT(*) AS friends
         FROM friend f JOIN reach r ON r.account = f.account AND r.number = f.number
         GROUP BY 1, 2, 3
-        EXCEPT SELECT source, state, flags, friends FROM friend_tally)";
+        EXCEPT SELECT source, state, flags, friends FROM friend_tally) AS others";
     let row = row::one(store.reader(), "friend", sql, [])
         .await
         .unwrap()

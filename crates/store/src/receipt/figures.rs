@@ -141,7 +141,8 @@ pub(super) async fn people_with(
 
 /// The positions of a chunk's recipients whose outcome it does not know, with their numbers.
 pub(super) fn uncertain_of(row: &Row) -> Result<Vec<(u32, UserNumber)>, StoreError> {
-    let (numbers, outcomes): (Vec<u8>, Vec<u8>) = (row.get("numbers")?, row.get("outcomes")?);
+    let numbers = row.packed_numbers("numbers")?;
+    let outcomes = row.packed_outcomes("outcomes")?;
     let numbers = codec::unpack_numbers(&numbers).map_err(|e| row.corrupt("numbers", e))?;
     let outcomes = codec::unpack_outcomes(&outcomes, row.int("size")?)
         .map_err(|error| row.corrupt("outcomes", error))?;

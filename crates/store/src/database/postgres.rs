@@ -1,0 +1,184 @@
+//! PostgreSQL: several processes and machines on one database.
+//!
+//! Cold writes take turns by one advisory lock, across processes; hot ones run beside each other
+//! and lock the rows they change ([`crate::write`]). What a connection has to have is set when it
+//! is made, so that no statement has to.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row};
+
+use super::{Connections, LOCK_WAIT, PostgresConfig, migrations};
+use crate::StoreError;
+
+/// A statement that runs longer is given up: nothing may hang for ever with a lock in its hand.
+const STATEMENT_TIME_MAX: Duration = Duration::from_secs(120);
+/// A process that stands still inside a transaction is cut off, so that the others go on: with a
+/// write in its hand soon, because a standby waits for the leader's row and for its turn.
+const WRITE_IDLE_MAX: Duration = Duration::from_secs(5);
+const READ_IDLE_MAX: Duration = Duration::from_secs(60);
+/// A peer that is gone without a word is noticed after about 20 seconds.
+const KEEPALIVE: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "2"),
+];
+/// `pg_current_xact_id` needs 13; this is what the suites run against.
+const VERSION_MIN: i32 = 150_000;
+
+/// A dump that was read into another cluster knows numbers of transactions that are not given out
+/// there yet: what settles next would be taken for captured. Everything is looked through once.
+const MARK_OF_ANOTHER_CLUSTER: &str = "UPDATE roll_up SET mark = 0
+    WHERE mark > pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+
+/// Connects, and makes the tables where they are missing.
+pub(super) async fn open(config: &PostgresConfig) -> Result<Connections, StoreError> {
+    let place = config.place();
+    let cannot_open = |why: String| StoreError::CannotOpen {
+        path: place.clone(),
+        why,
+    };
+    let options = connect_options(&config.url).map_err(cannot_open)?;
+    let connected = tokio::time::timeout(LOCK_WAIT, PgConnection::connect_with(&options)).await;
+    let mut first = connected
+        .map_err(|_| cannot_open("the server does not answer".to_owned()))?
+        .map_err(|error| cannot_open(error.to_string()))?;
+    check_server(&mut first).await.map_err(cannot_open)?;
+    // sqlx lets one process at a time migrate.
+    migrations::postgres()
+        .run(&mut first)
+        .await
+        .map_err(|error| cannot_open(format!("the migrations do not apply: {error}")))?;
+    sqlx::query(MARK_OF_ANOTHER_CLUSTER)
+        .execute(&mut first)
+        .await?;
+    first.close().await?;
+    let reading = options
+        .clone()
+        .options(limits(READ_IDLE_MAX))
+        .options([("default_transaction_read_only", "on")]);
+    let writing = options.options(limits(WRITE_IDLE_MAX));
+    let writer = pool(config.writers).connect_with(writing).await?;
+    let reader = pool(config.readers).connect_with(reading.clone()).await?;
+    let watcher = pool(1).connect_with(reading).await?;
+    Ok(Connections {
+        writer: writer.into(),
+        reader: reader.into(),
+        watcher: watcher.into(),
+    })
+}
+
+/// Whether nobody has made anything in the database.
+pub(super) async fn is_empty(config: &PostgresConfig) -> Result<bool, StoreError> {
+    let place = config.place();
+    let cannot_open = |why: String| StoreError::CannotOpen {
+        path: place.clone(),
+        why,
+    };
+    let options = connect_options(&config.url).map_err(cannot_open)?;
+    let connected = PgConnection::connect_with(&options).await;
+    let mut connection = connected.map_err(|error| cannot_open(error.to_string()))?;
+    let sql = "SELECT NOT EXISTS (
+                 SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+                   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+               ) AS is_empty";
+    let row = sqlx::query(sql).fetch_one(&mut connection).await?;
+    connection.close().await?;
+    row.try_get("is_empty")
+        .map_err(|error| cannot_open(error.to_string()))
+}
+
+fn pool(connections_max: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections_max.max(1))
+        .acquire_timeout(LOCK_WAIT)
+}
+
+/// What every connection has, or why the URL cannot be used.
+fn connect_options(url: &str) -> Result<PgConnectOptions, String> {
+    let scheme = url.split("://").next().unwrap_or_default();
+    if !["postgres", "postgresql"].contains(&scheme) {
+        return Err("a URL of PostgreSQL begins with postgres://".to_owned());
+    }
+    let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+    match options.get_ssl_mode() {
+        PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => {}
+        mode @ (PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull) => {
+            return Err(format!(
+                "it asks for encryption (sslmode {mode:?}), which this build does not have: use a \
+                 private network or a tunnel, and sslmode=disable"
+            ));
+        }
+    }
+    let options = options
+        .ssl_mode(PgSslMode::Disable)
+        .application_name("chingu")
+        .options([
+            ("default_transaction_isolation", "read committed"),
+            // Compiling a plan costs more than our statements do.
+            ("jit", "off"),
+        ])
+        .options(KEEPALIVE)
+        .disable_statement_logging();
+    Ok(options)
+}
+
+fn limits(idle_max: Duration) -> [(&'static str, String); 3] {
+    let millis = |limit: Duration| limit.as_millis().to_string();
+    [
+        ("lock_timeout", millis(LOCK_WAIT)),
+        ("statement_timeout", millis(STATEMENT_TIME_MAX)),
+        ("idle_in_transaction_session_timeout", millis(idle_max)),
+    ]
+}
+
+/// What a database has to be for the promises to hold.
+async fn check_server(connection: &mut PgConnection) -> Result<(), String> {
+    let sql = "SELECT current_setting('server_version_num')::int4 AS version,
+                      current_setting('server_encoding') AS encoding,
+                      current_setting('synchronous_commit') AS synchronous_commit";
+    let row = sqlx::query(sql).fetch_one(connection).await;
+    let row = row.map_err(|error| error.to_string())?;
+    let text = |column| row.try_get::<String, _>(column).unwrap_or_default();
+    let version: i32 = row.try_get("version").unwrap_or_default();
+    if version < VERSION_MIN {
+        return Err(format!(
+            "it is PostgreSQL {}, the oldest that works is {}",
+            version / 10_000,
+            VERSION_MIN / 10_000
+        ));
+    }
+    if text("encoding") != "UTF8" {
+        return Err(format!("its encoding is {}, not UTF8", text("encoding")));
+    }
+    if text("synchronous_commit") == "off" {
+        return Err(
+            "its synchronous_commit is off: a commit it answered could be lost, and a send with it"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encryption_that_is_not_there_is_refused_in_words() {
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let url = format!("postgres://somebody@localhost/chingu?sslmode={mode}");
+            let refused = connect_options(&url).unwrap_err();
+            assert!(refused.contains("encryption"), "{refused}");
+        }
+        for mode in ["disable", "allow", "prefer"] {
+            let url = format!("postgres://somebody@localhost/chingu?sslmode={mode}");
+            let options = connect_options(&url).unwrap();
+            assert!(matches!(options.get_ssl_mode(), PgSslMode::Disable));
+        }
+        assert!(connect_options("mysql://somebody@localhost/chingu").is_err());
+    }
+}
