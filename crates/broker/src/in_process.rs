@@ -1,13 +1,13 @@
 //! The embedded engine's broker: in memory, bounded, and as forgetful as a broker that is wiped.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use domain::chunk::ChunkId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use crate::port::{Broker, BrokerError, Delivery, Depth};
+use crate::lanes::Lanes;
+use crate::port::{Availability, Broker, BrokerError, Delivery, Depth, Message};
 
 /// Messages it holds, acknowledged or not; more are refused.
 pub const MESSAGES_MAX: usize = 10_000;
@@ -16,12 +16,14 @@ pub const MESSAGES_MAX: usize = 10_000;
 pub struct InProcessBroker {
     state: Mutex<State>,
     arrived: Notify,
+    /// Inside the process: never away.
+    availability: watch::Sender<Availability>,
 }
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<ChunkId>,
-    unacknowledged: BTreeMap<u64, ChunkId>,
+    waiting: Lanes<Message>,
+    unacknowledged: BTreeMap<u64, Message>,
     last_tag: u64,
 }
 
@@ -29,13 +31,13 @@ impl InProcessBroker {
     /// Up to `limit` messages, at once; none where none wait.
     pub fn take(&self, limit: usize) -> Vec<Delivery> {
         let mut state = self.state();
-        let count = limit.min(state.queue.len());
-        let chunks: Vec<ChunkId> = state.queue.drain(..count).collect();
-        let mut deliveries = Vec::with_capacity(count);
-        for chunk in chunks {
+        let taken = state.waiting.take(limit);
+        let mut deliveries = Vec::with_capacity(taken.len());
+        for (_, message) in taken {
             state.last_tag += 1;
             let tag = state.last_tag;
-            state.unacknowledged.insert(tag, chunk);
+            state.unacknowledged.insert(tag, message);
+            let chunk = message.chunk;
             deliveries.push(Delivery { chunk, tag });
         }
         deliveries
@@ -46,7 +48,9 @@ impl InProcessBroker {
         let mut state = self.state();
         // In the order in which they were received: two runs of one seed are the same.
         let lost = std::mem::take(&mut state.unacknowledged);
-        state.queue.extend(lost.into_values());
+        for message in lost.into_values() {
+            state.waiting.push(message.lane, message);
+        }
         self.arrived.notify_one();
     }
 
@@ -59,12 +63,12 @@ impl InProcessBroker {
 
 #[async_trait]
 impl Broker for InProcessBroker {
-    async fn publish(&self, chunk: ChunkId) -> Result<(), BrokerError> {
+    async fn publish(&self, message: Message) -> Result<(), BrokerError> {
         let mut state = self.state();
-        if state.queue.len() + state.unacknowledged.len() >= MESSAGES_MAX {
+        if state.waiting.len() + state.unacknowledged.len() >= MESSAGES_MAX {
             return Err(BrokerError::Full);
         }
-        state.queue.push_back(chunk);
+        state.waiting.push(message.lane, message);
         self.arrived.notify_one();
         Ok(())
     }
@@ -82,6 +86,9 @@ impl Broker for InProcessBroker {
         }
     }
 
+    /// What waits is where every receiver of the process finds it.
+    async fn stop_receiving(&self) {}
+
     async fn acknowledge(&self, delivery: Delivery) -> Result<(), BrokerError> {
         self.state().unacknowledged.remove(&delivery.tag);
         Ok(())
@@ -89,8 +96,8 @@ impl Broker for InProcessBroker {
 
     async fn give_back(&self, delivery: Delivery) -> Result<(), BrokerError> {
         let mut state = self.state();
-        if let Some(chunk) = state.unacknowledged.remove(&delivery.tag) {
-            state.queue.push_back(chunk);
+        if let Some(message) = state.unacknowledged.remove(&delivery.tag) {
+            state.waiting.push(message.lane, message);
             self.arrived.notify_one();
         }
         Ok(())
@@ -99,32 +106,45 @@ impl Broker for InProcessBroker {
     fn depth(&self) -> Depth {
         let state = self.state();
         Depth {
-            queued: state.queue.len(),
+            queued: state.waiting.len(),
             unacknowledged: state.unacknowledged.len(),
         }
+    }
+
+    fn availability(&self) -> watch::Receiver<Availability> {
+        self.availability.subscribe()
+    }
+
+    fn losses(&self) -> u64 {
+        0
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::port::Lane;
+    use domain::chunk::ChunkId;
     use domain::id::CampaignId;
     use domain::time::LaunchMonth;
 
-    fn chunk(number: u64) -> ChunkId {
-        let campaign = CampaignId::from_bytes([1; 16]);
-        ChunkId {
+    fn message(number: u64) -> Message {
+        let chunk = ChunkId {
             month: LaunchMonth::default(),
-            campaign,
+            campaign: CampaignId::from_bytes([1; 16]),
             number,
             round: 0,
+        };
+        Message {
+            lane: Lane::Bulk,
+            chunk,
         }
     }
 
     #[tokio::test]
     async fn a_message_comes_again_until_it_is_acknowledged() {
         let broker = InProcessBroker::default();
-        broker.publish(chunk(1)).await.unwrap();
+        broker.publish(message(1)).await.unwrap();
         let first = broker.receive(5).await.unwrap();
         assert_eq!(first.len(), 1);
         assert_eq!(
@@ -136,7 +156,7 @@ mod tests {
         );
         broker.receiver_is_gone();
         let again = broker.receive(5).await.unwrap().remove(0);
-        assert_eq!(again.chunk, chunk(1));
+        assert_eq!(again.chunk, message(1).chunk);
         broker.acknowledge(again).await.unwrap();
         broker.receiver_is_gone();
         assert_eq!(broker.depth(), Depth::default());
@@ -146,15 +166,15 @@ mod tests {
     async fn it_is_bounded() {
         let broker = InProcessBroker::default();
         for number in 0..MESSAGES_MAX as u64 {
-            broker.publish(chunk(number)).await.unwrap();
+            broker.publish(message(number)).await.unwrap();
         }
-        assert_eq!(broker.publish(chunk(0)).await, Err(BrokerError::Full));
+        assert_eq!(broker.publish(message(0)).await, Err(BrokerError::Full));
         let taken = broker.receive(10).await.unwrap();
-        assert_eq!(broker.publish(chunk(0)).await, Err(BrokerError::Full));
+        assert_eq!(broker.publish(message(0)).await, Err(BrokerError::Full));
         for delivery in taken {
             broker.acknowledge(delivery).await.unwrap();
         }
-        assert_eq!(broker.publish(chunk(0)).await, Ok(()));
+        assert_eq!(broker.publish(message(0)).await, Ok(()));
     }
 
     #[tokio::test]
@@ -168,8 +188,8 @@ mod tests {
             tokio::spawn(receive(broker.clone())),
         ];
         tokio::task::yield_now().await;
-        broker.publish(chunk(1)).await.unwrap();
-        broker.publish(chunk(2)).await.unwrap();
+        broker.publish(message(1)).await.unwrap();
+        broker.publish(message(2)).await.unwrap();
         for task in both {
             assert_eq!(task.await.unwrap(), 1);
         }

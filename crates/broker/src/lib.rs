@@ -5,7 +5,10 @@
 //! received and not acknowledged comes again when its receiver is gone.
 
 pub mod port; // what every broker does
+pub mod lanes; // messages in line, a line per lane
 pub mod in_process; // bounded, for the embedded engine
+pub mod rabbitmq; // quorum queues, for several processes
 
 pub use in_process::InProcessBroker;
-pub use port::{Broker, BrokerError, Delivery, Depth};
+pub use port::{Availability, Broker, BrokerError, Delivery, Depth, Lane, Message};
+pub use rabbitmq::{InvalidRabbitMqConfig, RabbitMq, RabbitMqConfig};
