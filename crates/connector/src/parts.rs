@@ -144,6 +144,9 @@ pub fn put_asks_together(guarantee: Guarantee, parts: &[(Range<u32>, AskAnswer)]
     if unknown > 0 {
         return AskAnswer::Unknown;
     }
+    if count(|answer| *answer == AskAnswer::OtherRecipients) > 0 {
+        return AskAnswer::OtherRecipients;
+    }
     if closed == parts.len() {
         return AskAnswer::Closed;
     }
@@ -151,7 +154,7 @@ pub fn put_asks_together(guarantee: Guarantee, parts: &[(Range<u32>, AskAnswer)]
         return AskAnswer::NotFound;
     }
     if missing > 0 && guarantee != Guarantee::Queryable {
-        return AskAnswer::Unknown;
+        return AskAnswer::Partly;
     }
     if missing + closed == parts.len() {
         return AskAnswer::NotFound;

@@ -175,7 +175,7 @@ async fn closing_and_asking_go_over_every_part() {
     let closed = connector.close(key(), 3).await;
     assert_eq!(closed, CloseAnswer::Processed(next_round.clone()));
     // Not found proves nothing of a keyed messenger: a request may be on its way.
-    assert_eq!(connector.ask(key(), 3).await, AskAnswer::Unknown);
+    assert_eq!(connector.ask(key(), 3).await, AskAnswer::Partly);
     let queryable = Capability {
         batch_max: 2,
         ..Capability::queryable_gateway(Duration::ZERO)
@@ -409,8 +409,8 @@ fn close_and_ask_answers_of_parts_put_together() {
             vec![found(), AskAnswer::NotFound],
             AskAnswer::Processed(mixed()),
         ),
-        (K, vec![found(), AskAnswer::NotFound], AskAnswer::Unknown),
-        (N, vec![found(), AskAnswer::NotFound], AskAnswer::Unknown),
+        (K, vec![found(), AskAnswer::NotFound], AskAnswer::Partly),
+        (N, vec![found(), AskAnswer::NotFound], AskAnswer::Partly),
         (
             K,
             vec![found(), AskAnswer::Closed],
@@ -423,7 +423,7 @@ fn close_and_ask_answers_of_parts_put_together() {
         (
             K,
             vec![AskAnswer::Closed, AskAnswer::NotFound],
-            AskAnswer::Unknown,
+            AskAnswer::Partly,
         ),
         (
             Q,

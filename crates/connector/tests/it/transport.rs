@@ -392,7 +392,7 @@ async fn asking_for_a_key_is_classified() {
     });
     let cases: Vec<(u16, String, AskAnswer)> = vec![
         (200, result(SIZE), processed),
-        (200, result(2), AskAnswer::Unknown),
+        (200, result(2), AskAnswer::OtherRecipients),
         (200, r#"{"processed":false}"#.into(), AskAnswer::Unknown),
         (410, r#"{"code":"closed"}"#.into(), AskAnswer::Closed),
         (410, String::new(), AskAnswer::Unknown),
