@@ -23,6 +23,7 @@ impl Worker {
     /// and is acknowledged; on an error all are given back.
     pub async fn claim(&self, deliveries: Vec<Delivery>) -> Result<Vec<Claim>, WorkerError> {
         let chunks: Vec<ChunkId> = deliveries.iter().map(|delivery| delivery.chunk).collect();
+        pause::point("claim:before").await;
         // Read before the commit, so that the lease never seems longer than it is.
         let lease_ends = self.clock.monotonic() + self.settings.lease;
         let claimed = match self.claim_chunks(&chunks).await {
@@ -36,18 +37,29 @@ impl Worker {
         };
         pause::point("claim:after_commit").await;
         metrics::counter!("chingu_chunks_claimed_total").increment(claimed.len() as u64);
+        let mut polled = 0;
         let mut claimed = claimed.into_iter().peekable();
         let mut claims = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
             match claimed.next_if(|chunk| chunk.id == delivery.chunk) {
-                Some(claimed) => claims.push(Claim {
-                    claimed,
-                    delivery,
-                    lease_ends,
-                }),
-                None => self.broker.acknowledge(delivery).await?,
+                Some(claimed) => {
+                    polled += u64::from(delivery.is_polled());
+                    claims.push(Claim {
+                        claimed,
+                        delivery,
+                        lease_ends,
+                    });
+                }
+                // The claims beside it are committed: a message that stays is dropped next time.
+                None => {
+                    if let Err(error) = self.broker.acknowledge(delivery).await {
+                        tracing::warn!(%error, "a message of nothing to claim was not dropped");
+                    }
+                }
             }
         }
+        // Beside all claimed, the share of those found by polling: none while the broker is there.
+        metrics::counter!("chingu_chunks_polled_total").increment(polled);
         Ok(claims)
     }
 
@@ -61,9 +73,10 @@ impl Worker {
             retry_unknown_since: capability.retry_since(now),
             batch_max: capability.batch_max,
         };
-        let mut write = self.store.write().await?;
+        let mut write = self.store.write_beside().await?;
         let hot = self.store.hot();
         let claimed = hot.claim(&mut write, chunks, &terms).await?;
+        pause::point("claim:before_commit").await;
         write.commit().await?;
         Ok(claimed)
     }

@@ -11,6 +11,7 @@
 pub mod settings; // limits and times
 pub mod error; // what went wrong, by what the caller does about it
 pub mod campaign_facts; // what stays the same for every chunk of a campaign
+pub mod intake; // which chunks to claim: messages, or the table while the broker is away
 pub mod claim; // a lease and an attempt row, in one commit
 pub mod push; // the gate's last word, then the request
 pub mod record; // outcomes under the epoch, then acknowledge

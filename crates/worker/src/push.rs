@@ -1,11 +1,12 @@
 //! Pushing: the gate's last word, then the request, then what follows from the answer.
 
 use connector::Push;
-use domain::answer::{NotProcessed, PushAnswer};
+use domain::answer::{NotProcessed, PushAnswer, PushResults};
 use domain::chunk::{self, ChunkFacts, Detour, Next, Situation};
 use domain::codec;
 use domain::gate::{self, Decision, GateFacts, RecipientFacts};
 use domain::push::PushKey;
+use domain::restore;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
 use gateway::FrozenBody;
@@ -71,12 +72,17 @@ impl Worker {
             PushAnswer::Closed => self.situation(claimed).await?,
             _ => Situation::MaySend,
         };
-        let known: Vec<(u32, RuleId)> = claimed
+        let mut known: Vec<(u32, RuleId)> = claimed
             .exclusions
             .iter()
             .chain(&exclusions)
             .copied()
             .collect();
+        if let PushAnswer::Processed(results) = &answer
+            && results.replayed
+        {
+            known = self.with_lost_exclusions(claimed, results, known).await?;
+        }
         let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
         let change = self.change(next, claimed, &frozen, &recipients)?;
         Ok(Some(Record {
@@ -98,6 +104,7 @@ impl Worker {
             .store
             .gate_facts(facts.account, first, last, facts.reach_mark)
             .await?;
+        metrics::counter!("chingu_gate_reads_total").increment(1);
         metrics::counter!("chingu_gate_changes_total").increment(changed.len() as u64);
         let changed: Vec<(u32, RecipientFacts)> = if changed.is_empty() {
             Vec::new()
@@ -131,7 +138,7 @@ impl Worker {
                     .into_iter()
                     .map(|(position, rule)| (position, rule.id))
                     .collect();
-                let mut write = self.store.write().await?;
+                let mut write = self.store.write_beside().await?;
                 let held = write.set_exclusions(claimed, &exclusions).await?;
                 write.commit().await?;
                 Ok(if held {
@@ -194,6 +201,25 @@ impl Worker {
     async fn situation(&self, claimed: &Claimed) -> Result<Situation, WorkerError> {
         let campaign = self.store.campaign(claimed.id.campaign).await?;
         Ok(campaign.situation(self.clock.now()))
+    }
+
+    /// A replayed result may exclude for the reasons of an attempt that a restored copy of the
+    /// books does not know; of every other campaign all attempts are known.
+    async fn with_lost_exclusions(
+        &self,
+        claimed: &Claimed,
+        results: &PushResults,
+        known: Vec<(u32, RuleId)>,
+    ) -> Result<Vec<(u32, RuleId)>, WorkerError> {
+        let all = restore::with_lost_exclusions(results, &known);
+        if all.len() == known.len() {
+            return Ok(known);
+        }
+        let campaign = self.store.campaign(claimed.id.campaign).await?;
+        Ok(match campaign.known_until {
+            Some(_) => all,
+            None => known,
+        })
     }
 
     fn change(

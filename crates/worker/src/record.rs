@@ -7,7 +7,7 @@ use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
 use domain::id::CampaignId;
 use store::hot::{Change, Record};
-use store::{Write, pause};
+use store::pause;
 
 use crate::{Worker, WorkerError};
 
@@ -40,31 +40,31 @@ impl Worker {
         for pushed in pushed {
             self.broker.acknowledge(pushed.delivery).await?;
         }
+        pause::point("acknowledge:after").await;
         self.recorded.notify_waiters();
         Ok(())
     }
 
     async fn commit_records(&self, records: &[Record]) -> Result<(), WorkerError> {
         let now = self.clock.now();
-        let mut write = self.store.write().await?;
+        let mut write = self.store.write_beside().await?;
         let applied = self.store.hot().record(&mut write, records, now).await?;
-        for (record, applied) in records.iter().zip(&applied) {
-            if *applied {
-                self.watch_refusals(&mut write, record).await?;
-            }
-        }
         pause::point("settle:before_commit").await;
         write.commit().await?;
         pause::point("settle:after_commit").await;
         for (record, applied) in records.iter().zip(applied) {
             tell(record, applied);
+            if applied && let Err(error) = self.watch_refusals(record).await {
+                // It is recorded; the next refusal counts on.
+                tracing::warn!(%error, "a campaign that is refused could not be looked at");
+            }
         }
         Ok(())
     }
 
     /// Three chunks in a row refused as malformed pause their campaign. In a standing campaign each
     /// request has a message of its own: one that is refused says nothing about the next.
-    async fn watch_refusals(&self, write: &mut Write, record: &Record) -> Result<(), WorkerError> {
+    async fn watch_refusals(&self, record: &Record) -> Result<(), WorkerError> {
         let Change::End { state, .. } = &record.change else {
             return Ok(());
         };
@@ -76,7 +76,7 @@ impl Worker {
             ChunkState::Rejected => {
                 let refusals = facts.refusals.fetch_add(1, Ordering::Relaxed) + 1;
                 if refusals >= REFUSALS_MAX {
-                    pause_campaign(write, record.id.campaign).await?;
+                    self.pause_campaign(record.id.campaign).await?;
                 }
             }
             ChunkState::Settled => facts.refusals.store(0, Ordering::Relaxed),
@@ -84,19 +84,23 @@ impl Worker {
         }
         Ok(())
     }
-}
 
-async fn pause_campaign(write: &mut Write, id: CampaignId) -> Result<(), WorkerError> {
-    let campaign = write.campaign(id).await?;
-    if campaign.state == CampaignState::Running {
-        let reason = PauseReason::MessengerRefuses;
-        write
-            .move_campaign(&campaign, CampaignEvent::Pause(reason))
-            .await?;
-        write.clear_dispatched(Some(id)).await?;
-        tracing::error!(campaign = %id, "paused: the messenger refuses its pushes as malformed");
+    /// In a write of its own, in turn with whoever pauses, resumes or cancels: records run beside
+    /// each other.
+    async fn pause_campaign(&self, id: CampaignId) -> Result<(), WorkerError> {
+        let mut write = self.store.write().await?;
+        let campaign = write.campaign_to_move(id).await?;
+        if campaign.state == CampaignState::Running {
+            let reason = PauseReason::MessengerRefuses;
+            write
+                .move_campaign(&campaign, CampaignEvent::Pause(reason))
+                .await?;
+            write.clear_dispatched(Some(id)).await?;
+            let why = "the messenger refuses its pushes as malformed";
+            tracing::error!(campaign = %id, "paused: {why}");
+        }
+        Ok(write.commit().await?)
     }
-    Ok(())
 }
 
 fn tell(record: &Record, applied: bool) {

@@ -9,8 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::claim::Claim;
+use crate::intake::Intake;
 use crate::record::Pushed;
-use crate::settings::{CLAIM_BATCH_MAX, PAUSE_AFTER_ERROR, RECORD_BATCH_MAX, RECORD_WAIT_MAX};
+use crate::settings::{
+    CLAIM_BATCH_MAX, PAUSE_AFTER_ERROR, POLL_STEP, RECORD_BATCH_MAX, RECORD_WAIT_MAX,
+};
 use crate::{Worker, WorkerError};
 
 /// A pushed chunk that still holds its place among those in flight.
@@ -24,6 +27,7 @@ impl Worker {
         let recorder = tokio::spawn(record_all(self.clone(), to_record, recording_fails.clone()));
         let places = Arc::new(Semaphore::new(self.settings.in_flight_max));
         let pushes = TaskTracker::new();
+        let mut intake = Intake::of(self.broker.as_ref());
         while !shutdown.is_cancelled() {
             // A database that cannot record must not be given more to record.
             if recording_fails.load(Ordering::Relaxed) {
@@ -34,9 +38,13 @@ impl Worker {
             // there, its chunks would stand leased until the lease runs out, pushed by nobody.
             let received = tokio::select! {
                 () = shutdown.cancelled() => break,
-                received = self.next_deliveries(&places) => received,
+                received = self.next_deliveries(&mut intake, &places) => received,
             };
             match self.claim_into(received).await {
+                // Others were faster: the same chunks must not be asked for again at once.
+                Ok(claims) if claims.is_empty() && intake.is_polling() => {
+                    tokio::time::sleep(POLL_STEP).await;
+                }
                 Ok(claims) => {
                     for (claim, place) in claims {
                         pushes.spawn(push_one(self.clone(), claim, place, pushed.clone()));
@@ -48,6 +56,7 @@ impl Worker {
                 }
             }
         }
+        self.broker.stop_receiving().await;
         pushes.close();
         pushes.wait().await;
         drop(pushed);
@@ -56,10 +65,10 @@ impl Worker {
         }
     }
 
-    /// Waits for room and messages. A cancelled wait loses no message: those received and not
-    /// acknowledged come again, and the chunks stay dispatched.
+    /// Waits for room and for something to claim.
     async fn next_deliveries(
         &self,
+        intake: &mut Intake,
         places: &Arc<Semaphore>,
     ) -> Result<(Vec<Delivery>, Vec<OwnedSemaphorePermit>), WorkerError> {
         let Ok(first) = places.clone().acquire_owned().await else {
@@ -71,7 +80,7 @@ impl Worker {
         {
             free.push(place);
         }
-        let deliveries = self.broker.receive(free.len()).await?;
+        let deliveries = intake.next(self, free.len()).await?;
         Ok((deliveries, free))
     }
 
@@ -91,7 +100,14 @@ async fn push_one(
     place: OwnedSemaphorePermit,
     pushed: mpsc::Sender<InFlight>,
 ) {
-    let record = match worker.push(&claim).await {
+    let in_flight = metrics::gauge!("chingu_chunks_in_flight");
+    in_flight.increment(1.0);
+    let began = worker.clock.monotonic();
+    let pushed_to = worker.push(&claim).await;
+    let seconds = worker.clock.monotonic().saturating_sub(began).as_secs_f64();
+    metrics::histogram!("chingu_push_seconds").record(seconds);
+    in_flight.decrement(1.0);
+    let record = match pushed_to {
         Ok(record) => record,
         Err(error) => {
             // Not recorded, not acknowledged as done: the lease runs out and rescue looks at it.

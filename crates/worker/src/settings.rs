@@ -11,6 +11,14 @@ pub const RECORD_WAIT_MAX: Duration = Duration::from_millis(5);
 pub const COMMIT_TIME_MAX: Duration = Duration::from_millis(500);
 /// Between a claim and its first byte, at least: a lease without it would always be too late.
 pub const START_TIME_MIN: Duration = Duration::from_millis(250);
+/// How long the broker is away before its messages are looked for in the table: a connection that
+/// is made anew at once is no reason to.
+pub const POLL_AFTER: Duration = Duration::from_secs(1);
+/// Between two looks at a table where nothing was to be claimed.
+pub const POLL_STEP: Duration = Duration::from_millis(50);
+/// Of so many times as many chunks as it may claim a worker takes its own part: several that poll
+/// the same table seldom meet.
+pub const POLL_SPREAD: usize = 4;
 /// While the database or the broker is away.
 pub const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
