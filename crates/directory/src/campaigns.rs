@@ -108,11 +108,11 @@ impl Directory {
         id: CampaignId,
         is_scheduled: bool,
     ) -> Result<Campaign, Error> {
-        let campaign = write.campaign(id).await?;
+        let campaign = write.campaign_to_move(id).await?;
         write
             .move_campaign(&campaign, CampaignEvent::Approve)
             .await?;
-        let campaign = write.campaign(id).await?;
+        let campaign = write.campaign_to_move(id).await?;
         if !is_scheduled {
             return Ok(campaign);
         }

@@ -208,6 +208,10 @@ impl Intake<'_> {
         }
         // The end of the batches is the end of the file only where the reader came to it.
         reader.await.map_err(reader_failed)?;
+        if let Err(error) = self.store.freshen_friends().await {
+            // The server does it later by itself.
+            tracing::warn!(%error, "the friends of an import are slow to read for a while");
+        }
         let mut write = self.store.write().await?;
         write.finish_import(import.id, self.now).await?;
         write.commit().await?;

@@ -16,12 +16,28 @@ use gateway::{Secret, Secrets, sign};
 use serde_json::{Value, json};
 use store::directory::Account;
 use store::friend::Standing;
-use store::{Durability, Store, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 use tower::ServiceExt;
 
 use super::*;
 use crate::state::REQUESTS_AT_ONCE;
+
+testkit::on_both_engines![
+    friends_consents_and_profiles_are_taken_in_any_order,
+    an_event_told_twice_is_taken_once,
+    what_is_refused_may_come_again,
+    a_refusal_is_heard_without_words,
+    what_friends_write_is_kept_and_receipts_of_no_push_are_refused_alone,
+    a_delivery_told_before_its_chunk_settled_is_kept,
+    a_thousand_events_are_one_transaction,
+    signatures_prove_who_wrote_it_and_age,
+    large_bodies_are_refused_before_they_are_read,
+    a_body_that_stops_is_given_up,
+    too_many_at_once_are_told_to_come_again,
+    a_database_that_is_away_is_no_fault_of_the_client,
+    other_methods_are_refused_in_words,
+];
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const SECRET: &str = "a secret of the messenger";
@@ -31,7 +47,7 @@ struct World {
     state: Arc<ApiState>,
     clock: Arc<ManualClock>,
     account: Account,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
 struct Answer {
@@ -40,13 +56,8 @@ struct Answer {
     body: Value,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let (ids, clock) = (Arc::new(SeededIds::of(1)), Arc::new(ManualClock::at(NOW)));
     let directory = Directory::of(store.clone(), clock.clone(), ids.clone());
     let business = directory
@@ -73,7 +84,7 @@ async fn world() -> World {
         state: Arc::new(ApiState::of(store, clock.clone(), ids, secrets)),
         clock,
         account,
-        _folder: folder,
+        _database: database,
     }
 }
 
@@ -140,9 +151,8 @@ fn consent(id: &str, at_seconds: i64, kind: &str, granted: bool) -> Value {
     event(id, "consent.changed", at_seconds, fields)
 }
 
-#[tokio::test]
-async fn friends_consents_and_profiles_are_taken_in_any_order() {
-    let world = world().await;
+async fn friends_consents_and_profiles_are_taken_in_any_order(engine: Engine) {
+    let world = world(engine).await;
     let profile = json!({"profile": {"displayName": "김하늘", "timeZone": "Asia/Tokyo"}});
     let answer = world
         .tell(&[
@@ -175,9 +185,8 @@ async fn friends_consents_and_profiles_are_taken_in_any_order() {
     assert_eq!(state, FriendState::Blocked);
 }
 
-#[tokio::test]
-async fn an_event_told_twice_is_taken_once() {
-    let world = world().await;
+async fn an_event_told_twice_is_taken_once(engine: Engine) {
+    let world = world(engine).await;
     let first = [
         event("e1", "friend.added", -60, json!({})),
         event("e1", "friend.left", -50, json!({})),
@@ -196,9 +205,8 @@ async fn an_event_told_twice_is_taken_once() {
     assert_eq!(state, FriendState::Active);
 }
 
-#[tokio::test]
-async fn what_is_refused_may_come_again() {
-    let world = world().await;
+async fn what_is_refused_may_come_again(engine: Engine) {
+    let world = world(engine).await;
     let unknown = json!({"kind": "promotion", "granted": true, "wording": "ad-1999"});
     let answer = world
         .tell(&[event("e1", "consent.changed", -5, unknown)])
@@ -208,9 +216,8 @@ async fn what_is_refused_may_come_again() {
     assert_eq!(answer.body["accepted"], 1);
 }
 
-#[tokio::test]
-async fn a_refusal_is_heard_without_words() {
-    let world = world().await;
+async fn a_refusal_is_heard_without_words(engine: Engine) {
+    let world = world(engine).await;
     let words = [
         json!({}),
         json!({"wording": null}),
@@ -226,9 +233,8 @@ async fn a_refusal_is_heard_without_words() {
     assert!(!standing.promotion.unwrap().granted);
 }
 
-#[tokio::test]
-async fn what_friends_write_is_kept_and_receipts_of_no_push_are_refused_alone() {
-    let world = world().await;
+async fn what_friends_write_is_kept_and_receipts_of_no_push_are_refused_alone(engine: Engine) {
+    let world = world(engine).await;
     let key = "5f0b7e2c-9c57-5d1c-8e8a-0d6f5a3b2c1d";
     let pushed = json!({"pushKey": key, "message": 0, "link": "lnk_1", "coupon": "c"});
     let written = json!({"message": {"type": "text", "text": "재입고 알려 주세요"}});
@@ -266,9 +272,8 @@ async fn what_friends_write_is_kept_and_receipts_of_no_push_are_refused_alone() 
     assert!(left.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn a_delivery_told_before_its_chunk_settled_is_kept() {
-    let world = world().await;
+async fn a_delivery_told_before_its_chunk_settled_is_kept(engine: Engine) {
+    let world = world(engine).await;
     let delivery = |id: &str, kind: &str| {
         let key = "5f0b7e2c-9c57-5d1c-8e8a-0d6f5a3b2c1d";
         let fields = json!({"pushKey": key, "index": 3, "code": "unreachable"});
@@ -282,9 +287,8 @@ async fn a_delivery_told_before_its_chunk_settled_is_kept() {
     assert_eq!(world.tell(&events).await.body["duplicates"], 2);
 }
 
-#[tokio::test]
-async fn a_thousand_events_are_one_transaction() {
-    let world = world().await;
+async fn a_thousand_events_are_one_transaction(engine: Engine) {
+    let world = world(engine).await;
     let event = |n: usize| {
         let kind = ["friend.added", "friend.blocked"][n / 500];
         event(
@@ -320,9 +324,8 @@ async fn a_thousand_events_are_one_transaction() {
     );
 }
 
-#[tokio::test]
-async fn signatures_prove_who_wrote_it_and_age() {
-    let world = world().await;
+async fn signatures_prove_who_wrote_it_and_age(engine: Engine) {
+    let world = world(engine).await;
     let body = json!({"events": []}).to_string();
     let signature = |secret: &str, seconds_ago: i64| {
         let at = Timestamp::from_millis(NOW.as_millis() - seconds_ago * 1_000);
@@ -377,9 +380,8 @@ async fn signatures_prove_who_wrote_it_and_age() {
     assert_eq!(world.send(signed(body.as_bytes())).await.status, 401);
 }
 
-#[tokio::test]
-async fn large_bodies_are_refused_before_they_are_read() {
-    let world = world().await;
+async fn large_bodies_are_refused_before_they_are_read(engine: Engine) {
+    let world = world(engine).await;
     // A body that would never end: it is refused by what is said of it.
     let endless =
         Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
@@ -417,9 +419,8 @@ async fn large_bodies_are_refused_before_they_are_read() {
     assert_eq!(answer.status, 400);
 }
 
-#[tokio::test]
-async fn a_body_that_stops_is_given_up() {
-    let world = world().await;
+async fn a_body_that_stops_is_given_up(engine: Engine) {
+    let world = world(engine).await;
     tokio::time::pause();
     let endless =
         Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
@@ -430,9 +431,8 @@ async fn a_body_that_stops_is_given_up() {
     );
 }
 
-#[tokio::test]
-async fn too_many_at_once_are_told_to_come_again() {
-    let world = world().await;
+async fn too_many_at_once_are_told_to_come_again(engine: Engine) {
+    let world = world(engine).await;
     let taken = world
         .state
         .requests
@@ -448,9 +448,8 @@ async fn too_many_at_once_are_told_to_come_again() {
     assert_eq!(world.tell(&[]).await.status, 202);
 }
 
-#[tokio::test]
-async fn a_database_that_is_away_is_no_fault_of_the_client() {
-    let world = world().await;
+async fn a_database_that_is_away_is_no_fault_of_the_client(engine: Engine) {
+    let world = world(engine).await;
     world.state.store.clone().close().await.unwrap();
     let answer = world
         .tell(&[event("e1", "friend.added", -5, json!({}))])
@@ -467,9 +466,8 @@ async fn a_database_that_is_away_is_no_fault_of_the_client() {
     );
 }
 
-#[tokio::test]
-async fn other_methods_are_refused_in_words() {
-    let world = world().await;
+async fn other_methods_are_refused_in_words(engine: Engine) {
+    let world = world(engine).await;
     for method in [
         Method::GET,
         Method::PUT,

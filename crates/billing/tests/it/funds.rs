@@ -10,7 +10,22 @@ use domain::price::Tariff;
 use proptest::prelude::*;
 use store::StoreError;
 
+use testkit::database::Engine;
+
 use crate::world::{NOW, World, krw, run};
+
+testkit::on_both_engines![
+    a_payment_is_booked_once,
+    payments_that_cannot_be_are_refused_in_words,
+    a_hold_takes_what_is_there_and_no_more,
+    what_costs_nothing_books_nothing,
+    more_than_is_held_is_neither_captured_nor_released,
+    a_roll_up_is_booked_once,
+    blocks_add_to_what_a_standing_campaign_holds,
+    movements_are_read_page_by_page,
+    a_quote_goes_by_the_book_in_force,
+];
+testkit::on_both_engines![multi_thread: fifty_holds_at_once_never_pass_the_wallet];
 
 /// The checks that a ledger without any sends can hold.
 const OF_THE_BOOKS: [&str; 7] = ["I7", "I10", "B1", "B2", "B3", "B4", "B5"];
@@ -29,9 +44,8 @@ async fn assert_books_close(world: &World) {
     }
 }
 
-#[tokio::test]
-async fn a_payment_is_booked_once() {
-    let world = World::with_users(1).await;
+async fn a_payment_is_booked_once(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     assert_eq!(balances(&world).await, (krw(0), krw(0)));
     let first = world.top_up(500, "bank-1").await;
     assert_eq!(world.top_up(500, "bank-1").await, first);
@@ -59,9 +73,8 @@ async fn a_payment_is_booked_once() {
     assert_books_close(&world).await;
 }
 
-#[tokio::test]
-async fn payments_that_cannot_be_are_refused_in_words() {
-    let world = World::with_users(1).await;
+async fn payments_that_cannot_be_are_refused_in_words(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     let cases = [
         (krw(0), "bank-1", "more than zero"),
         (krw(-5), "bank-1", "more than zero"),
@@ -92,9 +105,8 @@ async fn payments_that_cannot_be_are_refused_in_words() {
     );
 }
 
-#[tokio::test]
-async fn a_hold_takes_what_is_there_and_no_more() {
-    let world = World::with_users(1).await;
+async fn a_hold_takes_what_is_there_and_no_more(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     world.top_up(100, "bank-1").await;
     let campaign = world.add_campaign(world.business).await;
     let error = world.hold(campaign, krw(101)).await.unwrap_err();
@@ -126,9 +138,8 @@ async fn a_hold_takes_what_is_there_and_no_more() {
     assert_books_close(&world).await;
 }
 
-#[tokio::test]
-async fn what_costs_nothing_books_nothing() {
-    let world = World::with_users(1).await;
+async fn what_costs_nothing_books_nothing(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     let campaign = world.add_campaign(world.business).await;
     world.hold(campaign, krw(0)).await.unwrap();
     let mut write = world.store.write().await.unwrap();
@@ -146,9 +157,8 @@ async fn what_costs_nothing_books_nothing() {
     assert_eq!(movements, []);
 }
 
-#[tokio::test]
-async fn more_than_is_held_is_neither_captured_nor_released() {
-    let world = World::with_users(1).await;
+async fn more_than_is_held_is_neither_captured_nor_released(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     world.top_up(1_000, "bank-1").await;
     let (one, two) = (
         world.add_campaign(world.business).await,
@@ -187,9 +197,8 @@ async fn more_than_is_held_is_neither_captured_nor_released() {
     assert_books_close(&world).await;
 }
 
-#[tokio::test]
-async fn a_roll_up_is_booked_once() {
-    let world = World::with_users(1).await;
+async fn a_roll_up_is_booked_once(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     world.top_up(1_000, "bank-1").await;
     let campaign = world.add_campaign(world.business).await;
     world.hold(campaign, krw(60)).await.unwrap();
@@ -208,9 +217,8 @@ async fn a_roll_up_is_booked_once() {
     assert_books_close(&world).await;
 }
 
-#[tokio::test]
-async fn blocks_add_to_what_a_standing_campaign_holds() {
-    let world = World::with_users(1).await;
+async fn blocks_add_to_what_a_standing_campaign_holds(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     world.top_up(100, "bank-1").await;
     let campaign = world.add_campaign(world.business).await;
     run(&world.raw, "UPDATE campaign SET kind = 2").await;
@@ -227,9 +235,8 @@ async fn blocks_add_to_what_a_standing_campaign_holds() {
     assert_books_close(&world).await;
 }
 
-#[tokio::test]
-async fn movements_are_read_page_by_page() {
-    let world = World::with_users(1).await;
+async fn movements_are_read_page_by_page(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     for number in 1..=4 {
         world.top_up(100, &format!("bank-{number}")).await;
     }
@@ -251,9 +258,8 @@ async fn movements_are_read_page_by_page() {
     assert_eq!(page(Some(1)).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_quote_goes_by_the_book_in_force() {
-    let world = World::with_users(1).await;
+async fn a_quote_goes_by_the_book_in_force(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     let from = NOW.as_millis();
     for tariff in 1..=4 {
         run(
@@ -297,9 +303,8 @@ async fn a_quote_goes_by_the_book_in_force() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_holds_at_once_never_pass_the_wallet() {
-    let world = Arc::new(World::with_users(1).await);
+async fn fifty_holds_at_once_never_pass_the_wallet(engine: Engine) {
+    let world = Arc::new(World::with_users(engine, 1).await);
     world.top_up(1_000, "bank-1").await;
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..50 {
@@ -428,8 +433,8 @@ async fn make(
     Ok(write.commit().await?)
 }
 
-async fn follow(moves: Vec<Move>) {
-    let world = World::with_users(1).await;
+async fn follow(engine: Engine, moves: Vec<Move>) {
+    let world = World::with_users(engine, 1).await;
     let mut campaigns = Vec::new();
     for _ in 0..CAMPAIGNS {
         campaigns.push(world.add_campaign(world.business).await);
@@ -455,6 +460,7 @@ proptest! {
         moves in prop::collection::vec(any_move(), 0..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(follow(moves));
+        runtime.block_on(follow(Engine::Sqlite, moves.clone()));
+        runtime.block_on(follow(Engine::Postgres, moves));
     }
 }

@@ -1,22 +1,29 @@
 //! Reconciliation is silent about a campaign at every step, and names every violation that is
 //! planted behind the back of the program.
 
-use std::path::Path;
-
 use billing::Invariant;
+use domain::outcome::Outcome;
+use store::Store;
+use testkit::database::{Engine, TestDatabase};
 
-use crate::world::{MIDWAY, STEPS, Story, World, bitmap, blob, open, open_raw, run};
+use crate::world::{MIDWAY, STEPS, Story, World, bitmap, blob, run};
+
+testkit::on_both_engines![
+    a_campaign_is_clean_at_every_step,
+    a_cancelled_campaign_is_clean,
+    every_planted_violation_is_named,
+    many_violations_are_counted_and_some_listed,
+];
 
 async fn assert_clean(world: &World, when: &str) {
     let found = billing::reconcile(&world.store).await.unwrap();
     assert!(found.clean, "{when}: {found}");
 }
 
-#[tokio::test]
-async fn a_campaign_is_clean_at_every_step() {
-    let world = World::with_users(0).await;
+async fn a_campaign_is_clean_at_every_step(engine: Engine) {
+    let world = World::with_users(engine, 0).await;
     assert_clean(&world, "an empty database").await;
-    let story = Story::begin().await;
+    let story = Story::begin(engine).await;
     assert_clean(&story.world, "launched").await;
     for step in 0..STEPS {
         story.step(step).await;
@@ -36,9 +43,8 @@ async fn a_campaign_is_clean_at_every_step() {
     assert!(text.ends_with("the books close"), "{text}");
 }
 
-#[tokio::test]
-async fn a_cancelled_campaign_is_clean() {
-    let story = Story::until(0).await;
+async fn a_cancelled_campaign_is_clean(engine: Engine) {
+    let story = Story::until(engine, 0).await;
     let Story { world, campaign } = &story;
     world.claim(*campaign, 0, 0).await;
     // Cancel: 10 units were never frozen, 6 wait, 8 are in flight and stay held.
@@ -86,10 +92,14 @@ fn planted(expected: Invariant, what: &'static str, sql: impl Into<String>) -> P
     }
 }
 
-fn of_a_closed_campaign() -> Vec<Planted> {
+fn of_a_closed_campaign(engine: Engine) -> Vec<Planted> {
     use Invariant as I;
     let numbers_of_first = "(SELECT numbers FROM chunk WHERE number = 0)";
     let hold_of_zero = blob(&[0; 16]);
+    let unreadable = match engine {
+        Engine::Sqlite => blob(&[9, 1]),
+        Engine::Postgres => "'{5000}'".to_owned(),
+    };
     vec![
         planted(
             I::BilledOnce,
@@ -160,7 +170,10 @@ fn of_a_closed_campaign() -> Vec<Planted> {
         planted(
             I::RangesAddUp,
             "a bitmap that cannot be read",
-            "UPDATE exclusion SET bitmap = x'01' WHERE rule = 1 AND range = 0",
+            format!(
+                "UPDATE exclusion SET bitmap = {} WHERE rule = 1 AND range = 0",
+                blob(&[1])
+            ),
         ),
         planted(
             I::OutcomesAddUp,
@@ -170,7 +183,7 @@ fn of_a_closed_campaign() -> Vec<Planted> {
         planted(
             I::OutcomesAddUp,
             "outcomes that cannot be read",
-            "UPDATE chunk SET outcomes = x'0901' WHERE number = 0",
+            format!("UPDATE chunk SET outcomes = {unreadable} WHERE number = 0"),
         ),
         planted(
             I::OutcomesAddUp,
@@ -185,7 +198,10 @@ fn of_a_closed_campaign() -> Vec<Planted> {
         planted(
             I::MovedIsNextRound,
             "a next round of others",
-            "UPDATE chunk SET numbers = x'010e00' WHERE round = 1",
+            format!(
+                "UPDATE chunk SET numbers = {} WHERE round = 1",
+                engine.numbers(&[14, 15])
+            ),
         ),
         planted(
             I::MovedIsNextRound,
@@ -292,12 +308,18 @@ fn of_a_closed_campaign() -> Vec<Planted> {
         planted(
             I::EvidenceKept,
             "no hash of what was sent",
-            "UPDATE chunk SET content_hash = zeroblob(32) WHERE number = 0",
+            format!(
+                "UPDATE chunk SET content_hash = {} WHERE number = 0",
+                blob(&[0; 32])
+            ),
         ),
         planted(
             I::EvidenceKept,
             "fewer recipients than it says",
-            "UPDATE chunk SET numbers = x'010100' WHERE number = 0",
+            format!(
+                "UPDATE chunk SET numbers = {} WHERE number = 0",
+                engine.numbers(&[1, 2])
+            ),
         ),
         planted(
             I::WalletIsLedger,
@@ -355,7 +377,7 @@ fn of_a_closed_campaign() -> Vec<Planted> {
     ]
 }
 
-fn of_a_running_campaign() -> Vec<Planted> {
+fn of_a_running_campaign(engine: Engine) -> Vec<Planted> {
     use Invariant as I;
     vec![
         planted(
@@ -390,7 +412,10 @@ fn of_a_running_campaign() -> Vec<Planted> {
         planted(
             I::OutcomesAddUp,
             "outcomes before the answer",
-            "UPDATE chunk SET outcomes = x'010108' WHERE number = 65536",
+            format!(
+                "UPDATE chunk SET outcomes = {} WHERE number = 65536",
+                engine.outcomes(&[Outcome::Accepted; 8])
+            ),
         ),
         planted(
             I::NothingLost,
@@ -401,38 +426,26 @@ fn of_a_running_campaign() -> Vec<Planted> {
 }
 
 /// Plants one violation into a copy of the database and returns what is named.
-async fn named_with(original: &Path, planted: &Planted) -> billing::Reconciliation {
-    let copy = original.with_file_name("planted.db");
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", copy.display()));
-    }
-    std::fs::copy(original, &copy).unwrap();
-    let raw = open_raw(&copy).await;
+async fn named_with(original: &TestDatabase, planted: &Planted) -> billing::Reconciliation {
+    let copy = original.copy().await;
+    let raw = copy.unchecked().await;
     run(&raw, planted.sql.as_str()).await;
     raw.close().await;
-    let store = open(&copy).await;
+    let store = Store::open(&copy.config()).await.unwrap();
     let found = billing::reconcile(&store).await.unwrap();
     store.close().await.unwrap();
     found
 }
 
-/// A file with everything in it, nothing in a log beside it.
-async fn copy_of(world: &World) -> std::path::PathBuf {
-    let copy = world.folder.path().join("original.db");
-    run(&world.raw, format!("VACUUM INTO '{}'", copy.display())).await;
-    copy
-}
-
-#[tokio::test]
-async fn every_planted_violation_is_named() {
+async fn every_planted_violation_is_named(engine: Engine) {
     let mut seen = std::collections::BTreeSet::new();
     let stages = [
-        (STEPS - 1, of_a_closed_campaign()),
-        (MIDWAY, of_a_running_campaign()),
+        (STEPS - 1, of_a_closed_campaign(engine)),
+        (MIDWAY, of_a_running_campaign(engine)),
     ];
     for (step, all) in stages {
-        let story = Story::until(step).await;
-        let original = copy_of(&story.world).await;
+        let story = Story::until(engine, step).await;
+        let original = story.world.put_away().await;
         let nothing = planted(Invariant::NoOrphans, "nothing", "SELECT 1");
         let found = named_with(&original, &nothing).await;
         assert!(found.clean, "{found}");
@@ -455,15 +468,19 @@ async fn every_planted_violation_is_named() {
     assert_eq!(seen, all, "every check is shown to fail");
 }
 
-#[tokio::test]
-async fn many_violations_are_counted_and_some_listed() {
-    let world = World::with_users(100).await;
+async fn many_violations_are_counted_and_some_listed(engine: Engine) {
+    let world = World::with_users(engine, 100).await;
     world.top_up(10_000, "bank-1").await;
     let campaign = world.launch(100, 100).await;
     let chunks: Vec<Vec<u32>> = (1..=100).map(|number| vec![number]).collect();
     world.freeze(campaign, 0, (1, 100), &chunks, &[]).await;
     assert_clean(&world, "a hundred chunks").await;
-    run(&world.raw, "UPDATE chunk SET content_hash = zeroblob(32)").await;
+    let nothing = blob(&[0; 32]);
+    run(
+        &world.raw,
+        format!("UPDATE chunk SET content_hash = {nothing}"),
+    )
+    .await;
     let found = billing::reconcile(&world.store).await.unwrap();
     let check = &found.checks[Invariant::EvidenceKept as usize];
     assert_eq!(

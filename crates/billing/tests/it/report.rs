@@ -11,7 +11,20 @@ use store::StoreError;
 use store::action::{Action, CampaignAction};
 use store::campaign_list::ListQuery;
 
+use testkit::database::Engine;
+
 use crate::world::{MIDWAY, NOW, STEPS, Story, World, krw, user_id};
+
+testkit::on_both_engines![
+    every_friend_of_the_audience_has_one_line_and_the_prices_add_up,
+    a_line_tells_what_was_sent_and_why_it_is_billed,
+    a_running_campaign_is_reported_as_far_as_it_is,
+    cancelled_is_what_somebody_cancelled,
+    another_business_sees_nothing,
+    a_campaign_that_was_never_launched_has_a_header_only,
+    long_reports_come_in_pages,
+    the_script_notices_what_is_wrong,
+];
 
 const RESUM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/resum.py");
 
@@ -28,7 +41,7 @@ async fn csv_of(world: &World, campaign: CampaignId) -> (u64, String) {
 
 /// What the independent script says, and whether it is content.
 fn resum(world: &World, csv: &str) -> (bool, Value) {
-    let path = world.folder.path().join("report.csv");
+    let path = world.database.folder().join("report.csv");
     std::fs::write(&path, csv).unwrap();
     let output = Command::new("python3")
         .arg(RESUM)
@@ -40,9 +53,8 @@ fn resum(world: &World, csv: &str) -> (bool, Value) {
     (output.status.success(), result)
 }
 
-#[tokio::test]
-async fn every_friend_of_the_audience_has_one_line_and_the_prices_add_up() {
-    let story = Story::until(STEPS - 1).await;
+async fn every_friend_of_the_audience_has_one_line_and_the_prices_add_up(engine: Engine) {
+    let story = Story::until(engine, STEPS - 1).await;
     let (lines, csv) = csv_of(&story.world, story.campaign).await;
     assert_eq!(lines, 40);
     let (clean, sums) = resum(&story.world, &csv);
@@ -96,9 +108,8 @@ async fn every_friend_of_the_audience_has_one_line_and_the_prices_add_up() {
     assert_eq!(left_out, [(RuleId::NoConsent, 13), (RuleId::Blocked, 3)]);
 }
 
-#[tokio::test]
-async fn a_line_tells_what_was_sent_and_why_it_is_billed() {
-    let story = Story::until(STEPS - 1).await;
+async fn a_line_tells_what_was_sent_and_why_it_is_billed(engine: Engine) {
+    let story = Story::until(engine, STEPS - 1).await;
     let (_, csv) = csv_of(&story.world, story.campaign).await;
     let campaign = story.campaign;
     let mut lines = csv.lines();
@@ -135,10 +146,9 @@ async fn a_line_tells_what_was_sent_and_why_it_is_billed() {
     );
 }
 
-#[tokio::test]
-async fn a_running_campaign_is_reported_as_far_as_it_is() {
+async fn a_running_campaign_is_reported_as_far_as_it_is(engine: Engine) {
     for step in 0..STEPS {
-        let story = Story::until(step).await;
+        let story = Story::until(engine, step).await;
         let (lines, csv) = csv_of(&story.world, story.campaign).await;
         assert_eq!(lines, if step == 0 { 20 } else { 40 }, "step {step}");
         let (clean, sums) = resum(&story.world, &csv);
@@ -159,10 +169,9 @@ async fn a_running_campaign_is_reported_as_far_as_it_is() {
     }
 }
 
-#[tokio::test]
-async fn cancelled_is_what_somebody_cancelled() {
+async fn cancelled_is_what_somebody_cancelled(engine: Engine) {
     // It has sends that were cancelled and one that was written off.
-    let story = Story::until(STEPS - 1).await;
+    let story = Story::until(engine, STEPS - 1).await;
     let (store, business) = (&story.world.store, story.world.business);
     for (action, is_cancelled) in [(Action::Pause, false), (Action::Cancel, true)] {
         let mut write = store.write().await.unwrap();
@@ -195,9 +204,8 @@ async fn cancelled_is_what_somebody_cancelled() {
     assert!(figures.unwrap().bill.is_cancelled);
 }
 
-#[tokio::test]
-async fn another_business_sees_nothing() {
-    let story = Story::until(0).await;
+async fn another_business_sees_nothing(engine: Engine) {
+    let story = Story::until(engine, 0).await;
     let other: BusinessId = story.world.fresh();
     story.world.add_business(other, "KRW").await;
     let store = &story.world.store;
@@ -220,9 +228,8 @@ async fn another_business_sees_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_campaign_that_was_never_launched_has_a_header_only() {
-    let world = World::with_users(1).await;
+async fn a_campaign_that_was_never_launched_has_a_header_only(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
     let campaign = world.add_campaign(world.business).await;
     let (lines, csv) = csv_of(&world, campaign).await;
     assert_eq!((lines, csv.lines().count()), (0, 1));
@@ -235,9 +242,8 @@ async fn a_campaign_that_was_never_launched_has_a_header_only() {
     );
 }
 
-#[tokio::test]
-async fn long_reports_come_in_pages() {
-    let world = World::with_users(60_000).await;
+async fn long_reports_come_in_pages(engine: Engine) {
+    let world = World::with_users(engine, 60_000).await;
     world.top_up(1_000_000, "bank-1").await;
     let campaign = world.launch(20_000, 60_000).await;
     let mut page: Vec<Vec<u32>> = Vec::new();
@@ -271,9 +277,8 @@ async fn long_reports_come_in_pages() {
     assert_eq!((lines, &sums["friends"]), (60_000, &60_000.into()));
 }
 
-#[tokio::test]
-async fn the_script_notices_what_is_wrong() {
-    let story = Story::until(STEPS - 1).await;
+async fn the_script_notices_what_is_wrong(engine: Engine) {
+    let story = Story::until(engine, STEPS - 1).await;
     let (_, csv) = csv_of(&story.world, story.campaign).await;
     let lines: Vec<&str> = csv.lines().collect();
     let first = lines[1];

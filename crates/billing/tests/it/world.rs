@@ -1,64 +1,41 @@
 //! A database with one business and campaigns that were sent by hand, row by row: what scheduler,
 //! worker and messenger would have left there.
 
-use std::path::Path;
-
 use domain::chunk::ChunkState;
-use domain::codec::{pack_numbers, pack_outcomes};
 use domain::id::{BusinessId, CampaignId, Id, IdSource, LedgerTransactionId, UserId};
 use domain::money::{Currency, Money};
 use domain::outcome::{Outcome, OutcomeCounts, RejectionCode};
 use domain::rule::RuleId;
 use domain::time::{LaunchMonth, Timestamp};
-use domain::user::UserNumber;
 use roaring::RoaringBitmap;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
-use sqlx::{AssertSqlSafe, Row};
-use store::{Durability, Store, StoreConfig};
+use store::Store;
 use testkit::SeededIds;
+use testkit::database::{Engine, Raw, TestDatabase};
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// Users of one statement that makes them.
+const USERS_PER_STATEMENT: usize = 500;
 
 pub struct World {
     pub store: Store,
     pub ids: SeededIds,
     pub business: BusinessId,
-    pub raw: SqlitePool,
-    pub folder: tempfile::TempDir,
+    pub raw: Raw,
+    pub database: TestDatabase,
 }
 
 pub fn krw(units: i64) -> Money {
     Money::whole(units, Currency::Krw)
 }
 
-pub async fn open(path: &Path) -> Store {
-    let config = StoreConfig {
-        path: path.to_owned(),
-        durability: Durability::Off,
-    };
-    Store::open(&config).await.unwrap()
-}
-
-/// Raw SQL on the file, with nothing that holds it back.
-pub async fn open_raw(path: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(false)
-        .pragma("ignore_check_constraints", "ON");
-    let pool = SqlitePoolOptions::new().max_connections(1);
-    pool.connect_with(options).await.unwrap()
-}
-
-pub async fn run(raw: &SqlitePool, sql: impl Into<String>) -> u64 {
-    let sql: String = sql.into();
-    let done = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(raw).await;
-    done.unwrap_or_else(|error| panic!("{sql}: {error}"))
-        .rows_affected()
+pub async fn run(raw: &Raw, sql: impl Into<String>) -> u64 {
+    raw.run(sql).await
 }
 
 pub fn blob(bytes: &[u8]) -> String {
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("x'{digits}'")
+    format!("unhex('{digits}')")
 }
 
 fn id<K>(id: Id<K>) -> String {
@@ -77,31 +54,37 @@ pub fn user_id(number: u32) -> UserId {
 }
 
 impl World {
-    pub async fn with_users(users: u32) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("chingu.db");
-        let store = open(&path).await;
-        let raw = open_raw(&path).await;
+    pub async fn with_users(engine: Engine, users: u32) -> Self {
+        let (store, database) = testkit::database::open(engine).await;
+        store.ensure_partitions(NOW).await.unwrap();
         let ids = SeededIds::of(7);
         let business = (&ids as &dyn IdSource).next();
         let world = Self {
             store,
             ids,
             business,
-            raw,
-            folder,
+            raw: database.raw().await,
+            database,
         };
         world.add_business(business, "KRW").await;
-        run(
-            &world.raw,
-            format!(
-                "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {users})
-                 INSERT INTO user (number, id, user_key)
-                 SELECT x, unhex(format('%032x', x)), 'u' || x FROM n"
-            ),
-        )
-        .await;
+        let numbers: Vec<u32> = (1..=users).collect();
+        for some in numbers.chunks(USERS_PER_STATEMENT) {
+            let rows = some.iter().map(|number| {
+                let id = id(user_id(*number));
+                format!("({number}, {id}, 'u{number}')")
+            });
+            let rows: Vec<String> = rows.collect();
+            let head = r#"INSERT INTO "user" (number, id, user_key) VALUES"#;
+            run(&world.raw, format!("{head} {}", rows.join(", "))).await;
+        }
         world
+    }
+
+    /// The database, which nobody is connected to any more.
+    pub async fn put_away(self) -> TestDatabase {
+        self.store.close().await.unwrap();
+        self.raw.close().await;
+        self.database
     }
 
     pub fn fresh<K>(&self) -> Id<K> {
@@ -225,8 +208,7 @@ impl World {
 
     async fn insert_chunk(&self, campaign: CampaignId, number: u64, round: u8, numbers: &[u32]) {
         let (c, month) = (id(campaign), LaunchMonth::of(NOW).number());
-        let packed: Vec<UserNumber> = numbers.iter().copied().map(UserNumber).collect();
-        let packed = blob(&pack_numbers(&packed));
+        let packed = self.database.engine().numbers(numbers);
         let (size, first, last) = (numbers.len(), numbers[0], numbers[numbers.len() - 1]);
         let hash = blob(&[0xab; 32]);
         run(
@@ -243,19 +225,19 @@ impl World {
     }
 
     pub async fn sequence(&self) -> i64 {
-        let sql = "UPDATE writer_sequence SET value = value + 1 RETURNING value";
-        sqlx::query(sql).fetch_one(&self.raw).await.unwrap().get(0)
+        run(&self.raw, "UPDATE writer_sequence SET value = value + 1").await;
+        self.raw.number("SELECT value FROM writer_sequence").await
     }
 
     pub async fn claim(&self, campaign: CampaignId, number: u64, round: u8) {
-        let c = id(campaign);
+        let (c, worker) = (id(campaign), blob(&[0]));
         run(
             &self.raw,
             format!(
                 "UPDATE chunk SET state = 2, epoch = epoch + 1
                  WHERE campaign = {c} AND number = {number} AND round = {round};
                  INSERT INTO attempt (month, campaign, number, round, epoch, worker, began_at)
-                 SELECT month, campaign, number, round, epoch, x'00', 0 FROM chunk
+                 SELECT month, campaign, number, round, epoch, {worker}, 0 FROM chunk
                  WHERE campaign = {c} AND number = {number} AND round = {round}"
             ),
         )
@@ -275,7 +257,8 @@ impl World {
             cancelled,
             moved,
         } = counts;
-        let (packed, now) = (blob(&pack_outcomes(outcomes)), NOW.as_millis() + 1_000);
+        let packed = self.database.engine().outcomes(outcomes);
+        let now = NOW.as_millis() + 1_000;
         run(
             &self.raw,
             format!(
@@ -301,16 +284,15 @@ impl World {
     }
 
     async fn numbers(&self, campaign: CampaignId, number: u64, round: u8) -> Vec<u32> {
-        let c = id(campaign);
-        let sql = format!(
-            "SELECT numbers FROM chunk
-             WHERE campaign = {c} AND number = {number} AND round = {round}"
-        );
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .fetch_one(&self.raw)
-            .await
-            .unwrap();
-        let numbers = domain::codec::unpack_numbers(row.get::<&[u8], _>(0)).unwrap();
+        let snapshot = self.store.snapshot().await.unwrap();
+        let month = LaunchMonth::of(NOW);
+        let after = number.checked_sub(1);
+        let page = snapshot.record_page(month, campaign, Currency::Krw, after, 1);
+        let page = page.await.unwrap();
+        snapshot.end().await.unwrap();
+        let mut chunks = page.chunks.iter();
+        let chunk = chunks.find(|chunk| chunk.id.round == round).unwrap();
+        let numbers = chunk.numbers().unwrap();
         numbers.into_iter().map(|number| number.0).collect()
     }
 
@@ -367,20 +349,18 @@ impl World {
         )
         .await;
         let sql = format!(
-            "SELECT campaign, SUM(amount) FROM capture WHERE ledger_transaction = {t}
-             GROUP BY campaign"
+            "SELECT DISTINCT campaign FROM capture WHERE ledger_transaction = {t} ORDER BY campaign"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .fetch_all(&self.raw)
-            .await
-            .unwrap();
-        let amounts: Vec<(CampaignId, Money)> = rows
-            .iter()
-            .map(|row| {
-                let campaign = CampaignId::from_slice(row.get::<&[u8], _>(0)).unwrap();
-                (campaign, Money::from_micro(row.get(1), Currency::Krw))
-            })
-            .collect();
+        let mut amounts: Vec<(CampaignId, Money)> = Vec::new();
+        for bytes in self.raw.bytes(&sql).await {
+            let campaign = CampaignId::from_slice(&bytes).unwrap();
+            let sql = format!(
+                "SELECT SUM(amount) FROM capture WHERE ledger_transaction = {t} AND campaign = {}",
+                id(campaign)
+            );
+            let micro = self.raw.number(&sql).await;
+            amounts.push((campaign, Money::from_micro(micro, Currency::Krw)));
+        }
         let mut write = self.store.write().await.unwrap();
         let sequence = write.sequence().await.unwrap();
         billing::capture(
@@ -437,16 +417,16 @@ pub struct Story {
 }
 
 impl Story {
-    pub async fn begin() -> Self {
-        let world = World::with_users(10_020).await;
+    pub async fn begin(engine: Engine) -> Self {
+        let world = World::with_users(engine, 10_020).await;
         world.top_up(1_000, "bank-1").await;
         let campaign = world.launch(24, 10_020).await;
         Self { world, campaign }
     }
 
     /// The story up to and with a step.
-    pub async fn until(step: u32) -> Self {
-        let story = Self::begin().await;
+    pub async fn until(engine: Engine, step: u32) -> Self {
+        let story = Self::begin(engine).await;
         for step in 0..=step {
             story.step(step).await;
         }

@@ -6,11 +6,17 @@ use domain::campaign::CampaignState;
 use domain::money::Currency;
 use domain::schedule::WallTime;
 use domain::time::Timestamp;
-use store::{Durability, Store, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 
 use super::*;
 use crate::AccountRequest;
+
+testkit::on_both_engines![
+    a_campaign_is_approved_and_one_with_a_time_is_scheduled,
+    another_business_cannot_write_for_the_account,
+    what_cannot_be_sent_is_refused_in_words,
+];
 
 const HELLO: &str = r#"[{"type":"text","text":"안녕하세요"}]"#;
 
@@ -18,16 +24,11 @@ struct World {
     directory: Directory,
     business: BusinessId,
     account: AccountId,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap());
     let directory = Directory::of(store, Arc::new(clock), Arc::new(SeededIds::of(7)));
     let business = directory
@@ -46,7 +47,7 @@ async fn world() -> World {
         directory,
         business: business.id,
         account: account.id,
-        _folder: folder,
+        _database: database,
     }
 }
 
@@ -71,9 +72,8 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn a_campaign_is_approved_and_one_with_a_time_is_scheduled() {
-    let world = world().await;
+async fn a_campaign_is_approved_and_one_with_a_time_is_scheduled(engine: Engine) {
+    let world = world(engine).await;
     let now = world.add(&request(&Schedule::Now)).await.unwrap();
     assert_eq!(now.state, CampaignState::Approved);
     assert_eq!(now.scheduled_for, None);
@@ -86,9 +86,8 @@ async fn a_campaign_is_approved_and_one_with_a_time_is_scheduled() {
     assert_eq!(later.scheduled_for, Some(start));
 }
 
-#[tokio::test]
-async fn another_business_cannot_write_for_the_account() {
-    let world = world().await;
+async fn another_business_cannot_write_for_the_account(engine: Engine) {
+    let world = world(engine).await;
     let theirs = world
         .directory
         .add_business("Sakura", Currency::Jpy)
@@ -103,9 +102,8 @@ async fn another_business_cannot_write_for_the_account() {
     assert!(matches!(written, Err(Error::NotFound(_))), "{written:?}");
 }
 
-#[tokio::test]
-async fn what_cannot_be_sent_is_refused_in_words() {
-    let world = world().await;
+async fn what_cannot_be_sent_is_refused_in_words(engine: Engine) {
+    let world = world(engine).await;
     let now = Schedule::Now;
     let past = Schedule::At(WallTime::parse("2026-11-22 20:00", "Asia/Seoul").unwrap());
     let too_long = "나".repeat(65);

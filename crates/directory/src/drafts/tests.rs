@@ -5,11 +5,19 @@ use std::sync::Arc;
 use domain::money::Currency;
 use domain::schedule::WallTime;
 use domain::time::Timestamp;
-use store::{Durability, Store, StoreConfig};
+use store::Store;
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 
 use super::*;
 use crate::{AccountRequest, Role};
+
+testkit::on_both_engines![
+    two_windows_see_each_other_and_nothing_is_overwritten,
+    a_save_whose_answer_was_lost_is_repeated_without_harm,
+    what_is_finished_is_approved_or_scheduled_and_can_be_taken_back,
+    another_business_finds_no_draft,
+];
 
 const HELLO: &str = r#"[{"type":"text","text":"안녕하세요"}]"#;
 
@@ -19,16 +27,11 @@ struct World {
     business: BusinessId,
     account: AccountId,
     member: MemberId,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let clock = ManualClock::at(Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap());
     let directory = Directory::of(store.clone(), Arc::new(clock), Arc::new(SeededIds::of(7)));
     let business = directory
@@ -53,7 +56,7 @@ async fn world() -> World {
         business: business.id,
         account: account.id,
         member: member.id,
-        _folder: folder,
+        _database: database,
     }
 }
 
@@ -101,9 +104,8 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn two_windows_see_each_other_and_nothing_is_overwritten() {
-    let world = world().await;
+async fn two_windows_see_each_other_and_nothing_is_overwritten(engine: Engine) {
+    let world = world(engine).await;
     let id = world.begin().await;
     assert_eq!(
         world.save(id, 0, "one", "a").await,
@@ -124,9 +126,8 @@ async fn two_windows_see_each_other_and_nothing_is_overwritten() {
     assert_eq!(world.store.campaign(id).await.unwrap().name, "other");
 }
 
-#[tokio::test]
-async fn a_save_whose_answer_was_lost_is_repeated_without_harm() {
-    let world = world().await;
+async fn a_save_whose_answer_was_lost_is_repeated_without_harm(engine: Engine) {
+    let world = world(engine).await;
     let id = world.begin().await;
     world.save(id, 0, "one", "a").await;
     assert_eq!(
@@ -140,9 +141,8 @@ async fn a_save_whose_answer_was_lost_is_repeated_without_harm() {
     );
 }
 
-#[tokio::test]
-async fn what_is_finished_is_approved_or_scheduled_and_can_be_taken_back() {
-    let world = world().await;
+async fn what_is_finished_is_approved_or_scheduled_and_can_be_taken_back(engine: Engine) {
+    let world = world(engine).await;
     let id = world.begin().await;
     world.save(id, 0, "one", "a").await;
     let stale = world.finish(id, &[], &Schedule::Now).await;
@@ -172,9 +172,8 @@ async fn what_is_finished_is_approved_or_scheduled_and_can_be_taken_back() {
     assert_eq!(now.message_version, 3);
 }
 
-#[tokio::test]
-async fn another_business_finds_no_draft() {
-    let world = world().await;
+async fn another_business_finds_no_draft(engine: Engine) {
+    let world = world(engine).await;
     let id = world.begin().await;
     let theirs = world
         .directory

@@ -4,13 +4,22 @@ use std::sync::Arc;
 
 use domain::friend::{ConsentPurpose, ConsentSource, FriendState, ReachFlags};
 use domain::money::Currency;
+use store::Store;
 use store::growth::FriendTally;
-use store::{Durability, Store, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 
 use super::*;
 use crate::fold::Fact;
 use crate::{AccountRequest, Directory};
+
+testkit::on_both_engines![
+    user_numbers_are_dense_over_transactions_accounts_and_roll_backs,
+    whoever_becomes_less_reachable_is_noted_in_the_same_transaction,
+    a_friend_is_known_from_the_transaction_that_brought_them_back,
+    consents_are_never_rewritten_and_told_twice_is_told_once,
+    counts_follow_thousands_in_one_transaction,
+];
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
@@ -18,16 +27,11 @@ struct World {
     store: Store,
     ids: Arc<SeededIds>,
     friends: FriendsOf,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let ids = Arc::new(SeededIds::of(1));
     let clock = Arc::new(ManualClock::at(NOW));
     let directory = Directory::of(store.clone(), clock, ids.clone());
@@ -47,7 +51,7 @@ async fn world() -> World {
         store,
         ids,
         friends: FriendsOf::account(&account, NOW).unwrap(),
-        _folder: folder,
+        _database: database,
     }
 }
 
@@ -121,9 +125,8 @@ fn consent(purpose: ConsentPurpose, granted: bool) -> Fact {
 const PROMOTION: ConsentPurpose = ConsentPurpose::Promotion;
 const NIGHT: ConsentPurpose = ConsentPurpose::Night;
 
-#[tokio::test]
-async fn user_numbers_are_dense_over_transactions_accounts_and_roll_backs() {
-    let world = world().await;
+async fn user_numbers_are_dense_over_transactions_accounts_and_roll_backs(engine: Engine) {
+    let world = world(engine).await;
     world
         .tell(&[
             ("kim", 1, added()),
@@ -146,9 +149,8 @@ async fn user_numbers_are_dense_over_transactions_accounts_and_roll_backs() {
     assert_eq!(numbers, [1, 2, 3]);
 }
 
-#[tokio::test]
-async fn whoever_becomes_less_reachable_is_noted_in_the_same_transaction() {
-    let world = world().await;
+async fn whoever_becomes_less_reachable_is_noted_in_the_same_transaction(engine: Engine) {
+    let world = world(engine).await;
     let start = world
         .tell(&[
             ("kim", 1, added()),
@@ -195,9 +197,8 @@ async fn whoever_becomes_less_reachable_is_noted_in_the_same_transaction() {
     );
 }
 
-#[tokio::test]
-async fn a_friend_is_known_from_the_transaction_that_brought_them_back() {
-    let world = world().await;
+async fn a_friend_is_known_from_the_transaction_that_brought_them_back(engine: Engine) {
+    let world = world(engine).await;
     let first = world.tell(&[("kim", 1, added())]).await;
     let number = world.number("kim").await;
     let known = async || {
@@ -215,9 +216,8 @@ async fn a_friend_is_known_from_the_transaction_that_brought_them_back() {
     assert_eq!(known().await, back);
 }
 
-#[tokio::test]
-async fn consents_are_never_rewritten_and_told_twice_is_told_once() {
-    let world = world().await;
+async fn consents_are_never_rewritten_and_told_twice_is_told_once(engine: Engine) {
+    let world = world(engine).await;
     let facts = [
         ("kim", 5, consent(PROMOTION, false)),
         ("kim", 4, consent(PROMOTION, true)),
@@ -243,9 +243,8 @@ async fn consents_are_never_rewritten_and_told_twice_is_told_once() {
     assert_eq!(world.state("kim").await, FriendState::Active);
 }
 
-#[tokio::test]
-async fn counts_follow_thousands_in_one_transaction() {
-    let world = world().await;
+async fn counts_follow_thousands_in_one_transaction(engine: Engine) {
+    let world = world(engine).await;
     let users: Vec<String> = (0..2_500).map(|n| format!("user-{n}")).collect();
     let mut facts: Vec<(&str, i64, Fact)> = users
         .iter()

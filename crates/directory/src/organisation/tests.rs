@@ -1,20 +1,21 @@
 //! Tenants do not meet, names are unique, bad fields are named.
 
-use store::{Durability, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 
 use super::*;
 
-async fn directory() -> (Directory, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+testkit::on_both_engines![
+    another_business_does_not_find_the_account,
+    what_must_be_unique_is_refused_the_second_time,
+    bad_fields_are_named,
+];
+
+async fn directory(engine: Engine) -> (Directory, TestDatabase) {
+    let (store, database) = testkit::database::open(engine).await;
     let clock = ManualClock::at(domain::time::Timestamp::from_millis(1_795_000_000_000));
     let directory = Directory::of(store, Arc::new(clock), Arc::new(SeededIds::of(7)));
-    (directory, folder)
+    (directory, database)
 }
 
 const HANOK: AccountRequest<'static> = AccountRequest {
@@ -25,9 +26,8 @@ const HANOK: AccountRequest<'static> = AccountRequest {
     rate_per_second: Some(2_000),
 };
 
-#[tokio::test]
-async fn another_business_does_not_find_the_account() {
-    let (directory, _folder) = directory().await;
+async fn another_business_does_not_find_the_account(engine: Engine) {
+    let (directory, _database) = directory(engine).await;
     let ours = directory
         .add_business("Hanok", Currency::Krw)
         .await
@@ -59,9 +59,8 @@ async fn another_business_does_not_find_the_account() {
     );
 }
 
-#[tokio::test]
-async fn what_must_be_unique_is_refused_the_second_time() {
-    let (directory, _folder) = directory().await;
+async fn what_must_be_unique_is_refused_the_second_time(engine: Engine) {
+    let (directory, _database) = directory(engine).await;
     let ours = directory
         .add_business("Hanok", Currency::Krw)
         .await
@@ -126,9 +125,8 @@ async fn what_must_be_unique_is_refused_the_second_time() {
     );
 }
 
-#[tokio::test]
-async fn bad_fields_are_named() {
-    let (directory, _folder) = directory().await;
+async fn bad_fields_are_named(engine: Engine) {
+    let (directory, _database) = directory(engine).await;
     let ours = directory
         .add_business("Hanok", Currency::Krw)
         .await

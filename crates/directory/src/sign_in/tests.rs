@@ -1,11 +1,20 @@
 //! Right and wrong passwords, sessions that end, guesses that run out.
 
 use domain::money::Currency;
-use store::{Durability, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 
 use super::*;
 use crate::{Directory, Role};
+
+testkit::on_both_engines![
+    a_session_begins_and_ends,
+    a_session_lasts_while_it_is_used,
+    guesses_run_out_and_come_back,
+    one_address_cannot_try_everybody,
+    a_change_of_password_ends_the_other_sessions,
+    short_long_and_foreign_passwords_are_refused,
+];
 
 const PASSWORD: &str = "a long enough password";
 
@@ -13,16 +22,11 @@ struct World {
     sign_in: SignIn,
     clock: Arc<ManualClock>,
     member: Member,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_795_000_000_000)));
     let ids = Arc::new(SeededIds::of(7));
     let directory = Directory::of(store.clone(), clock.clone(), ids.clone());
@@ -43,7 +47,7 @@ async fn world() -> World {
         sign_in,
         clock,
         member,
-        _folder: folder,
+        _database: database,
     }
 }
 
@@ -56,9 +60,8 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn a_session_begins_and_ends() {
-    let world = world().await;
+async fn a_session_begins_and_ends(engine: Engine) {
+    let world = world(engine).await;
     let token = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
     let visit = world.sign_in.visit(&token).await.unwrap().unwrap();
     assert_eq!(visit.member, world.member);
@@ -69,9 +72,8 @@ async fn a_session_begins_and_ends() {
     assert!(world.sign_in.visit(&token).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn a_session_lasts_while_it_is_used() {
-    let world = world().await;
+async fn a_session_lasts_while_it_is_used(engine: Engine) {
+    let world = world(engine).await;
     let token = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
     for _ in 0..3 {
         world.clock.advance(SESSION_IDLE - Duration::from_secs(1));
@@ -81,9 +83,8 @@ async fn a_session_lasts_while_it_is_used() {
     assert!(world.sign_in.visit(&token).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn guesses_run_out_and_come_back() {
-    let world = world().await;
+async fn guesses_run_out_and_come_back(engine: Engine) {
+    let world = world(engine).await;
     for _ in 0..GUESSES_PER_EMAIL_MAX {
         let error = world.try_password("wrong", "10.0.0.1").await.unwrap_err();
         assert!(matches!(error, SignInError::Wrong), "{error}");
@@ -95,9 +96,8 @@ async fn guesses_run_out_and_come_back() {
     world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
 }
 
-#[tokio::test]
-async fn one_address_cannot_try_everybody() {
-    let world = world().await;
+async fn one_address_cannot_try_everybody(engine: Engine) {
+    let world = world(engine).await;
     for number in 0..GUESSES_PER_ADDRESS_MAX {
         let email = format!("nobody{number}@hanok.example");
         let tried = world
@@ -110,9 +110,8 @@ async fn one_address_cannot_try_everybody() {
     world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
 }
 
-#[tokio::test]
-async fn a_change_of_password_ends_the_other_sessions() {
-    let world = world().await;
+async fn a_change_of_password_ends_the_other_sessions(engine: Engine) {
+    let world = world(engine).await;
     let here = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
     let there = world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
     let visit = world.sign_in.visit(&here).await.unwrap().unwrap();
@@ -129,9 +128,8 @@ async fn a_change_of_password_ends_the_other_sessions() {
     assert!(matches!(old, Err(SignInError::Wrong)));
 }
 
-#[tokio::test]
-async fn short_long_and_foreign_passwords_are_refused() {
-    let world = world().await;
+async fn short_long_and_foreign_passwords_are_refused(engine: Engine) {
+    let world = world(engine).await;
     let (business, member) = (world.member.business, world.member.id);
     for password in ["short", &"x".repeat(PASSWORD_BYTES_MAX + 1)] {
         let error = world

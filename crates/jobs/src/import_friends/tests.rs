@@ -7,26 +7,33 @@ use directory::{AccountRequest, Directory};
 use domain::friend::{ConsentPurpose, FriendState};
 use domain::money::Currency;
 use domain::user::UserNumber;
-use store::{Durability, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::friends_csv::{BROKEN_KINDS, FriendsCsv, IMPORTED_AT, WORDING, ZONE};
 use testkit::{ManualClock, SeededIds, friends_csv};
 
 use super::*;
 
+testkit::on_both_engines![
+    every_kind_of_broken_row_is_refused_at_its_line_and_no_other_row,
+    a_killed_import_goes_on_and_doubles_nobody,
+    an_import_that_dies_inside_a_commit_leaves_nothing_of_it,
+    another_file_updates_the_friends_it_names,
+    rows_of_any_other_kind_are_refused_with_a_reason,
+    every_fault_of_a_row_is_told_and_the_row_counts_once,
+    files_that_are_no_csv_of_friends_are_refused_in_words,
+    a_file_that_grows_meanwhile_is_noticed,
+    a_header_alone_is_an_import_of_nobody,
+];
+
 struct World {
     store: Store,
     ids: Arc<SeededIds>,
     account: Account,
-    folder: tempfile::TempDir,
+    database: TestDatabase,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let ids = Arc::new(SeededIds::of(1));
     let clock = Arc::new(ManualClock::at(IMPORTED_AT));
     let directory = Directory::of(store.clone(), clock, ids.clone());
@@ -50,13 +57,13 @@ async fn world() -> World {
         store,
         ids,
         account,
-        folder,
+        database,
     }
 }
 
 impl World {
     fn file(&self, bytes: &[u8]) -> PathBuf {
-        let path = self.folder.path().join("friends.csv");
+        let path = self.database.folder().join("friends.csv");
         std::fs::write(&path, bytes).unwrap();
         path
     }
@@ -77,7 +84,7 @@ impl World {
 
     /// Line and reason of every refusal, in the order of the file.
     async fn refused(&self, report: &ImportReport) -> Vec<(u64, RejectReason)> {
-        let path = self.folder.path().join("report.csv");
+        let path = self.database.folder().join("report.csv");
         let written = write(&self.store, &report.import, &path).await;
         let mut reader = csv::Reader::from_path(&path).unwrap();
         let rows = reader.records().map(|row| {
@@ -141,10 +148,9 @@ fn all_kinds(count: usize) -> Vec<(RejectReason, usize)> {
     BROKEN_KINDS.iter().map(|reason| (*reason, count)).collect()
 }
 
-#[tokio::test]
-async fn every_kind_of_broken_row_is_refused_at_its_line_and_no_other_row() {
+async fn every_kind_of_broken_row_is_refused_at_its_line_and_no_other_row(engine: Engine) {
     for seed in 0..6 {
-        let world = world().await;
+        let world = world(engine).await;
         let file = friends_csv(seed, 120, &all_kinds(3));
         let report = world.import(&file.bytes).await.unwrap();
         assert_eq!(world.refused(&report).await, file.broken, "seed {seed}");
@@ -171,10 +177,9 @@ async fn every_kind_of_broken_row_is_refused_at_its_line_and_no_other_row() {
     }
 }
 
-#[tokio::test]
-async fn a_killed_import_goes_on_and_doubles_nobody() {
+async fn a_killed_import_goes_on_and_doubles_nobody(engine: Engine) {
     let file = friends_csv(7, 2 * ROWS_PER_COMMIT + 700, &all_kinds(20));
-    let world = world().await;
+    let world = world(engine).await;
     let path = world.file(&file.bytes);
     // The program dies right behind a commit, wherever it is: a dropped future writes no more.
     let mut kills = 0;
@@ -208,9 +213,8 @@ async fn a_killed_import_goes_on_and_doubles_nobody() {
     assert_eq!(again.reasons, report.reasons);
 }
 
-#[tokio::test]
-async fn an_import_that_dies_inside_a_commit_leaves_nothing_of_it() {
-    let world = world().await;
+async fn an_import_that_dies_inside_a_commit_leaves_nothing_of_it(engine: Engine) {
+    let world = world(engine).await;
     let file = friends_csv(8, 300, &all_kinds(2));
     let path = world.file(&file.bytes);
     let source = Source::open(&path, None).await.unwrap();
@@ -251,9 +255,8 @@ async fn an_import_that_dies_inside_a_commit_leaves_nothing_of_it() {
     world.expect_friends(&file).await;
 }
 
-#[tokio::test]
-async fn another_file_updates_the_friends_it_names() {
-    let world = world().await;
+async fn another_file_updates_the_friends_it_names(engine: Engine) {
+    let world = world(engine).await;
     let first = "user_key,display_name,friend_since,tags,ad_consent,ad_consent_at,consent_wording\n\
         kim,Kim,2025-01-01T00:00:00Z,a|b,yes,2025-01-02 00:00:00,ad-2025-03\n\
         lee,Lee,2025-01-01T00:00:00Z,,,,\n";
@@ -313,8 +316,7 @@ async fn another_file_updates_the_friends_it_names() {
     );
 }
 
-#[tokio::test]
-async fn rows_of_any_other_kind_are_refused_with_a_reason() {
+async fn rows_of_any_other_kind_are_refused_with_a_reason(engine: Engine) {
     const HEADER: &str = "user_key,display_name,language,country,region,source,tags,birth_year,\
         friend_since,ad_consent,ad_consent_at,consent_wording,night_consent\n";
     let long_tag = "x".repeat(33);
@@ -400,7 +402,7 @@ async fn rows_of_any_other_kind_are_refused_with_a_reason() {
         file.push_str(text);
         file.push_str(&format!("\ngood-{index},5\" 피자,,,,,,,,,,,\n"));
     }
-    let world = world().await;
+    let world = world(engine).await;
     let report = world.import(file.as_bytes()).await.unwrap();
     let expected: Vec<(u64, RejectReason)> = cases
         .iter()
@@ -411,9 +413,8 @@ async fn rows_of_any_other_kind_are_refused_with_a_reason() {
     assert_eq!(report.import.checkpoint.accepted, cases.len() as u64);
 }
 
-#[tokio::test]
-async fn every_fault_of_a_row_is_told_and_the_row_counts_once() {
-    let world = world().await;
+async fn every_fault_of_a_row_is_told_and_the_row_counts_once(engine: Engine) {
+    let world = world(engine).await;
     let file = "user_key,gender,birth_year,time_zone\n,Ω,1700,Nowhere\nkim,male,1990,Asia/Seoul\n";
     let report = world.import(file.as_bytes()).await.unwrap();
     let reasons: BTreeMap<&str, u64> = report
@@ -432,8 +433,7 @@ async fn every_fault_of_a_row_is_told_and_the_row_counts_once() {
     assert_eq!((checkpoint.accepted, checkpoint.rejected), (1, 1));
 }
 
-#[tokio::test]
-async fn files_that_are_no_csv_of_friends_are_refused_in_words() {
+async fn files_that_are_no_csv_of_friends_are_refused_in_words(engine: Engine) {
     let utf16: Vec<u8> = "user_key\nkim"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -464,13 +464,13 @@ async fn files_that_are_no_csv_of_friends_are_refused_in_words() {
         (b"user_key,night_consent\n", "not ad_consent"),
         (b"kim,Kim\nlee,Lee\n", "unknown column 'kim'"),
     ];
-    let world = world().await;
+    let world = world(engine).await;
     for (bytes, words) in cases {
         let error = world.import(bytes).await.unwrap_err();
         assert!(matches!(error, Error::BadFile { .. }), "{error:?}");
         assert!(error.to_string().contains(words), "{words}: {error}");
     }
-    let folder = world.folder.path().to_owned();
+    let folder = world.database.folder().to_owned();
     let error = world.import_file(&folder, &mut |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("not a file"), "{error}");
     let error = world
@@ -480,18 +480,16 @@ async fn files_that_are_no_csv_of_friends_are_refused_in_words() {
     assert!(matches!(error, Error::Io { .. }), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_file_that_grows_meanwhile_is_noticed() {
-    let world = world().await;
+async fn a_file_that_grows_meanwhile_is_noticed(engine: Engine) {
+    let world = world(engine).await;
     let path = world.file(&friends_csv(3, 3 * ROWS_PER_COMMIT, &[]).bytes);
     let mut progress = |_| std::fs::write(&path, "user_key\nkim\n").unwrap();
     let error = world.import_file(&path, &mut progress).await.unwrap_err();
     assert!(matches!(error, Error::FileChanged(_)), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_header_alone_is_an_import_of_nobody() {
-    let world = world().await;
+async fn a_header_alone_is_an_import_of_nobody(engine: Engine) {
+    let world = world(engine).await;
     let report = world.import(b"\xef\xbb\xbfuser_key").await.unwrap();
     assert_eq!(report.import.checkpoint.accepted, 0);
     assert!(report.import.finished_at.is_some() && report.reasons.is_empty());

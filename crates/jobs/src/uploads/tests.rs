@@ -4,27 +4,30 @@ use std::fs;
 
 use directory::{AccountRequest, Directory};
 use domain::money::Currency;
-use store::{Durability, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::friends_csv::{IMPORTED_AT, ZONE};
 use testkit::{ManualClock, SeededIds};
 
 use super::*;
+
+testkit::on_both_engines![
+    what_is_not_kept_leaves_no_file_behind,
+    so_many_files_wait_and_no_more,
+    a_file_that_cannot_be_taken_in_stands_in_nobodys_way,
+    what_a_killed_process_left_is_swept_and_nothing_else,
+    a_byte_order_mark_is_no_part_of_the_first_name,
+];
 
 const GOOD: &[u8] = b"user_key\nkim\n";
 
 struct World {
     uploads: Arc<Uploads>,
     account: AccountId,
-    _folder: tempfile::TempDir,
+    _database: TestDatabase,
 }
 
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let config = StoreConfig {
-        path: folder.path().join("chingu.db"),
-        durability: Durability::Off,
-    };
-    let store = Store::open(&config).await.unwrap();
+async fn world(engine: Engine) -> World {
+    let (store, database) = testkit::database::open(engine).await;
     let ids = Arc::new(SeededIds::of(1));
     let clock = Arc::new(ManualClock::at(IMPORTED_AT));
     let directory = Directory::of(store.clone(), clock.clone(), ids.clone());
@@ -41,13 +44,13 @@ async fn world() -> World {
         store,
         clock,
         ids,
-        folder: folder.path().join("imports"),
+        folder: database.folder().join("imports"),
         wake: Arc::default(),
     });
     World {
         uploads,
         account: account.unwrap().id,
-        _folder: folder,
+        _database: database,
     }
 }
 
@@ -94,9 +97,8 @@ impl World {
     }
 }
 
-#[tokio::test]
-async fn what_is_not_kept_leaves_no_file_behind() {
-    let world = world().await;
+async fn what_is_not_kept_leaves_no_file_behind(engine: Engine) {
+    let world = world(engine).await;
     let arriving = world.arrive(GOOD).await;
     assert_eq!(world.files().len(), 1);
     // The one who sends it is gone.
@@ -125,9 +127,8 @@ async fn what_is_not_kept_leaves_no_file_behind() {
     );
 }
 
-#[tokio::test]
-async fn so_many_files_wait_and_no_more() {
-    let world = world().await;
+async fn so_many_files_wait_and_no_more(engine: Engine) {
+    let world = world(engine).await;
     let last = world.arrive(GOOD).await;
     for _ in 0..FILES_MAX {
         world.bring(GOOD).await.unwrap();
@@ -148,9 +149,8 @@ async fn so_many_files_wait_and_no_more() {
 }
 
 #[cfg(unix)]
-#[tokio::test]
-async fn a_file_that_cannot_be_taken_in_stands_in_nobodys_way() {
-    let world = world().await;
+async fn a_file_that_cannot_be_taken_in_stands_in_nobodys_way(engine: Engine) {
+    let world = world(engine).await;
     let stuck = world.ask(GOOD).await;
     let behind = world.ask(b"user_key\nlee\n").await;
     let path = world.uploads.path(stuck);
@@ -169,9 +169,8 @@ async fn a_file_that_cannot_be_taken_in_stands_in_nobodys_way() {
     assert_eq!(world.uploads.take_next(&mut round).await, LOOK_EVERY);
 }
 
-#[tokio::test]
-async fn what_a_killed_process_left_is_swept_and_nothing_else() {
-    let world = world().await;
+async fn what_a_killed_process_left_is_swept_and_nothing_else(engine: Engine) {
+    let world = world(engine).await;
     let waiting = world.bring(GOOD).await.unwrap().id;
     let _arriving = world.arrive(GOOD).await;
     let file = |name: String| world.uploads.folder.join(name);
@@ -190,9 +189,8 @@ async fn what_a_killed_process_left_is_swept_and_nothing_else() {
     assert!(left.iter().any(|name| name.ends_with(".part")));
 }
 
-#[tokio::test]
-async fn a_byte_order_mark_is_no_part_of_the_first_name() {
-    let world = world().await;
+async fn a_byte_order_mark_is_no_part_of_the_first_name(engine: Engine) {
+    let world = world(engine).await;
     let file = "\u{feff}\"user, key\",\"name\"\nkim,Kim\n";
     let id = world.bring(file.as_bytes()).await.unwrap().id;
     let look = world.uploads.look(id).await.unwrap();

@@ -2,6 +2,13 @@
 
 use super::*;
 
+testkit::on_both_engines![
+    bodies_that_are_no_list_are_refused_whole,
+    a_bad_event_costs_itself_only,
+    an_event_that_is_nested_without_end_costs_itself_only,
+    elements_that_are_no_event_are_refused_in_their_place,
+];
+
 /// Bodies that are refused whole, with a word of the answer.
 const BODIES: [(&str, &str); 42] = [
     ("", "EOF"),
@@ -228,9 +235,8 @@ fn merge(fields: &mut Value, changes: Value) {
     }
 }
 
-#[tokio::test]
-async fn bodies_that_are_no_list_are_refused_whole() {
-    let world = world().await;
+async fn bodies_that_are_no_list_are_refused_whole(engine: Engine) {
+    let world = world(engine).await;
     for (body, words) in BODIES {
         let answer = world.post(body).await;
         assert_eq!(
@@ -259,9 +265,8 @@ async fn bodies_that_are_no_list_are_refused_whole() {
     );
 }
 
-#[tokio::test]
-async fn a_bad_event_costs_itself_only() {
-    let world = world().await;
+async fn a_bad_event_costs_itself_only(engine: Engine) {
+    let world = world(engine).await;
     let events = events();
     assert!(events.len() >= 100, "{} cases", events.len());
     for (number, (kind, fields, words)) in events.into_iter().enumerate() {
@@ -305,9 +310,8 @@ async fn a_bad_event_costs_itself_only() {
     assert_eq!(known, None, "a refused event makes nobody known");
 }
 
-#[tokio::test]
-async fn an_event_that_is_nested_without_end_costs_itself_only() {
-    let world = world().await;
+async fn an_event_that_is_nested_without_end_costs_itself_only(engine: Engine) {
+    let world = world(engine).await;
     let good = event("good", "friend.added", -5, json!({}));
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
@@ -317,9 +321,8 @@ async fn an_event_that_is_nested_without_end_costs_itself_only() {
     }
 }
 
-#[tokio::test]
-async fn elements_that_are_no_event_are_refused_in_their_place() {
-    let world = world().await;
+async fn elements_that_are_no_event_are_refused_in_their_place(engine: Engine) {
+    let world = world(engine).await;
     let good = event("good", "friend.added", -5, json!({})).to_string();
     let body = format!("{{\"events\":[{},{good}]}}", ELEMENTS.join(","));
     let answer = world.post(&body).await;
