@@ -26,6 +26,9 @@ impl Scheduler {
     pub async fn close_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
         let mut progress = Progress::Idle;
         for campaign in self.store.campaigns_alive().await? {
+            if campaign.restored_at.is_some() {
+                continue;
+            }
             let step = match campaign.state {
                 CampaignState::Running | CampaignState::Paused(_) | CampaignState::Cancelling => {
                     self.begin_closing(epoch, &campaign).await
@@ -47,8 +50,7 @@ impl Scheduler {
         epoch: LeaderEpoch,
         campaign: &Campaign,
     ) -> Result<Progress, SchedulerError> {
-        let may_close = campaign.freeze_ended_at.is_some() && campaign.restored_at.is_none();
-        if !may_close || self.store.has_open_chunks(campaign.id).await? {
+        if campaign.freeze_ended_at.is_none() || self.store.has_open_chunks(campaign.id).await? {
             return Ok(Progress::Idle);
         }
         let mut write = self.store.write().await?;

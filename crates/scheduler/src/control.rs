@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use billing::{BillingError, ReleaseReason};
-use domain::campaign::{CampaignEvent, PauseReason};
+use domain::campaign::{CampaignEvent, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
 use domain::id::{BusinessId, CampaignId, IdSource, MemberId};
 use domain::message::Rules;
 use domain::money::Money;
-use domain::time::Clock;
+use domain::time::{Clock, Timestamp};
 use store::action::{Action, CampaignAction};
 use store::{Store, StoreError};
 use tokio::sync::Notify;
@@ -69,8 +69,9 @@ impl CampaignControl {
         member: MemberId,
     ) -> Result<(), SchedulerError> {
         self.expect_own(business, id).await?;
-        let noted = CampaignAction::of(Action::Resume, Some(member), self.clock.now());
-        resume_noted(&self.store, id, Some(noted)).await?;
+        let now = self.clock.now();
+        let noted = CampaignAction::of(Action::Resume, Some(member), now);
+        resume_noted(&self.store, id, now, Some(noted)).await?;
         self.wake.notify_one();
         Ok(())
     }
@@ -115,8 +116,13 @@ pub async fn pause(store: &Store, id: CampaignId) -> Result<(), SchedulerError> 
     pause_noted(store, id, None).await
 }
 
-pub async fn resume(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
-    resume_noted(store, id, None).await
+/// Goes on with a campaign that was paused or came out of a copy of the books.
+pub async fn resume(
+    store: &Store,
+    clock: &dyn Clock,
+    id: CampaignId,
+) -> Result<(), SchedulerError> {
+    resume_noted(store, id, clock.now(), None).await
 }
 
 /// Cancels in one transaction: what was not begun ends, its money goes back at once. What is in
@@ -137,7 +143,7 @@ async fn pause_noted(
     noted: Option<CampaignAction>,
 ) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
-    let campaign = write.campaign(id).await?;
+    let campaign = write.campaign_to_move(id).await?;
     campaign
         .state
         .after(CampaignEvent::Pause(PauseReason::Requested))?;
@@ -155,14 +161,24 @@ async fn pause_noted(
 async fn resume_noted(
     store: &Store,
     id: CampaignId,
+    now: Timestamp,
     noted: Option<CampaignAction>,
 ) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
-    let campaign = write.campaign(id).await?;
-    campaign.state.after(CampaignEvent::Resume)?;
-    write
-        .move_campaign(&campaign, CampaignEvent::Resume)
-        .await?;
+    let campaign = write.campaign_to_move(id).await?;
+    let is_paused = matches!(campaign.state, CampaignState::Paused(_));
+    match campaign.restored_at {
+        // Its mark lies over whatever it did before; the stage `restore` takes it off.
+        Some(_) => write.resume_restored(&campaign, now).await?,
+        None => {
+            campaign.state.after(CampaignEvent::Resume)?;
+        }
+    }
+    if is_paused || campaign.restored_at.is_none() {
+        write
+            .move_campaign(&campaign, CampaignEvent::Resume)
+            .await?;
+    }
     if let Some(noted) = noted {
         write.note_action(id, &noted).await?;
     }
@@ -177,11 +193,15 @@ async fn cancel_noted(
 ) -> Result<Cancelled, SchedulerError> {
     let now = noted.at;
     let mut write = store.write().await?;
-    let campaign = write.campaign(id).await?;
+    let campaign = write.campaign_to_move(id).await?;
     campaign.state.after(CampaignEvent::Cancel)?;
     write
         .move_campaign(&campaign, CampaignEvent::Cancel)
         .await?;
+    if campaign.restored_at.is_some() {
+        // What may have been sent is asked for: it is billed, and the rest is not.
+        write.resume_restored(&campaign, now).await?;
+    }
     let currency = write.currency_of(campaign.business).await?;
     let units = write.end_ready(id, ChunkState::Cancelled, now).await?;
     let blocks = standing::end_blocks(&mut write, &campaign, now, ids).await?;

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use broker::BrokerError;
+use broker::{Availability, Lane, Message};
 use domain::campaign::CampaignState;
 use domain::fair::{FairQueue, Head};
 use domain::id::{AccountId, CampaignId};
@@ -32,8 +32,11 @@ pub struct Dispatcher {
     /// Recipients handed out in the last seconds, for the window's size.
     throughput: Throughput,
     epoch: Option<LeaderEpoch>,
-    /// When the queue was first seen empty beside dispatched chunks.
-    empty_since: Option<Duration>,
+    /// Since when the queue has been seen empty, by both clocks.
+    empty_since: Option<(Duration, Timestamp)>,
+    /// What the broker had lost when its messages were last published anew, and when that was.
+    losses_seen: Option<u64>,
+    republished_at: Option<Duration>,
 }
 
 /// Chunks per second, smoothed over about a second.
@@ -47,6 +50,9 @@ struct Throughput {
 /// A queue that stays empty this long beside chunks that are dispatched and unclaimed has lost
 /// their messages.
 const LOST_MESSAGES_AFTER: Duration = Duration::from_secs(2);
+/// Between two times that messages are published anew: a broker that refuses everything must not
+/// keep the database busy.
+const REPUBLISH_GAP_MIN: Duration = Duration::from_millis(500);
 
 impl Throughput {
     fn count(&mut self, chunks: usize, now: Duration) {
@@ -67,6 +73,9 @@ impl Scheduler {
     pub async fn dispatch_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
         let now = self.clock.now();
         let monotonic = self.clock.monotonic();
+        if self.republish(epoch, now, monotonic).await? == Progress::Worked {
+            return Ok(Progress::Worked);
+        }
         let running: Vec<Campaign> = self
             .store
             .campaigns_alive()
@@ -75,7 +84,7 @@ impl Scheduler {
             .filter(|c| c.state == CampaignState::Running && c.restored_at.is_none())
             .collect();
         let rates = self.rates(&running).await?;
-        let room = self.room_in_window();
+        let room = self.room_in_window().await?;
         let wanted = self.with_dispatcher(|dispatcher| {
             dispatcher.begin_pass(epoch, &running, &rates, monotonic);
             dispatcher.campaigns_to_read(&running)
@@ -95,82 +104,92 @@ impl Scheduler {
             dispatcher.pick(&running, room.min(DISPATCH_PASS_MAX), monotonic)
         });
         if picked.is_empty() {
-            return self.look_for_lost_messages(monotonic).await;
+            return Ok(Progress::Idle);
         }
-        self.hand_out(epoch, picked, now).await
+        self.hand_out(epoch, &running, picked, now).await
     }
 
     async fn hand_out(
         &self,
         epoch: LeaderEpoch,
+        running: &[Campaign],
         picked: BTreeMap<CampaignId, Vec<DueChunk>>,
         now: Timestamp,
     ) -> Result<Progress, SchedulerError> {
-        let mut write = self.store.write().await?;
+        let mut write = self.store.write_beside().await?;
         write.must_lead(epoch).await?;
         let mut marked = Vec::new();
-        for (campaign, chunks) in &picked {
-            marked.extend(write.mark_dispatched(*campaign, chunks, now).await?);
+        for campaign in running {
+            let Some(chunks) = picked.get(&campaign.id) else {
+                continue;
+            };
+            let lane = Lane::of(campaign.kind);
+            let dispatched = write.mark_dispatched(campaign.id, chunks, now).await?;
+            marked.extend(dispatched.iter().map(|due| Message {
+                lane,
+                chunk: due.id,
+            }));
         }
         write.commit().await?;
         store::pause::point("dispatch:after_commit").await;
-        for due in &marked {
-            match self.broker.publish(due.id).await {
-                Ok(()) => {}
-                // Dispatched all the same: it is published again once the queue is seen empty.
-                Err(BrokerError::Full | BrokerError::Unavailable) => {
-                    metrics::counter!("chingu_publish_refused_total").increment(1);
-                }
-            }
-        }
+        // What is refused is dispatched all the same: workers find it in the table while the broker
+        // is away, and the refusal counts as a loss.
+        let answers = self.broker.publish_all(&marked).await;
+        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        metrics::counter!("chingu_publish_refused_total").increment(refused as u64);
         metrics::counter!("chingu_chunks_dispatched_total").increment(marked.len() as u64);
         let monotonic = self.clock.monotonic();
         self.with_dispatcher(|dispatcher| dispatcher.throughput.count(marked.len(), monotonic));
         Ok(Progress::Worked)
     }
 
-    /// Messages can be lost, chunks cannot: what stays dispatched beside an empty queue is handed
-    /// out anew.
-    async fn look_for_lost_messages(&self, now: Duration) -> Result<Progress, SchedulerError> {
-        let depth = self.broker.depth();
-        let is_empty = depth.queued == 0 && depth.unacknowledged == 0;
-        let is_over = self.with_dispatcher(|dispatcher| {
-            let since = match is_empty {
-                true => *dispatcher.empty_since.get_or_insert(now),
-                false => {
-                    dispatcher.empty_since = None;
-                    return false;
-                }
-            };
-            let is_over = now.saturating_sub(since) >= LOST_MESSAGES_AFTER;
-            if is_over {
-                dispatcher.empty_since = Some(now);
+    /// Messages can be lost, chunks cannot. What is dispatched and unclaimed is handed out anew
+    /// after the broker has lost or refused messages, and where it stays so beside an empty queue.
+    async fn republish(
+        &self,
+        epoch: LeaderEpoch,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Result<Progress, SchedulerError> {
+        let is_empty = self.broker.depth().queued == 0;
+        let is_available = *self.broker.availability().borrow() == Availability::Available;
+        let losses = self.broker.losses();
+        let lost = self.with_dispatcher(|dispatcher| {
+            dispatcher.follow(epoch);
+            // A new leader has just taken everything back.
+            dispatcher.losses_seen.get_or_insert(losses);
+            match is_available {
+                true => dispatcher.lost(is_empty, losses, now, monotonic),
+                // Nobody would take it; workers poll what they do not hear of.
+                false => None,
             }
-            is_over
         });
-        if !is_over || !self.store.has_dispatched_unclaimed().await? {
+        let Some(before) = lost else {
+            return Ok(Progress::Idle);
+        };
+        if !self.store.has_dispatched_before(before, now).await? {
             return Ok(Progress::Idle);
         }
         let mut write = self.store.write().await?;
-        let taken_back = write.clear_dispatched(None).await?;
+        write.must_lead(epoch).await?;
+        let taken_back = write.clear_dispatched_before(before, now).await?;
         write.commit().await?;
-        tracing::warn!(
-            taken_back,
-            "the queue is empty beside dispatched chunks: again"
-        );
+        metrics::counter!("chingu_chunks_republished_total").increment(taken_back);
+        tracing::warn!(taken_back, losses, "messages were lost: published anew");
         Ok(Progress::Worked)
     }
 
-    /// Chunks that may still be handed out: a second's work, within bounds.
-    fn room_in_window(&self) -> usize {
-        let depth = self.broker.depth();
-        let outstanding = depth.queued + depth.unacknowledged;
+    /// Chunks that may still be handed out: a second's work, within bounds. What is outstanding
+    /// stands in the database: messages are acknowledged in other processes, and where the broker
+    /// is away there are none, but workers poll what is dispatched.
+    async fn room_in_window(&self) -> Result<usize, SchedulerError> {
+        let outstanding = self.store.chunks_outstanding().await?;
         let per_second = self.with_dispatcher(|dispatcher| dispatcher.throughput.chunks_per_second);
         let (min, max) = (
             self.settings.window_chunks_min,
             self.settings.window_chunks_max,
         );
-        per_second.clamp(min, max).saturating_sub(outstanding)
+        Ok(per_second.clamp(min, max).saturating_sub(outstanding))
     }
 
     async fn rates(
@@ -204,6 +223,48 @@ impl Scheduler {
 }
 
 impl Dispatcher {
+    /// A new leader begins with nothing.
+    fn follow(&mut self, epoch: LeaderEpoch) {
+        if self.epoch != Some(epoch) {
+            *self = Self {
+                epoch: Some(epoch),
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Before which moment dispatched chunks have lost their messages, if any may have.
+    fn lost(
+        &mut self,
+        is_empty: bool,
+        losses: u64,
+        now: Timestamp,
+        monotonic: Duration,
+    ) -> Option<Timestamp> {
+        let since = match is_empty {
+            true => Some(*self.empty_since.get_or_insert((monotonic, now))),
+            false => {
+                self.empty_since = None;
+                None
+            }
+        };
+        let has_lost = self.losses_seen != Some(losses);
+        let paused = self
+            .republished_at
+            .is_some_and(|at| monotonic.saturating_sub(at) < REPUBLISH_GAP_MIN);
+        if has_lost && !paused {
+            self.losses_seen = Some(losses);
+            self.republished_at = Some(monotonic);
+            return Some(now);
+        }
+        let (since, before) = since?;
+        if monotonic.saturating_sub(since) < LOST_MESSAGES_AFTER {
+            return None;
+        }
+        self.empty_since = Some((monotonic, now));
+        Some(before)
+    }
+
     fn begin_pass(
         &mut self,
         epoch: LeaderEpoch,
@@ -211,12 +272,7 @@ impl Dispatcher {
         account_rates: &BTreeMap<AccountId, Option<Rate>>,
         now: Duration,
     ) {
-        if self.epoch != Some(epoch) {
-            *self = Self {
-                epoch: Some(epoch),
-                ..Self::default()
-            };
-        }
+        self.follow(epoch);
         let is_running = |id: &CampaignId| running.iter().any(|campaign| campaign.id == *id);
         self.backlog.retain(|id, _| is_running(id));
         self.campaign_meters.retain(|id, _| is_running(id));

@@ -12,6 +12,7 @@ use domain::campaign::{CampaignEvent, CampaignKind, CampaignState};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
 use domain::money::Money;
+use domain::restore::{self, Doubt};
 use domain::rule::RuleId;
 use domain::user::{UserKey, UserNumber};
 use gateway::FrozenBody;
@@ -38,9 +39,8 @@ impl Scheduler {
         for campaign in self.store.campaigns_alive().await? {
             // A standing campaign's recipients come with its requests.
             let is_freezing = campaign.kind == CampaignKind::Broadcast
-                && campaign.state.may_freeze()
-                && campaign.freeze_ended_at.is_none()
-                && campaign.restored_at.is_none();
+                && campaign.may_freeze()
+                && campaign.freeze_ended_at.is_none();
             if !is_freezing {
                 continue;
             }
@@ -72,6 +72,7 @@ impl Scheduler {
         let launch = campaign.launch.ok_or_else(|| {
             StoreError::Invariant(format!("{} is {} unlaunched", campaign.id, campaign.state))
         })?;
+        self.expect_answers(campaign)?;
         let done = self.store.frozen_ranges(campaign.id).await?;
         let next = plan(&launch)
             .ranges()
@@ -101,6 +102,24 @@ impl Scheduler {
         .map_err(|error| SchedulerError::NotPossible(format!("the cut failed: {error}")))??;
         pause::point("freeze:before_write").await;
         self.commit_range(epoch, campaign, launch, range, cut).await
+    }
+
+    /// A campaign that came out of a copy of the books may have been launched since; where its
+    /// messenger cannot tell any more, nothing of it is sent.
+    fn expect_answers(&self, campaign: &Campaign) -> Result<(), SchedulerError> {
+        let (CampaignState::Launching, Some(known_until)) = (campaign.state, campaign.known_until)
+        else {
+            return Ok(());
+        };
+        let age = self.clock.now().since(known_until);
+        match restore::may_launch(self.connector.capability(), age) {
+            true => Ok(()),
+            false => Err(SchedulerError::NotPossible(
+                "it came out of a backup that is too old: it may have been sent since, and the \
+                 messenger cannot be asked any more. Where it was not, send a copy of it"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Units that may still be frozen under what was granted.
@@ -145,10 +164,18 @@ impl Scheduler {
             frozen: cut.frozen,
             now: self.clock.now(),
         };
-        let mut write = self.store.write().await?;
+        let mut write = self.store.write_beside().await?;
         write.must_lead(epoch).await?;
         self.store.hot().commit_freeze(&mut write, &commit).await?;
-        let current = write.campaign(campaign.id).await?;
+        let current = write.campaign_to_move(campaign.id).await?;
+        if let (Some(_), Some(known_until)) = (current.restored_at, current.known_until) {
+            // The life before may have frozen and pushed it, from friends as they stood then.
+            let numbers = chunk_number(range.index, 0)..=chunk_number(range.index + 1, 0) - 1;
+            let (doubt, now) = (Doubt::CutAnew, commit.now);
+            write
+                .doubt(campaign.id, numbers, doubt, known_until, now)
+                .await?;
+        }
         if current.state == CampaignState::Launching {
             write
                 .move_campaign(&current, CampaignEvent::FirstFreeze)
@@ -171,8 +198,8 @@ impl Scheduler {
         let now = self.clock.now();
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let current = write.campaign(campaign.id).await?;
-        if !current.state.may_freeze() {
+        let current = write.campaign_to_move(campaign.id).await?;
+        if !current.may_freeze() {
             return Err(StoreError::Conflict("the campaign").into());
         }
         if current.state == CampaignState::Launching {

@@ -9,10 +9,11 @@ use billing::{BillingError, ReleaseReason};
 use domain::audience::Audience;
 use domain::campaign::{CampaignEvent, CampaignState, Purpose};
 use domain::freeze::FreezePlan;
-use domain::id::{CampaignId, IdSource};
+use domain::id::{CampaignId, IdSource, LinkId};
 use domain::message::{Messages, Rules};
 use domain::money::Money;
 use domain::pace::{self, Rate};
+use domain::push;
 use domain::time::{Clock, LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use gateway::{AccountCard, FrozenBody, FrozenParts, Link};
@@ -54,9 +55,14 @@ pub async fn launch(
     highest_amount: Option<Money>,
 ) -> Result<Launched, SchedulerError> {
     let mut write = context.store.write().await?;
-    let campaign = write.campaign(id).await?;
+    let campaign = write.campaign_to_move(id).await?;
     // Refused before the audience is counted: fifty who ask at once cost one count.
     campaign.state.after(CampaignEvent::Launch)?;
+    if campaign.restored_at.is_some() {
+        return Err(SchedulerError::NotPossible(format!(
+            "{id} came out of a backup and may have been sent since: resume it first"
+        )));
+    }
     let now = context.clock.now();
     match launch_in(context, &mut write, &campaign, highest_amount, now).await {
         Ok(launched) => {
@@ -169,7 +175,7 @@ async fn count(
 
 async fn wait_for_funds(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
-    let campaign = write.campaign(id).await?;
+    let campaign = write.campaign_to_move(id).await?;
     if campaign.state != CampaignState::WaitingForFunds {
         write
             .move_campaign(&campaign, CampaignEvent::FundsShort)
@@ -207,7 +213,10 @@ fn frozen_body(
         messages: &messages,
         notification_disabled: false,
     };
-    freeze_content(&content, account, context.ids)
+    let version = campaign.message_version;
+    freeze_content(&content, account, |place| {
+        push::link_id(campaign.id, version, place)
+    })
 }
 
 /// What is sent, before its links have ids and its account a face.
@@ -221,12 +230,12 @@ pub(crate) struct Content<'a> {
 pub(crate) fn freeze_content(
     content: &Content<'_>,
     account: &Account,
-    ids: &dyn IdSource,
+    link_id: impl Fn(u32) -> LinkId,
 ) -> Result<(FrozenBody, Vec<CampaignLink>), SchedulerError> {
     let kept: Vec<CampaignLink> = (0u32..)
         .zip(content.messages.links())
         .map(|(place, link)| CampaignLink {
-            id: ids.next(),
+            id: link_id(place),
             place,
             message: link.message as u32,
             label: content.messages.label_of(&link),
@@ -310,7 +319,7 @@ impl Scheduler {
         error: &SchedulerError,
     ) -> Result<(), SchedulerError> {
         let mut write = self.store.write().await?;
-        let campaign = write.campaign(id).await?;
+        let campaign = write.campaign_to_move(id).await?;
         write.move_campaign(&campaign, CampaignEvent::Edit).await?;
         write.set_launch_error(id, &error.to_string()).await?;
         Ok(write.commit().await?)
@@ -324,7 +333,7 @@ impl Scheduler {
     ) -> Result<(), SchedulerError> {
         let now = self.clock.now();
         let mut write = self.store.write().await?;
-        let current = write.campaign(campaign.id).await?;
+        let current = write.campaign_to_move(campaign.id).await?;
         write
             .move_campaign(&current, CampaignEvent::LaunchError)
             .await?;

@@ -2,6 +2,7 @@
 
 use store::StoreError;
 use store::leader::LeaderEpoch;
+use store::restore::Cluster;
 
 use crate::settings::LEAD_LEASE;
 use crate::{Scheduler, SchedulerError};
@@ -18,6 +19,15 @@ impl Scheduler {
         if let Some(new) = epoch
             && epoch != current
         {
+            // Before anything is handed out: the database may have been restored, or another may
+            // answer in its place.
+            let cluster = self.store.note_cluster(self.ids.as_ref(), now).await?;
+            if let Cluster::Another(campaigns) = &cluster {
+                tracing::warn!(
+                    ?campaigns,
+                    "the database is a copy: these campaigns stand still"
+                );
+            }
             let mut write = self.store.write().await?;
             write.must_lead(new).await?;
             let taken_back = write.clear_dispatched(None).await?;

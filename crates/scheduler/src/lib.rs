@@ -13,10 +13,12 @@ pub mod launch; // count, hold the money, fix what is sent: one transaction
 pub mod freeze; // cut the audience into chunks, range by range, resumable
 pub mod dispatch; // due chunks at the metered pace, fair between accounts
 pub mod rescue; // leases over, unknown outcomes, chunks past their time
+pub mod restore; // what came out of a copy of the books is asked for, then goes on
 pub mod roll_up; // captures into the ledger, once a second
 pub mod close; // release the rest, keep what happened as bitmaps
 pub mod control; // pause, resume, cancel
 pub mod standing; // campaigns of API sending: one per account, operation and day
+pub mod watch; // what operators see of the stages
 pub mod lead; // who leads
 pub mod run; // the loops around the steps
 

@@ -15,9 +15,10 @@ use domain::push::PushKey;
 use domain::time::Timestamp;
 use gateway::FrozenBody;
 use store::campaign::Campaign;
-use store::chunk::{Recipients, UnknownChunk};
+use store::chunk::Recipients;
 use store::hot::{Change, ChangeSource, Record};
 use store::leader::LeaderEpoch;
+use store::unknown::UnknownChunk;
 use store::{StoreError, Write, pause};
 
 use crate::settings::RESCUE_STEP_MAX;
@@ -84,7 +85,7 @@ impl Scheduler {
         }
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let current = write.campaign(campaign.id).await?;
+        let current = write.campaign_to_move(campaign.id).await?;
         if current.state != campaign.state {
             return Ok(Progress::Idle);
         }
@@ -191,7 +192,7 @@ impl Scheduler {
             }
             // A queryable messenger that does not know the key by now never processed it.
             AskAnswer::Closed | AskAnswer::NotFound => chunk::after_closed_key(&facts, situation),
-            AskAnswer::Unknown => wait,
+            AskAnswer::Partly | AskAnswer::OtherRecipients | AskAnswer::Unknown => wait,
         }
     }
 
@@ -225,7 +226,7 @@ impl Scheduler {
         Ok(())
     }
 
-    async fn change(
+    pub(crate) async fn change(
         &self,
         unknown: &UnknownChunk,
         recipients: &Recipients,
@@ -250,7 +251,7 @@ impl Scheduler {
     }
 }
 
-fn facts(unknown: &UnknownChunk) -> ChunkFacts {
+pub(crate) fn facts(unknown: &UnknownChunk) -> ChunkFacts {
     ChunkFacts {
         size: unknown.size,
         epoch: unknown.epoch,

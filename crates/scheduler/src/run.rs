@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::settings::{
-    IDLE_STEP, LEAD_RENEWAL, PACE_STEP, RESCUE_STEP, ROLL_UP_STEP, STANDING_STEP, STEP_GAP_MIN,
-    WATCH_STEP,
+    GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP, PARTITION_STEP, RESCUE_STEP, RESTORE_STEP,
+    ROLL_UP_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -63,6 +63,14 @@ impl Scheduler {
             |s, epoch| Box::pin(async move { s.rescue_step(epoch).await }),
         );
         each(
+            "restore",
+            Wake {
+                on_write: true,
+                idle: RESTORE_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.restore_step(epoch).await }),
+        );
+        each(
             "roll up",
             Wake {
                 on_write: false,
@@ -86,6 +94,27 @@ impl Scheduler {
             },
             |s, epoch| Box::pin(async move { s.standing_step(epoch).await }),
         );
+        each(
+            "watch",
+            Wake {
+                on_write: false,
+                idle: GAUGES_STEP,
+            },
+            |s, _| {
+                Box::pin(async move {
+                    s.watch_step().await?;
+                    Ok(Progress::Idle)
+                })
+            },
+        );
+        each(
+            "partitions",
+            Wake {
+                on_write: false,
+                idle: PARTITION_STEP,
+            },
+            |s, _| Box::pin(async move { s.partition_step().await }),
+        );
         stages.close();
         self.keep_leading(lead, &shutdown).await;
         stages.wait().await;
@@ -108,6 +137,7 @@ impl Scheduler {
                     None
                 }
             };
+            metrics::gauge!("chingu_leader_epoch").set(next.map_or(0.0, |epoch| epoch.0 as f64));
             lead.send_if_modified(|lead| std::mem::replace(lead, next) != next);
             tokio::select! {
                 () = shutdown.cancelled() => {}
@@ -115,6 +145,14 @@ impl Scheduler {
             }
         }
         lead.send_replace(None);
+    }
+}
+
+impl Scheduler {
+    /// The record's next months have their place before the first launch into them.
+    pub async fn partition_step(&self) -> Step {
+        self.store.ensure_partitions(self.clock.now()).await?;
+        Ok(Progress::Idle)
     }
 }
 

@@ -14,11 +14,20 @@ pub const IDLE_STEP: Duration = Duration::from_millis(200);
 /// How soon another process's write is noticed: well within 250 ms.
 pub const WATCH_STEP: Duration = Duration::from_millis(100);
 pub const ROLL_UP_STEP: Duration = Duration::from_secs(1);
+/// Between two looks at the partitions of the months ahead.
+pub const PARTITION_STEP: Duration = Duration::from_secs(6 * 3_600);
 pub const RESCUE_STEP: Duration = Duration::from_millis(250);
+/// Between two readings of the gauges.
+pub const GAUGES_STEP: Duration = Duration::from_secs(5);
 /// Chunks one dispatch pass hands out at most.
 pub const DISPATCH_PASS_MAX: usize = 256;
 /// Due chunks of one campaign that are read ahead.
 pub const BACKLOG_READ_MAX: u32 = 256;
+/// Chunks in doubt of one campaign that one step asks the messenger for, and how many at once.
+pub const RESTORE_STEP_MAX: u32 = 256;
+pub const RESTORE_AT_ONCE: usize = 16;
+/// Between two looks at campaigns that came out of a copy of the books.
+pub const RESTORE_STEP: Duration = Duration::from_millis(500);
 /// UNKNOWN chunks of one campaign that one rescue step looks at.
 pub const RESCUE_STEP_MAX: u32 = 64;
 

@@ -148,7 +148,7 @@ impl ApiSender {
             messages: request.messages,
             notification_disabled: request.notification_disabled,
         };
-        let (body, links) = freeze_content(&content, &account, self.ids.as_ref())?;
+        let (body, links) = freeze_content(&content, &account, |_| self.ids.next())?;
         write.add_links(campaign.id, &links).await?;
         write.insert_message(body.hash(), &body.to_stored()).await?;
         let accepted = AcceptedRequest {
@@ -533,7 +533,7 @@ impl Scheduler {
     ) -> Result<(), SchedulerError> {
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
-        let campaign = write.campaign(id).await?;
+        let campaign = write.campaign_to_move(id).await?;
         if is_open(&campaign) {
             end_day(&mut write, &campaign, now, self.ids.as_ref()).await?;
             pause::point("day:before_commit").await;

@@ -1,4 +1,6 @@
 //! Tests of the scheduler's stages against a database in a file and a messenger in memory.
 
+mod lost_messages;
+mod restore;
 mod standing;
 mod world;

@@ -15,8 +15,30 @@ use scheduler::settings::{BLOCK_SILENCE_MAX, BLOCK_UNITS, RETRY_KEY_LIFE};
 use scheduler::standing::SendRequest;
 use scheduler::{SchedulerError, control};
 use store::campaign::CampaignDraft;
+use testkit::database::Engine;
 
 use crate::world::{Mood, World, friend_key, krw, text};
+
+testkit::on_both_engines![
+    a_request_is_sent_recorded_and_billed,
+    the_same_recipients_cost_the_same_as_by_broadcast,
+    two_processes_never_lease_more_than_there_is,
+    near_the_limit_a_block_is_as_small_as_it_has_to_be,
+    without_funds_not_even_a_day_begins,
+    a_used_up_block_makes_room_for_the_next,
+    the_block_of_a_process_that_is_gone_ends_later,
+    a_process_whose_block_was_ended_leases_another,
+    a_retry_key_is_answered_again_and_not_sent_again,
+    doubles_strangers_and_the_unwilling_are_left_out,
+    pushes_to_one_user_keep_their_order,
+    the_day_closes_and_gives_back_the_rest,
+    a_day_with_an_unknown_push_waits_for_it,
+    a_cancelled_day_gives_everything_back_and_takes_no_more,
+    refused_messages_do_not_pause_the_others,
+    a_refused_request_leaves_nothing,
+    after_a_restore_a_new_campaign_begins,
+    a_stopped_account_takes_no_requests,
+];
 
 const BLOCK_PRICE: i64 = 15 * BLOCK_UNITS as i64;
 
@@ -26,9 +48,8 @@ async fn granted_and_frozen(world: &World, campaign: CampaignId) -> (u64, u64) {
     (tariffs[0].granted, tariffs[0].frozen)
 }
 
-#[tokio::test]
-async fn a_request_is_sent_recorded_and_billed() {
-    let world = World::with(3, 1_000_000).await;
+async fn a_request_is_sent_recorded_and_billed(engine: Engine) {
+    let world = World::with(engine, 3, 1_000_000).await;
     let sender = world.sender().await;
     let accepted = world.push(&sender, "hello", &world.friends).await.unwrap();
     let campaign = accepted.request.campaign;
@@ -52,9 +73,8 @@ async fn a_request_is_sent_recorded_and_billed() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn the_same_recipients_cost_the_same_as_by_broadcast() {
-    let world = World::with(7, 1_000_000).await;
+async fn the_same_recipients_cost_the_same_as_by_broadcast(engine: Engine) {
+    let world = World::with(engine, 7, 1_000_000).await;
     world.consent(&world.friends[2], false).await;
     let context = LaunchContext {
         store: &world.store,
@@ -98,7 +118,7 @@ async fn the_same_recipients_cost_the_same_as_by_broadcast() {
     world.expect_clean().await;
 }
 
-async fn draft(world: &World) -> CampaignId {
+pub(crate) async fn draft(world: &World) -> CampaignId {
     let draft = CampaignDraft {
         id: world.ids().next(),
         business: world.account.business,
@@ -124,10 +144,9 @@ async fn draft(world: &World) -> CampaignId {
     draft.id
 }
 
-#[tokio::test]
-async fn two_processes_never_lease_more_than_there_is() {
+async fn two_processes_never_lease_more_than_there_is(engine: Engine) {
     // Enough for one full block and 40 units of another one.
-    let world = World::with(30, BLOCK_PRICE + 40 * 15).await;
+    let world = World::with(engine, 30, BLOCK_PRICE + 40 * 15).await;
     let (left, right) = (world.sender().await, world.sender().await);
     let mut accepted = 0;
     let mut refused = 0;
@@ -161,9 +180,8 @@ async fn two_processes_never_lease_more_than_there_is() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn near_the_limit_a_block_is_as_small_as_it_has_to_be() {
-    let world = World::with(3, 47).await;
+async fn near_the_limit_a_block_is_as_small_as_it_has_to_be(engine: Engine) {
+    let world = World::with(engine, 3, 47).await;
     let sender = world.sender().await;
     let short = world
         .push(&sender, "too many", &[1, 2, 3, 4].map(friend_key))
@@ -181,9 +199,8 @@ async fn near_the_limit_a_block_is_as_small_as_it_has_to_be() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn without_funds_not_even_a_day_begins() {
-    let world = World::with(1, 14).await;
+async fn without_funds_not_even_a_day_begins(engine: Engine) {
+    let world = World::with(engine, 1, 14).await;
     let sender = world.sender().await;
     let refused = world.push(&sender, "hello", &world.friends).await;
     assert!(
@@ -205,9 +222,8 @@ async fn without_funds_not_even_a_day_begins() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_used_up_block_makes_room_for_the_next() {
-    let world = World::with(400, 10 * BLOCK_PRICE).await;
+async fn a_used_up_block_makes_room_for_the_next(engine: Engine) {
+    let world = World::with(engine, 400, 10 * BLOCK_PRICE).await;
     let sender = world.sender().await;
     let mut campaign = None;
     // 26 requests of 400 are 10,400 units: the block ends after 25, exactly used up.
@@ -245,9 +261,8 @@ async fn a_used_up_block_makes_room_for_the_next() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn the_block_of_a_process_that_is_gone_ends_later() {
-    let world = World::with(3, 1_000_000).await;
+async fn the_block_of_a_process_that_is_gone_ends_later(engine: Engine) {
+    let world = World::with(engine, 3, 1_000_000).await;
     let sender = world.sender().await;
     let accepted = world
         .push(&sender, "last words", &world.friends)
@@ -265,9 +280,8 @@ async fn the_block_of_a_process_that_is_gone_ends_later() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_process_whose_block_was_ended_leases_another() {
-    let world = World::with(3, 1_000_000).await;
+async fn a_process_whose_block_was_ended_leases_another(engine: Engine) {
+    let world = World::with(engine, 3, 1_000_000).await;
     let sender = world.sender().await;
     let first = world.push(&sender, "before", &world.friends).await.unwrap();
     world
@@ -286,9 +300,8 @@ async fn a_process_whose_block_was_ended_leases_another() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_retry_key_is_answered_again_and_not_sent_again() {
-    let world = World::with(2, 1_000_000).await;
+async fn a_retry_key_is_answered_again_and_not_sent_again(engine: Engine) {
+    let world = World::with(engine, 2, 1_000_000).await;
     let (one, other) = (world.sender().await, world.sender().await);
     let hello = text("hello");
     let request = SendRequest {
@@ -326,9 +339,8 @@ async fn a_retry_key_is_answered_again_and_not_sent_again() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn doubles_strangers_and_the_unwilling_are_left_out() {
-    let world = World::with(4, 1_000_000).await;
+async fn doubles_strangers_and_the_unwilling_are_left_out(engine: Engine) {
+    let world = World::with(engine, 4, 1_000_000).await;
     let [one, two, three, four] = [0, 1, 2, 3].map(|index| world.friends[index].clone());
     world.tell(&two, Fact::Blocked).await;
     world.consent(&three, false).await;
@@ -358,9 +370,8 @@ async fn doubles_strangers_and_the_unwilling_are_left_out() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn pushes_to_one_user_keep_their_order() {
-    let world = World::with(2, 1_000_000).await;
+async fn pushes_to_one_user_keep_their_order(engine: Engine) {
+    let world = World::with(engine, 2, 1_000_000).await;
     let sender = world.sender().await;
     let (one, other) = (&world.friends[..1], &world.friends[1..]);
     world.push(&sender, "first", one).await.unwrap();
@@ -384,9 +395,8 @@ async fn pushes_to_one_user_keep_their_order() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn the_day_closes_and_gives_back_the_rest() {
-    let world = World::with(3, 1_000_000).await;
+async fn the_day_closes_and_gives_back_the_rest(engine: Engine) {
+    let world = World::with(engine, 3, 1_000_000).await;
     let sender = world.sender().await;
     let today = world.push(&sender, "today", &world.friends).await.unwrap();
     world.midnight().await;
@@ -415,9 +425,8 @@ async fn the_day_closes_and_gives_back_the_rest() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_day_with_an_unknown_push_waits_for_it() {
-    let world = World::with(1, 1_000_000).await;
+async fn a_day_with_an_unknown_push_waits_for_it(engine: Engine) {
+    let world = World::with(engine, 1, 1_000_000).await;
     let sender = world.sender().await;
     world.messenger.is_now(Mood::LosesAnswers);
     let accepted = world.push(&sender, "lost", &world.friends).await.unwrap();
@@ -439,9 +448,8 @@ async fn a_day_with_an_unknown_push_waits_for_it() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_cancelled_day_gives_everything_back_and_takes_no_more() {
-    let world = World::with(3, 1_000_000).await;
+async fn a_cancelled_day_gives_everything_back_and_takes_no_more(engine: Engine) {
+    let world = World::with(engine, 3, 1_000_000).await;
     let sender = world.sender().await;
     let accepted = world.push(&sender, "never", &world.friends).await.unwrap();
     let id = accepted.request.campaign;
@@ -462,9 +470,8 @@ async fn a_cancelled_day_gives_everything_back_and_takes_no_more() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn refused_messages_do_not_pause_the_others() {
-    let world = World::with(1, 1_000_000).await;
+async fn refused_messages_do_not_pause_the_others(engine: Engine) {
+    let world = World::with(engine, 1, 1_000_000).await;
     let sender = world.sender().await;
     world.messenger.is_now(Mood::Refuses);
     let mut campaign = None;
@@ -486,9 +493,8 @@ async fn refused_messages_do_not_pause_the_others() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_refused_request_leaves_nothing() {
-    let world = World::with(1, 1_000_000).await;
+async fn a_refused_request_leaves_nothing(engine: Engine) {
+    let world = World::with(engine, 1, 1_000_000).await;
     let sender = world.sender().await;
     let many: Vec<UserKey> = (0..501).map(friend_key).collect();
     let refused = world.push(&sender, "too many", &many).await;
@@ -511,9 +517,8 @@ async fn a_refused_request_leaves_nothing() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn after_a_restore_a_new_campaign_begins() {
-    let world = World::with(2, 1_000_000).await;
+async fn after_a_restore_a_new_campaign_begins(engine: Engine) {
+    let world = World::with(engine, 2, 1_000_000).await;
     let sender = world.sender().await;
     let one = &world.friends[..1];
     let old = world.push(&sender, "old", one).await.unwrap();
@@ -537,9 +542,8 @@ async fn after_a_restore_a_new_campaign_begins() {
     world.expect_clean().await;
 }
 
-#[tokio::test]
-async fn a_stopped_account_takes_no_requests() {
-    let world = World::with(1, 1_000_000).await;
+async fn a_stopped_account_takes_no_requests(engine: Engine) {
+    let world = World::with(engine, 1, 1_000_000).await;
     let sender = world.sender().await;
     world.execute("UPDATE business SET stopped_at = 1").await;
     let refused = world.push(&sender, "hello", &world.friends).await;

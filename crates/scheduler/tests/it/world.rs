@@ -2,15 +2,17 @@
 //! keyed messenger that remembers what it accepted, in order.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use broker::InProcessBroker;
+use broker::{Broker, InProcessBroker};
 use connector::{Connector, Push};
 use directory::{AccountRequest, Directory, Fact, FriendFact};
 use domain::answer::{AskAnswer, CloseAnswer, PushAnswer, PushResults, UnknownReason};
 use domain::campaign::{Purpose, StandingOperation};
 use domain::capability::Capability;
+use domain::chunk::ChunkId;
 use domain::friend::{ConsentPurpose, ConsentSource};
 use domain::id::{CampaignId, IdSource, WorkerId};
 use domain::message::{Messages, Rules};
@@ -18,11 +20,13 @@ use domain::money::{Currency, Money};
 use domain::push::PushKey;
 use domain::time::Timestamp;
 use domain::user::UserKey;
+use gateway::FrozenBody;
 use scheduler::standing::{Accepted, ApiSender, SendRequest};
 use scheduler::{Scheduler, SchedulerError, SchedulerSettings};
+use store::Store;
 use store::directory::Account;
 use store::leader::LeaderEpoch;
-use store::{Durability, Store, StoreConfig};
+use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, SeededIds};
 use tokio::sync::Notify;
 use worker::record::Pushed;
@@ -45,7 +49,10 @@ pub struct Messenger {
     capability: Capability,
     pub mood: Mutex<Mood>,
     pub delivered: Mutex<Vec<Delivered>>,
-    stored: Mutex<HashMap<PushKey, PushResults>>,
+    /// Pushes it was asked for, answered from its memory or not.
+    pub requests: AtomicUsize,
+    /// What was processed, and of which content.
+    stored: Mutex<HashMap<PushKey, (PushResults, [u8; 32])>>,
 }
 
 pub struct World {
@@ -58,9 +65,8 @@ pub struct World {
     pub friends: Vec<UserKey>,
     pub scheduler: Scheduler,
     worker: Worker,
-    epoch: LeaderEpoch,
-    config: StoreConfig,
-    _folder: tempfile::TempDir,
+    pub epoch: LeaderEpoch,
+    database: TestDatabase,
 }
 
 pub fn krw(units: i64) -> Money {
@@ -76,15 +82,24 @@ pub fn friend_key(index: u32) -> UserKey {
     UserKey::from_packed(u128::from(index).to_be_bytes())
 }
 
+/// A worker that shares everything with that scheduler but the process: its broker is its own.
+pub fn worker_beside(scheduler: &Scheduler, broker: Arc<dyn Broker>) -> Worker {
+    Worker {
+        id: scheduler.ids.next(),
+        store: scheduler.store.clone(),
+        broker,
+        connector: scheduler.connector.clone(),
+        clock: scheduler.clock.clone(),
+        settings: WorkerSettings::default(),
+        recorded: scheduler.wake.clone(),
+        facts: Default::default(),
+    }
+}
+
 impl World {
     /// Noon in Seoul; `friends` with consent for promotion, `funds` KRW paid in.
-    pub async fn with(friends: u32, funds: i64) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = StoreConfig {
-            path: folder.path().join("chingu.db"),
-            durability: Durability::Off,
-        };
-        let store = Store::open(&config).await.unwrap();
+    pub async fn with(engine: Engine, friends: u32, funds: i64) -> Self {
+        let (store, database) = testkit::database::open(engine).await;
         let noon = Timestamp::parse_rfc3339("2026-11-22T12:00:00+09:00").unwrap();
         let clock = Arc::new(ManualClock::at(noon));
         let ids = Arc::new(SeededIds::of(1));
@@ -111,19 +126,10 @@ impl World {
             ids: ids.clone(),
             settings: SchedulerSettings::default(),
             rules: Rules::default(),
-            wake: wake.clone(),
+            wake,
             dispatcher: Mutex::default(),
         };
-        let worker = Worker {
-            id,
-            store: store.clone(),
-            broker: broker.clone(),
-            connector: messenger.clone(),
-            clock: clock.clone(),
-            settings: WorkerSettings::default(),
-            recorded: wake,
-            facts: Default::default(),
-        };
+        let worker = worker_beside(&scheduler, broker.clone());
         let epoch = scheduler.lead(None).await.unwrap().unwrap();
         let mut world = Self {
             store,
@@ -136,8 +142,7 @@ impl World {
             scheduler,
             worker,
             epoch,
-            config,
-            _folder: folder,
+            database,
         };
         world.friends = world.befriend(1..=friends).await;
         if funds > 0 {
@@ -194,7 +199,7 @@ impl World {
     pub async fn sender(&self) -> ApiSender {
         ApiSender {
             process: self.ids().next(),
-            store: Store::open(&self.config).await.unwrap(),
+            store: Store::open(&self.database.config()).await.unwrap(),
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             connector_rate: None,
@@ -234,11 +239,42 @@ impl World {
         let epoch = self.epoch;
         scheduler.standing_step(epoch).await.unwrap();
         scheduler.freeze_step(epoch).await.unwrap();
+        scheduler.restore_step(epoch).await.unwrap();
         scheduler.rescue_step(epoch).await.unwrap();
         scheduler.dispatch_step(epoch).await.unwrap();
         self.work().await;
         scheduler.roll_up_step(epoch).await.unwrap();
         scheduler.close_step(epoch).await.unwrap();
+    }
+
+    /// Freezes what was launched, to its end, and nothing else.
+    pub async fn freeze(&self) {
+        for _ in 0..2 {
+            self.scheduler.freeze_step(self.epoch).await.unwrap();
+        }
+    }
+
+    /// Pushes a chunk as it stands in `books`, to this world's messenger, without a word in its own
+    /// books: what a life did that they do not know.
+    pub async fn push_unrecorded(&self, books: &World, chunk: ChunkId, exclude: &[u32]) {
+        let recipients = books.store.recipients(chunk).await.unwrap();
+        let campaign = books.store.campaign(chunk.campaign).await.unwrap();
+        let message = campaign.launch.and_then(|launch| launch.message_hash);
+        let body = books.store.message(message.unwrap()).await.unwrap();
+        let frozen = FrozenBody::from_stored(&body).unwrap();
+        let push = Push {
+            key: PushKey::of(&chunk),
+            content_hash: gateway::content_hash(&frozen, &recipients.keys, None).unwrap(),
+            size: recipients.keys.to_keys().unwrap().len() as u32,
+            frozen: &frozen,
+            keys: &recipients.keys,
+            variables: None,
+            not_after: None,
+            exclude,
+            deadline: Duration::MAX,
+        };
+        let answer = self.messenger.push(&push).await;
+        assert!(matches!(answer, PushAnswer::Processed(_)), "{answer:?}");
     }
 
     async fn work(&self) {
@@ -261,14 +297,9 @@ impl World {
         }
     }
 
-    /// Plain SQL on the file, for what no function of the store does.
+    /// Plain SQL on the database, for what no function of the store does.
     pub async fn execute(&self, sql: &'static str) {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.config.path);
-        let pool = sqlx::sqlite::SqlitePool::connect_with(options)
-            .await
-            .unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
+        self.database.raw().await.run(sql).await;
     }
 
     pub async fn midnight(&self) {
@@ -304,6 +335,7 @@ impl Messenger {
             capability: Capability::gateway(),
             mood: Mutex::new(Mood::Processes),
             delivered: Mutex::default(),
+            requests: AtomicUsize::new(0),
             stored: Mutex::default(),
         }
     }
@@ -320,9 +352,16 @@ impl Messenger {
         texts.map(|(text, _)| text.clone()).collect()
     }
 
+    /// Whether something else was processed under the key.
+    fn has_another(&self, push: &Push<'_>) -> bool {
+        let stored = self.stored.lock().unwrap();
+        let before = stored.get(&push.key);
+        before.is_some_and(|(_, content)| *content != push.content_hash)
+    }
+
     fn process(&self, push: &Push<'_>) -> PushResults {
         let mut stored = self.stored.lock().unwrap();
-        if let Some(before) = stored.get(&push.key) {
+        if let Some((before, _)) = stored.get(&push.key) {
             return PushResults {
                 replayed: true,
                 ..before.clone()
@@ -346,7 +385,7 @@ impl Messenger {
         let (_, rest) = stored_text.split_once(r#""text":""#).unwrap();
         let (text, _) = rest.split_once('"').unwrap();
         self.delivered.lock().unwrap().push((text.to_owned(), keys));
-        stored.insert(push.key, results.clone());
+        stored.insert(push.key, (results.clone(), push.content_hash));
         results
     }
 }
@@ -358,9 +397,11 @@ impl Connector for Messenger {
     }
 
     async fn push(&self, push: &Push<'_>) -> PushAnswer {
+        self.requests.fetch_add(1, Ordering::SeqCst);
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Refuses => PushAnswer::Rejected { status: 400 },
+            Mood::Processes if self.has_another(push) => PushAnswer::ContentMismatch,
             Mood::Processes => PushAnswer::Processed(self.process(push)),
             Mood::LosesAnswers => {
                 self.process(push);
@@ -372,12 +413,17 @@ impl Connector for Messenger {
     async fn close(&self, key: PushKey, _size: u32) -> CloseAnswer {
         let stored = self.stored.lock().unwrap();
         match stored.get(&key) {
-            Some(results) => CloseAnswer::Processed(results.clone()),
+            Some((results, _)) => CloseAnswer::Processed(results.clone()),
             None => CloseAnswer::Closed,
         }
     }
 
-    async fn ask(&self, _key: PushKey, _size: u32) -> AskAnswer {
-        AskAnswer::Unknown
+    async fn ask(&self, key: PushKey, size: u32) -> AskAnswer {
+        let stored = self.stored.lock().unwrap();
+        match stored.get(&key) {
+            Some((results, _)) if results.add_up_to(size) => AskAnswer::Processed(results.clone()),
+            Some(_) => AskAnswer::OtherRecipients,
+            None => AskAnswer::NotFound,
+        }
     }
 }
