@@ -107,6 +107,7 @@ impl Badge {
             S::Launching => ("running", "", "launching"),
             S::LaunchFailed => ("failed", "alert", "launch-failed"),
             S::Running => ("running", "", "running"),
+            S::Paused(PauseReason::Restored) => ("stopped", "alert", "restored"),
             S::Paused(PauseReason::Requested) => ("paused", "pause", "paused"),
             S::Paused(_) => ("stopped", "alert", "stopped"),
             S::Cancelling => ("cancelled", "x", "cancelling"),

@@ -237,7 +237,7 @@ fn row(desk: &Desk, campaign: &ListedCampaign, known: &Known) -> ListRow {
         name: called(words, &campaign.name),
         kind: purpose_in_words(words, campaign.purpose),
         audience: audience_in_words(words, audience),
-        badge: Badge::of(words, campaign.state, campaign.was_cancelled),
+        badge: Badge::of(words, campaign.shown_state(), campaign.was_cancelled),
         progress: (group == StateGroup::Running && total > 0).then(|| {
             (
                 outcomes.done(),

@@ -159,7 +159,7 @@ fn before_launch(desk: &Desk, campaign: &Campaign) -> Response {
 impl Head {
     pub fn of(desk: &Desk, campaign: &Campaign, figures: &billing::CampaignFigures) -> Self {
         let words = desk.words;
-        let (state, icon, key) = badge(campaign.state, figures.bill.is_cancelled);
+        let (state, icon, key) = badge(campaign.shown_state(), figures.bill.is_cancelled);
         let purpose = words.t(format!("report-purpose-{}", campaign.purpose.name()));
         let audience = facts::audience_words(&words, &campaign.audience, &desk.zone);
         let launched = campaign.launch.map(|launch| launch.launched_at);

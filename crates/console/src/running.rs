@@ -193,7 +193,7 @@ async fn ended(
             // It moved on since the page was drawn: say so beside how it stands now.
             let campaign = state.store.campaign(campaign.id).await?;
             let refusal = Refusal {
-                words: Some(view::refusal(&desk.words, campaign.state)),
+                words: Some(view::refusal(&desk.words, campaign.shown_state())),
                 ..Refusal::default()
             };
             draw(state, desk, &campaign, StatusCode::CONFLICT, refusal).await

@@ -37,6 +37,7 @@ home-missing = waits, { $amount } are missing
 home-waits-for-funds = waited for money, can be sent now
 home-launch-failed = could not start; see why and mend it
 home-not-sent = not sent yet
+home-restored = restored from a backup, stands still
 home-scheduled = scheduled for { $time }
 home-scheduled-cost = scheduled for { $time } · { $amount }
 home-growth = Friends in 30 days

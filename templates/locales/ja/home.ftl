@@ -31,6 +31,7 @@ home-missing = { $amount }足りず、待っています
 home-waits-for-funds = 入金待ちでした。もう送れます
 home-launch-failed = 開始できませんでした。理由を見て直してください
 home-not-sent = まだ送っていません
+home-restored = バックアップから復元したため停止しています
 home-scheduled = { $time }に予約
 home-scheduled-cost = { $time }に予約 · { $amount }
 home-growth = 30日間の友だち

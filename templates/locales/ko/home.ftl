@@ -31,6 +31,7 @@ home-missing = { $amount } 모자라 기다리는 중
 home-waits-for-funds = 충전을 기다리는 중, 이제 보낼 수 있어요
 home-launch-failed = 시작하지 못했어요. 까닭을 보고 고쳐 주세요
 home-not-sent = 아직 보내지 않았어요
+home-restored = 백업에서 복원해 멈춰 있어요
 home-scheduled = { $time } 예약
 home-scheduled-cost = { $time } 예약 · { $amount }
 home-growth = 30일 동안의 친구

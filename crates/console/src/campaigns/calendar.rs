@@ -133,7 +133,7 @@ fn weekday(words: &Words, day: Date) -> String {
 }
 
 fn event(desk: &Desk, campaign: &ListedCampaign, at: &str) -> Event {
-    let badge = Badge::of(&desk.words, campaign.state, campaign.was_cancelled);
+    let badge = Badge::of(&desk.words, campaign.shown_state(), campaign.was_cancelled);
     Event {
         path: desk.at(&format!("/campaigns/{}", campaign.id)),
         name: called(&desk.words, &campaign.name),

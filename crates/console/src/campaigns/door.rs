@@ -57,6 +57,8 @@ struct DoorPage<'a> {
     audience: String,
     badge: Badge,
     waits: Waits,
+    /// It came out of a backup: nothing happens to it before somebody lets it go on.
+    is_restored: bool,
     moment: Option<Moment>,
     price: Option<Price>,
     /// The count takes longer than a page: it is asked for again.
@@ -173,8 +175,9 @@ async fn draw(
         name: called(&words, &campaign.name),
         kind: purpose_in_words(&words, campaign.purpose),
         audience: audience_in_words(&words, &campaign.audience),
-        badge: Badge::of(&words, campaign.state, false),
+        badge: Badge::of(&words, campaign.shown_state(), false),
         waits,
+        is_restored: campaign.restored_at.is_some(),
         moment: match waits {
             Waits::Time => campaign.scheduled_for.map(|at| moment(desk, campaign, at)),
             _ => None,

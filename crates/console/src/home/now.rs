@@ -66,7 +66,7 @@ pub(super) async fn read(snapshot: &Snapshot, desk: &Desk) -> Result<Vec<RunRow>
             id: campaign.id.to_string(),
             path: desk.at(&format!("/campaigns/{}/running", campaign.id)),
             name: called(words, &campaign.name),
-            badge: Badge::of(words, campaign.state, false),
+            badge: Badge::of(words, campaign.shown_state(), false),
             done: sums.done(),
             total,
             percent: words.percent(sums.done(), total),

@@ -1,6 +1,7 @@
 //! What waits for somebody: campaigns that cannot go on by themselves first, then those with a
 //! time, then drafts.
 
+use directory::Permission;
 use domain::campaign::CampaignState;
 use domain::id::CampaignId;
 use domain::money::Money;
@@ -14,6 +15,7 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::page::{Icon, icon};
 
+const RESTORED_MAX: u32 = 20;
 const STUCK_MAX: u32 = 5;
 /// Scheduled ones are read newest first; the soonest of these are shown.
 const SCHEDULED_READ: u32 = 50;
@@ -28,6 +30,8 @@ pub(super) struct Todo {
     /// Why, until when, and for how much.
     pub(super) note: String,
     pub(super) is_urgent: bool,
+    /// Where to say that a restored campaign shall go on, for who may.
+    pub(super) resume: Option<String>,
 }
 
 /// `reach` is how many agreed to promotion, and what one send to everybody costs.
@@ -37,10 +41,18 @@ pub(super) async fn read(
     reach: Option<(u64, Money)>,
 ) -> Result<Vec<Todo>, Error> {
     let mut todos = Vec::new();
+    let restored = snapshot.restored_campaigns(desk.account.id, RESTORED_MAX);
+    for campaign in restored.await? {
+        todos.push(restored_todo(desk, &campaign));
+    }
     for campaign in of_group(snapshot, desk, StateGroup::Stuck, STUCK_MAX).await? {
+        if campaign.restored_at.is_some() {
+            continue;
+        }
         todos.push(stuck(desk, &campaign, reach));
     }
     let mut scheduled = of_group(snapshot, desk, StateGroup::Scheduled, SCHEDULED_READ).await?;
+    scheduled.retain(|campaign| campaign.restored_at.is_none());
     scheduled.sort_by_key(|campaign| campaign.scheduled_for);
     for campaign in scheduled.iter().take(SCHEDULED_MAX) {
         todos.push(timed(desk, campaign, reach));
@@ -73,6 +85,19 @@ fn todo(desk: &Desk, campaign: &ListedCampaign) -> Todo {
         name: called(&desk.words, &campaign.name),
         note: String::new(),
         is_urgent: false,
+        resume: None,
+    }
+}
+
+/// A campaign that came out of a backup says so, and can go on from here.
+fn restored_todo(desk: &Desk, campaign: &ListedCampaign) -> Todo {
+    let resume = desk.at(&format!("/campaigns/{}/resume", campaign.id));
+    Todo {
+        icon: icon("alert"),
+        note: desk.words.t("home-restored").to_string(),
+        is_urgent: true,
+        resume: desk.may(Permission::Send).then_some(resume),
+        ..todo(desk, campaign)
     }
 }
 

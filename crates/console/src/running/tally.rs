@@ -91,8 +91,10 @@ pub struct Chunks {
 /// What the chunks that are done add up to.
 #[derive(Debug, Clone, Default)]
 struct Done {
-    /// Up to this sequence they are in.
-    sequence: i64,
+    /// Whatever is not in stands from here on ([`Snapshot::settle_mark`]).
+    mark: i64,
+    /// Chunks that stand there too and are in.
+    beyond_mark: BTreeMap<(u64, u8), i64>,
     accepted: u64,
     failed: u64,
     excluded: u64,
@@ -140,21 +142,18 @@ impl Tally {
     ) -> Result<Self, BillingError> {
         let snapshot = store.snapshot().await?;
         let under_way = snapshot.under_way(business, id).await?;
-        // Of the same commit as the counts, and of every campaign: chunks that others ended since
-        // this one's last are not looked through again.
-        let sequence = snapshot.sequence().await?;
         let launched_at = under_way.campaign.launch.map(|launch| launch.launched_at);
-        let (mut done, course) = match &before {
+        let (done, course) = match &before {
             Some(before) => {
                 let (mut done, mut course) = (before.done.clone(), before.course.clone());
-                for chunk in snapshot.done_chunks_since(id, done.sequence).await? {
+                for chunk in snapshot.done_chunks_since(id, done.mark).await? {
                     done.add(&chunk, &mut course);
                 }
+                done.move_mark(snapshot.settle_mark().await?);
                 (done, course)
             }
             None => first_look(&snapshot, &under_way, launched_at.unwrap_or(now)).await?,
         };
-        done.sequence = sequence;
         let receipts = match before.map(|before| before.receipts.clone()) {
             Some((at, read)) if now.as_millis() - at.as_millis() < RECEIPTS_FRESH_MS => (at, read),
             _ => (now, Arc::new(snapshot.receipts(business, id).await?)),
@@ -265,7 +264,14 @@ impl Tally {
 }
 
 impl Done {
+    /// Counts a chunk, once.
     fn add(&mut self, chunk: &DoneChunk, course: &mut Course) {
+        if chunk.sequence >= self.mark {
+            let place = (chunk.number, chunk.round);
+            if self.beyond_mark.insert(place, chunk.sequence).is_some() {
+                return;
+            }
+        }
         let OutcomeCounts {
             accepted,
             failed,
@@ -297,6 +303,11 @@ impl Done {
         }
     }
 
+    fn move_mark(&mut self, mark: i64) {
+        self.mark = mark;
+        self.beyond_mark.retain(|_, sequence| *sequence >= mark);
+    }
+
     fn chunks(&self, under_way: &UnderWay) -> Chunks {
         Chunks {
             recorded: self.recorded_chunks,
@@ -314,7 +325,11 @@ async fn first_look(
     under_way: &UnderWay,
     began: Timestamp,
 ) -> Result<(Done, Course), StoreError> {
-    let (mut done, mut course) = (Done::default(), Course::of(began));
+    let mut course = Course::of(began);
+    let mut done = Done {
+        mark: snapshot.settle_mark().await?,
+        ..Done::default()
+    };
     let Some(launch) = under_way.campaign.launch else {
         return Ok((done, course));
     };

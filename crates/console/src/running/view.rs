@@ -2,7 +2,7 @@
 
 use askama::Template;
 use directory::Permission;
-use domain::campaign::CampaignState;
+use domain::campaign::{CampaignState, PauseReason};
 use store::receipt::CampaignReceipts;
 use words::Words;
 
@@ -141,9 +141,9 @@ impl<'a> LivePart<'a> {
             name: &campaign.name,
             state: match tally.cancel() {
                 Some(_) => "cancelled",
-                None => badge_of(campaign.state),
+                None => badge_of(campaign.shown_state()),
             },
-            state_words: state_words(&words, campaign.state),
+            state_words: state_words(&words, campaign.shown_state()),
             about: about(desk, tally),
             percent: percent_of(&people),
             so_far: words
@@ -177,11 +177,15 @@ impl<'a> LivePart<'a> {
     }
 
     fn may_pause(&self) -> bool {
-        self.may_send && self.tally.campaign.state == CampaignState::Running
+        self.may_send && self.tally.campaign.shown_state() == CampaignState::Running
     }
 
     pub fn may_resume(&self) -> bool {
-        self.may_send && matches!(self.tally.campaign.state, CampaignState::Paused(_))
+        let campaign = &self.tally.campaign;
+        // It goes on already: the messenger is being asked.
+        let goes_on = campaign.restored_at.is_some() && campaign.resumed_at.is_some();
+        let stands_still = matches!(campaign.shown_state(), CampaignState::Paused(_));
+        self.may_send && stands_still && !goes_on
     }
 
     pub fn may_cancel(&self) -> bool {
@@ -192,7 +196,10 @@ impl<'a> LivePart<'a> {
     /// Whether anything moves: what stands still is not announced as live.
     fn is_moving(&self) -> bool {
         use CampaignState::{Cancelling, Launching, Running};
-        matches!(self.tally.campaign.state, Launching | Running | Cancelling)
+        matches!(
+            self.tally.campaign.shown_state(),
+            Launching | Running | Cancelling
+        )
     }
 }
 
@@ -282,7 +289,10 @@ const fn badge_of(state: CampaignState) -> &'static str {
 }
 
 fn state_words(words: &Words, state: CampaignState) -> String {
-    let name = state.name().replace('_', "-");
+    let name = match state {
+        CampaignState::Paused(PauseReason::Restored) => "restored".to_owned(),
+        state => state.name().replace('_', "-"),
+    };
     words.t(format!("running-state-{name}")).to_string()
 }
 
@@ -306,7 +316,7 @@ fn percent_of(people: &People) -> String {
 
 fn end_of(desk: &Desk, tally: &Tally) -> String {
     let words = desk.words;
-    match (tally.campaign.state, tally.ends_in_seconds()) {
+    match (tally.campaign.shown_state(), tally.ends_in_seconds()) {
         (CampaignState::Launching | CampaignState::Running, Some(seconds)) => {
             let millis = tally.at.as_millis() + i64::try_from(seconds).unwrap_or(0) * 1_000;
             let at = domain::time::Timestamp::from_millis(millis);
@@ -499,11 +509,15 @@ fn banner(desk: &Desk, tally: &Tally) -> Option<Banner> {
     let left = count(people.left);
     let money = words.money(tally.money.of(people.left));
     if tally.campaign.restored_at.is_some() {
+        let key = match tally.campaign.resumed_at {
+            None => "running-restored",
+            Some(_) => "running-restored-asking",
+        };
         return Some(Banner {
             tone: "warn",
             icon: "alert",
-            title: words.t("running-restored").to_string(),
-            text: words.t("running-restored-text").to_string(),
+            title: words.t(key).to_string(),
+            text: words.t(format!("{key}-text")).to_string(),
         });
     }
     match tally.campaign.state {

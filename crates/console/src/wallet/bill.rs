@@ -77,7 +77,7 @@ pub async fn show(
         name: called(&words, &campaign.name),
         kind: purpose_in_words(&words, campaign.purpose),
         audience: audience_in_words(&words, &campaign.audience),
-        badge: Badge::of(&words, campaign.state, bill.is_cancelled),
+        badge: Badge::of(&words, campaign.shown_state(), bill.is_cancelled),
         launched: campaign
             .launch
             .map(|launch| words.time(launch.launched_at, &desk.zone)),
