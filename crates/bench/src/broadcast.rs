@@ -1,30 +1,31 @@
 //! The run: friends in random order, some of them updated, then one broadcast to all of them, from
 //! the launch request to the last capture, with the messenger in a process of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use domain::id::{BusinessId, CampaignId, IdSource};
 use domain::time::{Clock, Timestamp};
-use serde_json::Value;
-use store::{Store, StoreConfig};
-use tempfile::TempDir;
+use store::Store;
 
-use crate::friends;
-use crate::process::{Program, Server, children_cpu};
+use crate::books::Books;
+use crate::counters::Counters;
+use crate::engine::Engine;
+use crate::neighbour::Neighbours;
+use crate::place::{Place, logs_end};
+use crate::process::{Server, children_cpu};
 use crate::record::{self, Accepted, Recorded};
-use crate::report::{BroadcastReport, BrokerCounts, BytesPerSend, CpuPerSend, Durability};
+use crate::report::{BroadcastReport, BrokerCounts, BytesPerSend, CpuPerSend};
 use crate::roofline::{Ground, Roofline};
 use crate::wal::WalMeter;
 
-const HANDLE: &str = "@bench";
-const MESSAGES: &str = r#"[{"type":"text","text":"A message of the bench"}]"#;
-/// More than any tariff costs, in won.
-const FUNDS_PER_FRIEND: u64 = 100;
 /// Between two looks at the wallet and the log.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// From the last capture to the last acknowledgement.
+const AT_REST_WITHIN: Duration = Duration::from_secs(5);
 /// What a broadcast may take at most: a fraction of the goal, so that a stall ends the run.
 const DEADLINE_MIN: Duration = Duration::from_secs(60);
 const SENDS_PER_SECOND_MIN: u32 = 5_000;
@@ -32,32 +33,33 @@ const SENDS_PER_SECOND_MIN: u32 = 5_000;
 /// What a run needs.
 pub struct BroadcastRun {
     pub executable: PathBuf,
+    pub engine: Engine,
     pub friends: u32,
+    /// Processes that push; more than one where they share a broker.
+    pub workers: usize,
     pub cores: usize,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
-}
-
-/// Where the run's things are.
-struct Place {
-    program: Program,
-    /// The data folders' names, as arguments.
-    platform: String,
-    messenger: String,
-    database: PathBuf,
-    // Dropped last: everything above is in it.
-    _folder: TempDir,
 }
 
 /// What was seen while it ran.
 struct Seen {
     requested_at: Timestamp,
     seconds: f64,
-    cpu_chingu: Duration,
-    cpu_sink: Duration,
+    cpu: CpuTimes,
     peak_memory_bytes: u64,
     wal_bytes: u64,
     broker: BrokerCounts,
+    gate_reads: u64,
+}
+
+/// By process group; `None` is not known.
+#[derive(Clone, Copy)]
+struct CpuTimes {
+    chingu: Duration,
+    postgres: Option<Duration>,
+    broker: Option<Duration>,
+    sink: Duration,
 }
 
 /// Runs one broadcast and measures it; `say` is told what happens. Loss, doubles and wrong bills
@@ -69,34 +71,38 @@ pub async fn broadcast(
     if run.friends == 0 {
         bail!("a broadcast needs friends");
     }
-    let place = Place::create(&run.executable)?;
+    run.engine.check(run.workers).await?;
+    let place = Place::create(&run.executable, &run.engine)?;
     say("importing friends");
     let business = place.import(run.friends).await?;
     say("broadcasting");
     let campaign = place.campaign().await?;
-    let store = Store::open(&StoreConfig::durable(&place.database)).await?;
-    let (journal_mode, synchronous) = store.durability_in_force().await?;
-    let seen = place.launch(run, &store, business, campaign).await?;
+    let neighbours = Neighbours::of(&run.engine).await;
+    let store = Store::open(&place.database).await?;
+    let durability = store.durability_in_force().await?.into_iter().collect();
+    let books = Books::open(&place.database).await?;
+    let bytes_before = books.table_bytes().await?;
+    books.close().await;
+    let seen = run
+        .launch(&place, &neighbours, &store, business, campaign)
+        .await?;
     store.close().await?;
     say("reading the record and the messenger's log");
-    let pool = record::open(&place.database).await?;
-    let recorded = record::recorded(&pool, campaign).await?;
-    pool.close().await;
-    let log = PathBuf::from(&place.messenger).join("sandbox.db");
-    let accepted = record::accepted(&log, campaign).await?;
+    let books = Books::open(&place.database).await?;
+    let recorded = record::recorded(&books, campaign, bytes_before).await?;
+    books.close().await;
+    let accepted = record::accepted(&place.accept_log(), campaign).await?;
     say("measuring the raw loops");
     let ground = Ground {
-        program: &place.program,
+        messenger: &place.sink,
         database: &place.database,
+        broker: run.engine.broker(),
+        neighbours,
         campaign,
         clock: run.clock.clone(),
         ids: run.ids.clone(),
     };
     let roofline = ground.measure().await?;
-    let durability = Durability {
-        journal_mode,
-        synchronous,
-    };
     let report = report(run, &seen, &recorded, &accepted, &roofline, durability);
     let violations = report.violations(recorded.due_micro);
     if !violations.is_empty() {
@@ -105,118 +111,31 @@ pub async fn broadcast(
     Ok(report)
 }
 
-impl Place {
-    fn create(executable: &std::path::Path) -> anyhow::Result<Self> {
-        let folder = TempDir::with_prefix("chingu-bench-")?;
-        let text = |name: &str| -> anyhow::Result<String> {
-            let path = folder.path().join(name);
-            std::fs::create_dir(&path)?;
-            Ok(path
-                .to_str()
-                .context("the folder's name is UTF-8")?
-                .to_owned())
-        };
-        let (platform, messenger) = (text("platform")?, text("messenger")?);
-        Ok(Self {
-            program: Program {
-                executable: executable.to_owned(),
-                folder: folder.path().to_owned(),
-            },
-            database: PathBuf::from(&platform).join("chingu.db"),
-            platform,
-            messenger,
-            _folder: folder,
-        })
-    }
-
-    /// A brand with its friends and enough money.
-    async fn import(&self, count: u32) -> anyhow::Result<BusinessId> {
-        let business = self
-            .admin(&["business", "create", "--name", "Bench"])
-            .await?;
-        let business = business["id"]
-            .as_str()
-            .context("the business has an id")?
-            .to_owned();
-        let account = [
-            "account",
-            "create",
-            "--business",
-            &business,
-            "--handle",
-            HANDLE,
-        ];
-        let named = ["--name", "Bench", "--zone", "Asia/Seoul"];
-        self.admin(&[&account[..], &named[..]].concat()).await?;
-        let wording = ["wording", "create", "--account", HANDLE];
-        let version = ["--version", friends::WORDING, "--text", "Messages, please"];
-        self.admin(&[&wording[..], &version[..]].concat()).await?;
-        let funds = (u64::from(count) * FUNDS_PER_FRIEND).to_string();
-        let top_up = ["top-up", "--business", &business, "--amount", &funds];
-        self.admin(&[&top_up[..], &["--reference", "bench"]].concat())
-            .await?;
-        let all = self.program.folder.join("friends.csv");
-        let updated = self.program.folder.join("updated.csv");
-        friends::write_all(&all, count)?;
-        friends::write_updated(&updated, count)?;
-        for file in [all, updated] {
-            let name = file.to_str().context("the file's name is UTF-8")?;
-            let import = ["import", "friends", "--account", HANDLE, name];
-            let report = self.run(&import).await?;
-            if report["rejected"] != 0 {
-                bail!("friends were refused: {report}");
-            }
-            std::fs::remove_file(&file)?;
-        }
-        Ok(business.parse()?)
-    }
-
-    async fn campaign(&self) -> anyhow::Result<CampaignId> {
-        let create = ["campaign", "create", "--account", HANDLE, "--name", "Bench"];
-        let created = self
-            .admin(&[&create[..], &["--messages", MESSAGES]].concat())
-            .await?;
-        let id = created["id"].as_str().context("the campaign has an id")?;
-        Ok(id.parse()?)
-    }
-
+impl BroadcastRun {
     /// Launches and waits until nothing is held any more.
     async fn launch(
         &self,
-        run: &BroadcastRun,
+        place: &Place,
+        neighbours: &Neighbours,
         store: &Store,
         business: BusinessId,
         campaign: CampaignId,
     ) -> anyhow::Result<Seen> {
-        let arguments = [
-            "sandbox",
-            "--listen",
-            "127.0.0.1:0",
-            "--data",
-            &self.messenger,
-        ];
-        let sink = self.program.serve("messenger", &arguments).await?;
-        let roles = [
-            "serve",
-            "--role",
-            "scheduler,worker",
-            "--listen",
-            "127.0.0.1:0",
-        ];
-        let places = ["--data", &self.platform, "--gateway-url", &sink.url];
-        let arguments = [&roles[..], &places[..]].concat();
-        let chingu = self.program.serve("platform", &arguments).await?;
-        let mut wal = WalMeter::of(&self.database);
-        let cpu_before = (chingu.cpu()? + children_cpu()?, sink.cpu()?);
-        let requested_at = run.clock.now();
-        let started = run.clock.monotonic();
+        let clock = self.clock.as_ref();
+        let sink = place.start_sink().await?;
+        let processes = self.engine.processes(self.workers);
+        let chingu = place.start_platform(&processes, &sink, clock).await?;
+        let mut wal = WalMeter::of(&place.database).await?;
+        let cpu_before = CpuTimes::of(&chingu, &sink, neighbours)?;
+        let requested_at = clock.now();
+        let started = clock.monotonic();
         let id = campaign.to_string();
         let command = ["campaign", "launch", &id];
-        let launch = self.admin(&command);
+        let launch = place.admin(&command);
         tokio::pin!(launch);
         let mut is_launched = false;
         let deadline =
-            started + DEADLINE_MIN + Duration::from_secs(1) * run.friends / SENDS_PER_SECOND_MIN;
+            started + DEADLINE_MIN + Duration::from_secs(1) * self.friends / SENDS_PER_SECOND_MIN;
         let seconds = loop {
             tokio::select! {
                 launched = &mut launch, if !is_launched => {
@@ -227,55 +146,74 @@ impl Place {
             }
             wal.look();
             if is_launched && store::wallet::find(store, business).await?.held.is_zero() {
-                break (run.clock.monotonic() - started).as_secs_f64();
+                break (clock.monotonic() - started).as_secs_f64();
             }
-            if run.clock.monotonic() > deadline {
-                bail!("the broadcast does not end:\n{}", chingu.log_end());
+            if clock.monotonic() > deadline {
+                bail!("the broadcast does not end:\n{}", logs_end(&chingu));
             }
         };
-        let seen = Seen {
+        let cpu = CpuTimes::of(&chingu, &sink, neighbours)?.since(&cpu_before);
+        let wal_bytes = wal.end().await?;
+        let mut peak_memory_bytes = 0;
+        for process in &chingu {
+            peak_memory_bytes += process.memory_max()?;
+        }
+        let counters = counters_at_rest(&chingu, clock).await?;
+        // Whoever works first, then whoever gives them work.
+        for process in chingu.into_iter().rev() {
+            process.stop().await?;
+        }
+        sink.stop().await?;
+        Ok(Seen {
             requested_at,
             seconds,
-            cpu_chingu: chingu.cpu()? + children_cpu()? - cpu_before.0,
-            cpu_sink: sink.cpu()? - cpu_before.1,
-            peak_memory_bytes: chingu.memory_max()?,
-            wal_bytes: wal.bytes(),
-            broker: broker_counts(&chingu).await?,
-        };
-        chingu.stop().await?;
-        sink.stop().await?;
-        Ok(seen)
-    }
-
-    async fn admin(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        self.run(&[&["admin"], arguments].concat()).await
-    }
-
-    async fn run(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        self.program
-            .run(&[arguments, &["--data", &self.platform]].concat())
-            .await
+            cpu,
+            peak_memory_bytes,
+            wal_bytes,
+            broker: counters.broker()?,
+            gate_reads: counters.gate_reads()?,
+        })
     }
 }
 
-/// What passed the broker, as the program itself counts it.
-async fn broker_counts(chingu: &Server) -> anyhow::Result<BrokerCounts> {
-    let text = reqwest::get(format!("{}/metrics", chingu.url))
-        .await?
-        .text()
-        .await?;
-    let count = |name: &str| {
-        let metric = format!("chingu_broker_{name}_total ");
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(&metric)?.parse().ok());
-        value.with_context(|| format!("the program does not count what is {name}"))
-    };
-    Ok(BrokerCounts {
-        published: count("published")?,
-        delivered: count("delivered")?,
-        acknowledged: count("acknowledged")?,
-    })
+/// A settle is booked before its message is acknowledged: what is still on its way is waited for.
+async fn counters_at_rest(chingu: &[Server], clock: &dyn Clock) -> anyhow::Result<Counters> {
+    let deadline = clock.monotonic() + AT_REST_WITHIN;
+    loop {
+        let counters = Counters::of(chingu).await?;
+        let counts = counters.broker()?;
+        if counts.acknowledged >= counts.delivered || clock.monotonic() > deadline {
+            return Ok(counters);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+impl CpuTimes {
+    fn of(chingu: &[Server], sink: &Server, neighbours: &Neighbours) -> anyhow::Result<Self> {
+        // The launch is a process that ends.
+        let mut total = children_cpu()?;
+        for process in chingu {
+            total += process.cpu()?;
+        }
+        Ok(Self {
+            chingu: total,
+            postgres: neighbours.database.cpu()?,
+            broker: neighbours.broker.cpu()?,
+            sink: sink.cpu()?,
+        })
+    }
+
+    fn since(self, before: &Self) -> Self {
+        let known =
+            |now: Option<Duration>, before: Option<Duration>| Some(now?.saturating_sub(before?));
+        Self {
+            chingu: self.chingu.saturating_sub(before.chingu),
+            postgres: known(self.postgres, before.postgres),
+            broker: known(self.broker, before.broker),
+            sink: self.sink.saturating_sub(before.sink),
+        }
+    }
 }
 
 fn report(
@@ -284,7 +222,7 @@ fn report(
     recorded: &Recorded,
     accepted: &Accepted,
     roofline: &Roofline,
-    durability: Durability,
+    durability: BTreeMap<&'static str, String>,
 ) -> BroadcastReport {
     let sends = recorded.accepted;
     let per_send = |amount: f64| rounded(amount / sends.max(1) as f64, 3);
@@ -300,7 +238,7 @@ fn report(
     let freeze = recorded.freeze_ended_at.since(recorded.launched_at);
     let first_push = accepted.first_at.since(seen.requested_at);
     BroadcastReport {
-        engine: "embedded",
+        engine: run.engine.name(),
         friends: u64::from(run.friends),
         sends,
         seconds: rounded(seen.seconds, 3),
@@ -308,23 +246,24 @@ fn report(
         dispatch_sends_per_second: rate(sends, dispatch),
         first_push_seconds: rounded(first_push.as_secs_f64(), 3),
         freeze_per_second: rate(recorded.frozen, freeze),
-        roofline_sends_per_second: ceiling.round(),
-        roofline_ratio: rounded(sends_per_second / ceiling, 3),
+        roofline_sends_per_second: ceiling.map(f64::round),
+        roofline_ratio: ceiling.map(|ceiling| rounded(sends_per_second / ceiling, 3)),
         peak_memory_bytes: seen.peak_memory_bytes,
         lost: u64::from(run.friends).saturating_sub(accepted.people),
         duplicated: accepted.duplicated,
         billed_micro: recorded.billed_micro,
         cpu_us_per_send: CpuPerSend {
-            chingu: micros(seen.cpu_chingu),
-            postgres: 0.0,
-            broker: 0.0,
-            sink: micros(seen.cpu_sink),
+            chingu: micros(seen.cpu.chingu),
+            postgres: seen.cpu.postgres.map(micros),
+            broker: seen.cpu.broker.map(micros),
+            sink: micros(seen.cpu.sink),
         },
         bytes_per_send: BytesPerSend {
             table: per_send(recorded.table_bytes as f64),
             wal: per_send(seen.wal_bytes as f64),
         },
         broker: seen.broker,
+        gate_reads: seen.gate_reads,
         durability,
     }
 }

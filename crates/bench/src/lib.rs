@@ -5,12 +5,18 @@
 //! measures was started by a command of the documentation.
 
 pub mod friends; // files of friends, as many as asked for
+pub mod engine; // which engine, and how its processes share the work
 pub mod process; // processes of the executable, their time and memory
+pub mod neighbour; // servers that were there before, and the time they take
+pub mod counters; // what the processes count of themselves
+pub mod books; // a connection of the bench's own to the database
 pub mod wal; // bytes that went through the write-ahead log
 pub mod record; // what the database and the messenger say of a run
 pub mod roofline; // the hot functions alone, one after the other
+pub mod place; // the run's folder, its brand, its processes
 pub mod broadcast; // the run: import, launch, until the last capture
 pub mod report; // the figures, as a table and as JSON
 
 pub use broadcast::{BroadcastRun, broadcast};
+pub use engine::{Engine, Servers};
 pub use report::BroadcastReport;

@@ -18,10 +18,12 @@ const TICK: Duration = Duration::from_millis(10);
 const LOG_LINES_SHOWN: usize = 20;
 
 /// The executable, and the folder its processes start in: nobody's configuration lies there.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Program {
     pub executable: PathBuf,
     pub folder: PathBuf,
+    /// All that its processes are told by variables.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// A running server. Dropped, it is killed.
@@ -87,6 +89,7 @@ impl Program {
                 command.env_remove(name);
             }
         }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -128,16 +131,19 @@ pub fn own_cpu() -> anyhow::Result<Duration> {
 
 /// CPU time of ended children of this process.
 pub fn children_cpu() -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let times = times_of(&stat).context("the system does not tell the process's time")?;
-    Ok(times.children)
+    Ok(stat_of("self")?.ended_children)
+}
+
+/// CPU time of a process and of its children that ended.
+pub fn cpu_with_ended(process: u32) -> anyhow::Result<Duration> {
+    let process = process.to_string();
+    Ok(cpu_of(&process)? + stat_of(&process)?.ended_children)
 }
 
 /// Threads that live are counted to the nanosecond, the whole process in ticks: the larger one
 /// knows more.
 fn cpu_of(process: &str) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let in_ticks = times_of(&stat).context("the system does not tell the process's time")?;
+    let in_ticks = stat_of(process)?.own;
     let mut of_threads = Duration::ZERO;
     for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
         // A thread that ended meanwhile is in the ticks.
@@ -150,23 +156,37 @@ fn cpu_of(process: &str) -> anyhow::Result<Duration> {
             .and_then(|first| first.parse().ok());
         of_threads += Duration::from_nanos(nanos.unwrap_or_default());
     }
-    Ok(of_threads.max(in_ticks.own))
+    Ok(of_threads.max(in_ticks))
 }
 
-struct Times {
+fn stat_of(process: &str) -> anyhow::Result<Stat> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    Stat::parse(&stat).context("the system does not tell the process's time")
+}
+
+/// What the system tells of a process in one line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stat {
+    pub name: String,
+    pub parent: u32,
     own: Duration,
-    children: Duration,
+    ended_children: Duration,
 }
 
-/// Fields 14 to 17 of `/proc/PID/stat`, counted behind the name, which may hold anything.
-fn times_of(stat: &str) -> Option<Times> {
-    let behind_name = stat.rsplit_once(')')?.1;
-    let fields: Vec<&str> = behind_name.split_whitespace().collect();
-    let ticks = |index: usize| -> Option<u32> { fields.get(index)?.parse().ok() };
-    Some(Times {
-        own: TICK * (ticks(11)? + ticks(12)?),
-        children: TICK * (ticks(13)? + ticks(14)?),
-    })
+impl Stat {
+    /// The second, fourth and 14th to 17th field of `/proc/PID/stat`, counted behind the name,
+    /// which may hold anything.
+    pub fn parse(stat: &str) -> Option<Self> {
+        let (before, behind_name) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = behind_name.split_whitespace().collect();
+        let number = |index: usize| -> Option<u32> { fields.get(index)?.parse().ok() };
+        Some(Self {
+            name: before.split_once('(')?.1.to_owned(),
+            parent: number(1)?,
+            own: TICK * (number(11)? + number(12)?),
+            ended_children: TICK * (number(13)? + number(14)?),
+        })
+    }
 }
 
 fn peak_of(status: &str) -> Option<u64> {
@@ -190,9 +210,14 @@ mod tests {
     #[test]
     fn the_systems_files_are_read() {
         let stat = "77 (a) b) R 1 2 3 4 5 6 7 8 9 10 250 50 7 3 20 0 8 0 1 2 3";
-        let times = times_of(stat).unwrap();
-        assert_eq!(times.own, Duration::from_secs(3));
-        assert_eq!(times.children, Duration::from_millis(100));
+        let expected = Stat {
+            name: "a) b".to_owned(),
+            parent: 1,
+            own: Duration::from_secs(3),
+            ended_children: Duration::from_millis(100),
+        };
+        assert_eq!(Stat::parse(stat), Some(expected));
+        assert_eq!(Stat::parse("77 (a) R 1"), None);
         let status = "Name:\tchingu\nVmPeak:\t 900 kB\nVmHWM:\t  12345 kB\n";
         assert_eq!(peak_of(status), Some(12_345 * 1_024));
         assert_eq!(peak_of("Name:\tchingu\n"), None);

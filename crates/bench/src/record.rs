@@ -6,13 +6,10 @@ use std::path::Path;
 use anyhow::Context;
 use domain::id::CampaignId;
 use domain::time::Timestamp;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use store::StoreError;
 use store::sandbox::AcceptLog;
 
-/// The tables that a send leaves bytes in; what an import or a brand leaves is not a send's.
-const TABLES: [&str; 4] = ["chunk", "chunk_recipients", "attempt", "capture"];
+use crate::books::Books;
 
 /// What stands in the books.
 #[derive(Debug, Clone, Copy)]
@@ -37,27 +34,37 @@ pub struct Accepted {
     pub first_at: Timestamp,
 }
 
-/// A connection of the bench's own to a database that no server has open any more.
-pub async fn open(database: &Path) -> anyhow::Result<SqlitePool> {
-    let options = SqliteConnectOptions::new().filename(database);
-    let pool = SqlitePoolOptions::new().max_connections(1);
-    Ok(pool.connect_with(options).await?)
-}
-
-pub async fn recorded(pool: &SqlitePool, campaign: CampaignId) -> anyhow::Result<Recorded> {
-    let id = campaign.as_bytes().as_slice();
+/// `bytes_before` is what the empty tables took: indexes and partitions have their first pages.
+pub async fn recorded(
+    books: &Books,
+    campaign: CampaignId,
+    bytes_before: u64,
+) -> anyhow::Result<Recorded> {
+    const COLUMNS: [&str; 8] = [
+        "launched_at",
+        "frozen",
+        "freeze_ended_at",
+        "first_attempt_at",
+        "last_settled_at",
+        "accepted",
+        "billed",
+        "unit_price",
+    ];
+    // PostgreSQL's sums are decimal numbers.
     let sql = "SELECT k.launched_at AS launched_at,
-            (SELECT SUM(frozen) FROM freeze_range WHERE campaign = k.id) AS frozen,
+            (SELECT CAST(SUM(frozen) AS BIGINT) FROM freeze_range WHERE campaign = k.id)
+              AS frozen,
             (SELECT MAX(done_at) FROM freeze_range WHERE campaign = k.id) AS freeze_ended_at,
             (SELECT MIN(began_at) FROM attempt WHERE campaign = k.id) AS first_attempt_at,
             (SELECT MAX(settled_at) FROM chunk WHERE campaign = k.id) AS last_settled_at,
-            (SELECT SUM(accepted) FROM chunk WHERE campaign = k.id) AS accepted,
-            (SELECT SUM(amount) FROM capture WHERE campaign = k.id) AS billed,
+            (SELECT CAST(SUM(accepted) AS BIGINT) FROM chunk WHERE campaign = k.id) AS accepted,
+            (SELECT CAST(SUM(amount) AS BIGINT) FROM capture WHERE campaign = k.id) AS billed,
             (SELECT unit_price FROM campaign_tariff WHERE campaign = k.id) AS unit_price
         FROM campaign k WHERE k.id = $1";
-    let row = sqlx::query(sql).bind(id).fetch_one(pool).await?;
+    let row = books.numbers(sql, campaign, &COLUMNS).await?;
+    let numbers: HashMap<&str, Option<i64>> = COLUMNS.into_iter().zip(row).collect();
     let number = |column: &str| -> anyhow::Result<i64> {
-        let found: Option<i64> = row.try_get(column)?;
+        let found = numbers.get(column).copied().flatten();
         found.with_context(|| format!("the run left no {column}"))
     };
     let time = |column: &str| number(column).map(Timestamp::from_millis);
@@ -71,19 +78,8 @@ pub async fn recorded(pool: &SqlitePool, campaign: CampaignId) -> anyhow::Result
         accepted: accepted as u64,
         billed_micro: number("billed")?,
         due_micro: accepted * number("unit_price")?,
-        table_bytes: table_bytes(pool).await?,
+        table_bytes: books.table_bytes().await?.saturating_sub(bytes_before),
     })
-}
-
-async fn table_bytes(pool: &SqlitePool) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for table in TABLES {
-        let sql = "SELECT COALESCE(SUM(pgsize), 0) FROM dbstat
-                   WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = $1)";
-        let of_table: i64 = sqlx::query_scalar(sql).bind(table).fetch_one(pool).await?;
-        bytes += of_table as u64;
-    }
-    Ok(bytes)
 }
 
 /// Reads the accept log of one campaign.

@@ -1,5 +1,6 @@
 //! The figures of a run, as a table and as JSON. The keys are fixed: others compare by them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -17,9 +18,10 @@ pub struct BroadcastReport {
     /// From the launch request to the messenger's first acceptance.
     pub first_push_seconds: f64,
     pub freeze_per_second: f64,
-    pub roofline_sends_per_second: f64,
-    pub roofline_ratio: f64,
-    /// Of the program's process; the messenger's is not counted.
+    /// `None` where a server's share of the work cannot be known.
+    pub roofline_sends_per_second: Option<f64>,
+    pub roofline_ratio: Option<f64>,
+    /// Of the program's processes, the peaks of all added up; the messenger's is not counted.
     pub peak_memory_bytes: u64,
     pub lost: u64,
     pub duplicated: u64,
@@ -27,15 +29,19 @@ pub struct BroadcastReport {
     pub cpu_us_per_send: CpuPerSend,
     pub bytes_per_send: BytesPerSend,
     pub broker: BrokerCounts,
-    pub durability: Durability,
+    /// How often the gate looked for changes of reach: once for each push.
+    pub gate_reads: u64,
+    /// What a commit had survived, had the power failed: the engine's settings by their names.
+    pub durability: BTreeMap<&'static str, String>,
 }
 
-/// CPU time by process group, in microseconds per send.
+/// CPU time by process group, in microseconds per send; `None` for a server that is not on this
+/// machine, zero for one that the run does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CpuPerSend {
     pub chingu: f64,
-    pub postgres: f64,
-    pub broker: f64,
+    pub postgres: Option<f64>,
+    pub broker: Option<f64>,
     pub sink: f64,
 }
 
@@ -45,18 +51,12 @@ pub struct BytesPerSend {
     pub wal: f64,
 }
 
+/// Confirmed by the broker, delivered by it, acknowledged to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct BrokerCounts {
     pub published: u64,
     pub delivered: u64,
     pub acknowledged: u64,
-}
-
-/// What a commit had survived, had the power failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Durability {
-    pub journal_mode: String,
-    pub synchronous: String,
 }
 
 /// Something a broadcast must never do, in words.
@@ -107,12 +107,10 @@ impl fmt::Display for BroadcastReport {
         line("freeze per second", grouped(self.freeze_per_second))?;
         line(
             "roofline, sends per second",
-            grouped(self.roofline_sends_per_second),
+            or_unknown(self.roofline_sends_per_second, grouped),
         )?;
-        line(
-            "  of it reached",
-            format!("{:.1} %", self.roofline_ratio * 100.0),
-        )?;
+        let percent = |ratio| format!("{:.1} %", ratio * 100.0);
+        line("  of it reached", or_unknown(self.roofline_ratio, percent))?;
         line(
             "peak memory, MB",
             format!("{:.1}", self.peak_memory_bytes as f64 / 1e6),
@@ -121,10 +119,11 @@ impl fmt::Display for BroadcastReport {
         line("duplicated", grouped(self.duplicated as f64))?;
         line("billed, micro-units", grouped(self.billed_micro as f64))?;
         let cpu = &self.cpu_us_per_send;
-        line("CPU per send, µs: chingu", format!("{:.3}", cpu.chingu))?;
-        line("  postgres", format!("{:.3}", cpu.postgres))?;
-        line("  broker", format!("{:.3}", cpu.broker))?;
-        line("  sink", format!("{:.3}", cpu.sink))?;
+        let micros = |micros| format!("{micros:.3}");
+        line("CPU per send, µs: chingu", micros(cpu.chingu))?;
+        line("  postgres", or_unknown(cpu.postgres, micros))?;
+        line("  broker", or_unknown(cpu.broker, micros))?;
+        line("  sink", micros(cpu.sink))?;
         line(
             "bytes per send: table",
             format!("{:.2}", self.bytes_per_send.table),
@@ -136,13 +135,17 @@ impl fmt::Display for BroadcastReport {
         line("broker: published", grouped(self.broker.published as f64))?;
         line("  delivered", grouped(self.broker.delivered as f64))?;
         line("  acknowledged", grouped(self.broker.acknowledged as f64))?;
-        line(
-            "durability: journal mode",
-            self.durability.journal_mode.clone(),
-        )?;
-        let synchronous = &self.durability.synchronous;
-        write!(f, "{:<34}{synchronous:>16}", "  synchronous")
+        line("gate reads", grouped(self.gate_reads as f64))?;
+        write!(f, "durability")?;
+        for (setting, value) in &self.durability {
+            write!(f, "\n  {setting:<32}{value:>16}")?;
+        }
+        Ok(())
     }
+}
+
+fn or_unknown(value: Option<f64>, shown: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| "unknown".to_owned(), shown)
 }
 
 /// `1,234,567`, rounded to whole ones.
@@ -172,16 +175,16 @@ mod tests {
             dispatch_sends_per_second: 500_000.0,
             first_push_seconds: 0.4,
             freeze_per_second: 900_000.0,
-            roofline_sends_per_second: 800_000.0,
-            roofline_ratio: 0.5,
+            roofline_sends_per_second: Some(800_000.0),
+            roofline_ratio: Some(0.5),
             peak_memory_bytes: 90_000_000,
             lost: 0,
             duplicated: 0,
             billed_micro: 15_000_000_000_000,
             cpu_us_per_send: CpuPerSend {
                 chingu: 2.0,
-                postgres: 0.0,
-                broker: 0.0,
+                postgres: Some(0.0),
+                broker: Some(0.0),
                 sink: 0.5,
             },
             bytes_per_send: BytesPerSend {
@@ -193,10 +196,11 @@ mod tests {
                 delivered: 1_000,
                 acknowledged: 1_000,
             },
-            durability: Durability {
-                journal_mode: "wal".into(),
-                synchronous: "full".into(),
-            },
+            gate_reads: 1_000,
+            durability: BTreeMap::from([
+                ("journal_mode", "wal".into()),
+                ("synchronous", "full".into()),
+            ]),
         }
     }
 
@@ -227,6 +231,7 @@ mod tests {
             "cpu_us_per_send",
             "bytes_per_send",
             "broker",
+            "gate_reads",
             "durability",
         ];
         expected.sort_unstable();
@@ -292,5 +297,18 @@ mod tests {
         for words in ["1,000,000", "400,000", "50.0 %", "90.0", "26.00", "full"] {
             assert!(table.contains(words), "{words} in\n{table}");
         }
+        assert!(!table.contains("unknown"), "{table}");
+    }
+
+    #[test]
+    fn what_cannot_be_known_is_said_so() {
+        let mut report = report();
+        report.cpu_us_per_send.postgres = None;
+        report.roofline_sends_per_second = None;
+        report.roofline_ratio = None;
+        assert_eq!(report.to_string().matches("unknown").count(), 3);
+        let json = serde_json::to_value(&report).unwrap();
+        assert!(json["cpu_us_per_send"]["postgres"].is_null());
+        assert!(json["roofline_ratio"].is_null());
     }
 }
