@@ -10,6 +10,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::admin::AdminArgs;
 use crate::config::{LogFormat, Overrides, Role, SecretText};
 
+/// Worker processes of one bench, all on one machine.
+const BENCH_WORKERS_MAX: u16 = 64;
+
 /// A platform on which a messenger's operator sells official accounts to brands.
 #[derive(Debug, Parser)]
 #[command(name = "chingu", version, about)]
@@ -28,6 +31,15 @@ pub struct CommonArgs {
     /// The data folder [default: ./data]
     #[arg(long, global = true, value_name = "DIR", env = "CHINGU_DATA")]
     pub data: Option<PathBuf>,
+    /// PostgreSQL, as in postgres://user:password@host/chingu [default: SQLite in the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "CHINGU_DATABASE_URL",
+        hide_env_values = true
+    )]
+    pub database_url: Option<SecretText>,
     /// [default: auto, which is pretty on a terminal and JSON otherwise]
     #[arg(long, global = true, value_enum, env = "CHINGU_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -49,6 +61,10 @@ pub enum Command {
     Bench(BenchCommand),
     /// Checks every invariant; exits 1 where one is violated
     Reconcile(ReconcileArgs),
+    /// Writes everything the platform knows into one file, while it runs
+    Backup(BackupArgs),
+    /// Makes an installation of a backup, in an empty place only
+    Restore(RestoreArgs),
     /// Operators, businesses, accounts, members, wordings, top-ups and campaigns from a shell
     Admin(AdminArgs),
 }
@@ -61,6 +77,14 @@ pub struct ServeArgs {
     /// [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", env = "CHINGU_LISTEN")]
     pub listen: Option<SocketAddr>,
+    /// RabbitMQ, as in amqp://user:password@host:5672/%2f [default: a broker inside the process]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHINGU_AMQP_URL",
+        hide_env_values = true
+    )]
+    pub amqp_url: Option<SecretText>,
     /// Makes no demo business on the first start
     #[arg(long, env = "CHINGU_NO_DEMO", value_parser = clap::builder::FalseyValueParser::new())]
     pub no_demo: bool,
@@ -148,6 +172,40 @@ pub struct BroadcastArgs {
     /// Friends who get it
     #[arg(long, value_name = "N")]
     pub friends: u32,
+    /// RabbitMQ, beside a --database-url of an empty database, which the run fills
+    /// [default: a broker inside the process]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CHINGU_AMQP_URL",
+        hide_env_values = true
+    )]
+    pub amqp_url: Option<SecretText>,
+    /// Processes that push; several need an --amqp-url
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(BENCH_WORKERS_MAX))
+    )]
+    pub workers: u16,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The file, which is there whole or not at all; an older one of that name is replaced
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// What `chingu backup` wrote
+    pub file: PathBuf,
     #[arg(long)]
     pub json: bool,
 }
@@ -181,16 +239,21 @@ impl Cli {
     pub fn overrides(&self) -> Overrides {
         let mut overrides = Overrides {
             data: self.common.data.clone(),
+            database_url: self.common.database_url.clone(),
             log_format: self.common.log_format,
             ..Overrides::default()
         };
         match &self.command {
             Some(Command::Serve(serve)) => {
                 overrides.listen = serve.listen;
+                overrides.amqp_url = serve.amqp_url.clone();
                 overrides.roles = serve.roles.clone();
                 overrides.no_demo = serve.no_demo;
                 overrides.gateway_url = serve.gateway_url.clone();
                 serve.gateway.lay_over(&mut overrides);
+            }
+            Some(Command::Bench(BenchCommand::Broadcast(broadcast))) => {
+                overrides.amqp_url = broadcast.amqp_url.clone();
             }
             Some(Command::Sandbox(sandbox)) => {
                 overrides.sandbox_listen = sandbox.listen;

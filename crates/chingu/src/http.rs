@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
-use broker::Broker;
+use broker::{Availability, Broker};
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
@@ -191,6 +191,8 @@ async fn render_metrics(State(health): State<Arc<Health>>) -> Response {
     let depth = health.broker.depth();
     gauge!("chingu_broker_queued").set(depth.queued as f64);
     gauge!("chingu_broker_unacknowledged").set(depth.unacknowledged as f64);
+    let is_available = *health.broker.availability().borrow() == Availability::Available;
+    gauge!("chingu_broker_available").set(f64::from(u8::from(is_available)));
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (text, health.metrics.render()).into_response()
 }

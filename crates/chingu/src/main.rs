@@ -19,6 +19,7 @@ mod http; // the one port: health, readiness, metrics, the roles' routes
 mod demo; // the demo of a first start
 mod command; // one file per command
 mod admin; // the stop-gap for pages
+mod backup; // what a backup consists of
 
 use std::process::ExitCode;
 
@@ -50,8 +51,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Migrate) => command::migrate::run(&config).await,
         Some(Command::Sandbox(arguments)) => command::sandbox::run(&config, arguments).await,
         Some(Command::Import(arguments)) => command::import::run(&config, arguments).await,
-        Some(Command::Bench(arguments)) => command::bench::run(arguments).await,
+        Some(Command::Bench(arguments)) => command::bench::run(&config, arguments).await,
         Some(Command::Reconcile(arguments)) => command::reconcile::run(&config, arguments).await,
+        Some(Command::Backup(arguments)) => command::backup::run(&config, arguments).await,
+        Some(Command::Restore(arguments)) => command::restore::run(&config, arguments).await,
         Some(Command::Admin(arguments)) => admin::run(&config, arguments).await,
     }
 }

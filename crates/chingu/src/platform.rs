@@ -9,7 +9,7 @@ use domain::id::IdSource;
 use domain::message::{MediaOrigin, Rules};
 use domain::time::Clock;
 use scheduler::launch::LaunchContext;
-use store::{Store, StoreConfig};
+use store::Store;
 
 use crate::config::Config;
 use crate::machine::{SystemClock, SystemIds, SystemSecrets};
@@ -35,15 +35,21 @@ impl Platform {
     /// As [`Platform::open`], for a process that listens on `address`.
     pub async fn open_at(config: &Config, address: SocketAddr) -> anyhow::Result<Self> {
         let public_url = public_url(config, address);
-        let store = Store::open(&StoreConfig::durable(config.database())).await?;
+        let store = Store::open(&config.database()).await?;
+        let (clock, ids) = Self::machine();
         Ok(Self {
             store,
-            clock: Arc::new(SystemClock::start()),
-            ids: Arc::new(SystemIds),
+            clock,
+            ids,
             rules: rules_at(&public_url)?,
             public_url,
             connector_rate: config.gateway.recipients_per_second,
         })
+    }
+
+    /// The clock and the ids of this machine.
+    pub fn machine() -> (Arc<dyn Clock>, Arc<dyn IdSource>) {
+        (Arc::new(SystemClock::start()), Arc::new(SystemIds))
     }
 
     pub fn directory(&self) -> Directory {

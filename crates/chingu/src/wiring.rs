@@ -1,14 +1,17 @@
 //! Which adapter stands behind which port: the one place that chooses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use api::ApiState;
-use broker::{Broker, InProcessBroker};
+use broker::{Broker, InProcessBroker, RabbitMq, RabbitMqConfig};
 use connector::{Connector, GatewayConfig, GatewayConnector};
 use console::ConsoleState;
 use console::report::cache::FiguresCache;
 use domain::handle::Handle;
+use domain::id::WorkerId;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
 use jobs::Uploads;
@@ -28,6 +31,11 @@ use crate::platform::Platform;
 
 /// In the data folder: files of friends until they are taken in.
 const IMPORTS_FOLDER: &str = "imports";
+
+/// Where files of friends wait.
+pub fn imports_folder(config: &Config) -> PathBuf {
+    config.data().join(IMPORTS_FOLDER)
+}
 
 /// The actors of one process, ready to run.
 pub struct Parts {
@@ -59,7 +67,7 @@ impl Parts {
             has_sandbox: has(Role::Sandbox),
         };
         let credentials = Credentials::of(config, surroundings)?;
-        let broker: Arc<dyn Broker> = Arc::new(CountedBroker(Arc::<InProcessBroker>::default()));
+        let broker: Arc<dyn Broker> = Arc::new(CountedBroker(open_broker(config, platform)?));
         let connector: Arc<dyn Connector> = Arc::new(GatewayConnector::open(
             GatewayConfig {
                 base_url: messenger_url.clone(),
@@ -75,7 +83,7 @@ impl Parts {
             store: platform.store.clone(),
             clock: platform.clock.clone(),
             ids: platform.ids.clone(),
-            folder: config.data().join(IMPORTS_FOLDER),
+            folder: imports_folder(config),
             wake: Arc::default(),
         });
         let actors = Actors {
@@ -110,6 +118,29 @@ impl Parts {
             messenger_url,
         })
     }
+}
+
+/// RabbitMQ where it is named and this process has to do with chunks.
+fn open_broker(config: &Config, platform: &Platform) -> anyhow::Result<Arc<dyn Broker>> {
+    let roles = config.roles();
+    let moves_chunks = roles.contains(&Role::Scheduler) || roles.contains(&Role::Worker);
+    let Some(url) = config.broker.amqp_url.as_ref().filter(|_| moves_chunks) else {
+        return Ok(Arc::<InProcessBroker>::default());
+    };
+    let names: Vec<&str> = roles.iter().copied().map(Role::name).collect();
+    // Different in every process: they shall not come back all at once.
+    let own: WorkerId = platform.ids.next();
+    let [first, ..] = own.as_bytes().as_chunks::<8>().0 else {
+        unreachable!("an id has 16 bytes");
+    };
+    Ok(RabbitMq::open(RabbitMqConfig {
+        prefix: config.broker.prefix.clone(),
+        prefetch: config.broker.prefetch,
+        confirm_timeout: Duration::from_millis(config.broker.confirm_timeout_ms),
+        name: format!("chingu {}", names.join(",")),
+        jitter_seed: u64::from_le_bytes(*first),
+        ..RabbitMqConfig::at(url.reveal())
+    })?)
 }
 
 /// The program a sandbox messenger runs in.

@@ -93,7 +93,8 @@ impl Shell<'_> {
                 self.show_state(id).await
             }
             CampaignCommand::Resume { id } => {
-                control::resume(&self.platform.store, id).await?;
+                let clock = self.platform.clock.as_ref();
+                control::resume(&self.platform.store, clock, id).await?;
                 self.show_state(id).await
             }
             CampaignCommand::Cancel { id } => self.cancel(id).await,
@@ -201,8 +202,10 @@ impl Shell<'_> {
 
     async fn show_state(&self, id: CampaignId) -> anyhow::Result<()> {
         let campaign = self.platform.store.campaign(id).await?;
-        self.output
-            .show(format!("{id} is {}", campaign.state), &summary(&campaign))
+        self.output.show(
+            format!("{id} is {}", in_words(&campaign)),
+            &summary(&campaign),
+        )
     }
 
     async fn show(&self, id: CampaignId) -> anyhow::Result<()> {
@@ -241,7 +244,7 @@ impl Shell<'_> {
   accepted {}, failed {}, excluded {}, uncertain {}, cancelled {}, pending {}, left out {}
   quoted {}, held {}, captured {}, released {}, open {}",
             campaign.name,
-            campaign.state,
+            in_words(&campaign),
             thousands(outcomes.accepted),
             thousands(outcomes.failed),
             thousands(outcomes.excluded),
@@ -303,16 +306,33 @@ fn summary(campaign: &Campaign) -> serde_json::Value {
         "account": campaign.account,
         "business": campaign.business,
         "purpose": campaign.purpose.name(),
-        "state": campaign.state.name(),
-        "pause_reason": campaign.state.pause_reason().map(|reason| reason.name()),
+        "state": campaign.shown_state().name(),
+        "pause_reason": campaign.shown_state().pause_reason().map(|reason| reason.name()),
         "rate_per_second": campaign.rate_per_second,
         "lifetime_seconds": campaign.lifetime_seconds,
         "scheduled_for": time(campaign.scheduled_for),
         "launched_at": time(campaign.launch.map(|launch| launch.launched_at)),
         "freeze_ended_at": time(campaign.freeze_ended_at),
         "closed_at": time(campaign.closed_at),
+        "restored_at": time(campaign.restored_at),
+        "resumed_at": time(campaign.resumed_at),
+        "known_until": time(campaign.known_until),
         "launch_error": campaign.launch_error,
     })
+}
+
+/// The state, and for a campaign that came out of a backup what there is to do about it.
+fn in_words(campaign: &Campaign) -> String {
+    let shown = campaign.shown_state();
+    match (campaign.restored_at, campaign.resumed_at) {
+        (None, _) => shown.to_string(),
+        (Some(_), None) => format!(
+            "{shown}: it was {} in the backup and may have been sent since; resume it, and what \
+             was sent is asked for first",
+            campaign.state
+        ),
+        (Some(_), Some(_)) => format!("{shown}: the messenger is asked what was sent already"),
+    }
 }
 
 /// A text as it stands, or with `@` in front the file that holds it.

@@ -29,6 +29,9 @@ fn every_documented_command_is_understood() {
         "serve --role worker --role scheduler --gateway-url http://127.0.0.1:1/messenger/gateway",
         "serve --gateway-token t --gateway-secret 0123456789abcdef",
         "--data d serve",
+        "serve --role worker --database-url postgres://u:p@h/c --amqp-url amqp://h",
+        "migrate --database-url postgres://u:p@h/c",
+        "reconcile --database-url postgres://u:p@h/c --json",
         "--config c.toml serve --log-format json",
         "migrate --data d",
         "sandbox",
@@ -40,7 +43,12 @@ fn every_documented_command_is_understood() {
         "import friends friends.csv --account @h --json --report refused.csv",
         "bench broadcast --friends 1000000",
         "bench broadcast --friends 1000000 --json",
+        "bench broadcast --friends 9 --database-url postgres://u:p@h/c --amqp-url amqp://h",
+        "bench broadcast --friends 9 --workers 4 --database-url postgres://u:p@h/c",
         "reconcile --data d --json",
+        "backup --output chingu.backup --json",
+        "restore chingu.backup --data d",
+        "restore chingu.backup --database-url postgres://u:p@h/c --json",
         "admin --data d operator create --email a@b.example --name Ana",
         "admin business create --name Hanok --data d --json",
         "admin --json business create --name Hanok --currency JPY",
@@ -83,7 +91,6 @@ fn what_is_not_a_command_is_refused() {
         ("serve --listen 8080", ValueValidation),
         ("serve --listen localhost:8080", ValueValidation),
         ("serve --listen 127.0.0.1:70000", ValueValidation),
-        ("serve --database-url postgres://x", UnknownArgument),
         ("serve --log-format xml", InvalidValue),
         ("serve --fault down", UnknownArgument),
         ("migrate everything", UnknownArgument),
@@ -97,6 +104,8 @@ fn what_is_not_a_command_is_refused() {
         ("bench broadcast --friends many", ValueValidation),
         ("bench broadcast --friends -1", UnknownArgument),
         ("bench broadcast --friends 5000000000", ValueValidation),
+        ("bench broadcast --friends 9 --workers 0", ValueValidation),
+        ("bench broadcast --friends 9 --workers 65", ValueValidation),
         ("admin", DisplayHelpOnMissingArgumentOrSubcommand),
         (
             "admin operator create --email a@b.example",
@@ -158,6 +167,13 @@ fn flags_lie_over_file_and_variables() {
     assert_eq!(overrides.listen, None);
     assert_eq!(overrides.sandbox_listen.unwrap().port(), 2);
     assert_eq!(overrides.faults, ["down"]);
+    let bench = "bench broadcast --friends 9 --amqp-url amqp://h --database-url postgres://h/c";
+    let overrides = parse(bench).unwrap().overrides();
+    assert_eq!(overrides.amqp_url, Some(SecretText::of("amqp://h")));
+    assert_eq!(
+        overrides.database_url,
+        Some(SecretText::of("postgres://h/c"))
+    );
 }
 
 #[test]

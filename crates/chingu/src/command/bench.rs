@@ -4,18 +4,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bench::BroadcastRun;
+use bench::{BroadcastRun, Engine, Servers};
 
 use crate::cli::BenchCommand;
+use crate::config::Config;
 use crate::machine::{SystemClock, SystemIds};
 use crate::output::Output;
 use crate::progress;
 
-pub async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
+pub async fn run(config: &Config, command: BenchCommand) -> anyhow::Result<ExitCode> {
     let BenchCommand::Broadcast(arguments) = command;
     let run = BroadcastRun {
         executable: std::env::current_exe().context("this program does not find itself")?,
+        engine: engine(config),
         friends: arguments.friends,
+        workers: arguments.workers.into(),
         cores: std::thread::available_parallelism()?.get(),
         clock: Arc::new(SystemClock::start()),
         ids: Arc::new(SystemIds),
@@ -26,4 +29,18 @@ pub async fn run(command: BenchCommand) -> anyhow::Result<ExitCode> {
     let report = measured?;
     Output::of(arguments.json).show(&report, &serde_json::to_value(&report)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The embedded engine in a folder of the run, or the configured servers; the installation that may
+/// share the broker keeps its queues to itself.
+fn engine(config: &Config) -> Engine {
+    let Some(database_url) = &config.store.database_url else {
+        return Engine::Embedded;
+    };
+    let amqp_url = config.broker.amqp_url.as_ref();
+    Engine::Production(Servers {
+        database_url: database_url.reveal().to_owned(),
+        amqp_url: amqp_url.map(|url| url.reveal().to_owned()),
+        prefix: format!("{}-bench", config.broker.prefix),
+    })
 }

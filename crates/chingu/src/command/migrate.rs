@@ -8,9 +8,6 @@ use crate::platform::Platform;
 
 pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     Platform::open(config).await?.close().await?;
-    say(format_args!(
-        "{} is up to date",
-        config.database().display()
-    ))?;
+    say(format_args!("{} is up to date", config.database_in_words()))?;
     Ok(ExitCode::SUCCESS)
 }

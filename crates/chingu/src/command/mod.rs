@@ -5,4 +5,6 @@ pub mod migrate; // migrations, and nothing else
 pub mod sandbox; // the messenger alone, and its accept log
 pub mod import; // friends out of a file
 pub mod reconcile; // the proof that the books close
+pub mod backup; // everything as one file, while the program runs
+pub mod restore; // a backup becomes an installation
 pub mod bench; // a real broadcast, measured

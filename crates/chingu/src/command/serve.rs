@@ -12,6 +12,7 @@ use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use store::Store;
+use store::restore::Cluster;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     let is_alone = listener.local_addr()?.ip().is_loopback();
     demo::make_where_wanted(config, address, is_alone).await?;
     let platform = Platform::open_at(config, address).await?;
+    note_cluster(&platform).await?;
     let parts = Parts::of(config, &platform, listener.local_addr()?).await?;
     let health = Health::of(
         platform.store.clone(),
@@ -89,6 +91,22 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
         true => ExitCode::FAILURE,
         false => ExitCode::SUCCESS,
     })
+}
+
+/// Before anything runs: where the database is a copy, its campaigns stand still until somebody
+/// lets them go on.
+async fn note_cluster(platform: &Platform) -> anyhow::Result<()> {
+    let (store, now) = (&platform.store, platform.clock.now());
+    match store.note_cluster(platform.ids.as_ref(), now).await? {
+        Cluster::Fresh | Cluster::Same => {}
+        Cluster::Another(campaigns) => {
+            tracing::warn!(
+                ?campaigns,
+                "the database is a copy: these campaigns stand still"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The tasks of the process, in the order in which they stop.
@@ -245,6 +263,9 @@ async fn greet(
     }
     line("messenger", messenger_url.to_owned());
     line("data", config.data().display().to_string());
+    if config.store.database_url.is_some() {
+        line("database", config.database_in_words());
+    }
     line("roles", names.join(", "));
     say(lines.join("\n"))
 }

@@ -16,6 +16,7 @@ const DURATION_MS: RangeInclusive<u64> = 1..=3_600_000;
 const IN_FLIGHT: RangeInclusive<usize> = 1..=1_024;
 /// What the broker can hold, with room for what workers hold besides.
 const WINDOW_CHUNKS: RangeInclusive<usize> = 1..=broker::in_process::MESSAGES_MAX / 2;
+const PREFETCH: RangeInclusive<u16> = 1..=1_024;
 const BATCH: RangeInclusive<u32> = 1..=gateway::RECIPIENTS_MAX as u32;
 const RATE: RangeInclusive<u32> = 1..=directory::organisation::RATE_PER_SECOND_MAX;
 
@@ -26,6 +27,7 @@ impl Config {
         self.check_numbers(&mut faults);
         self.check_gateway(&mut faults);
         self.check_roles(&mut faults);
+        self.check_engine(&mut faults);
         if let Err(error) = self.worker_settings().check() {
             faults.add(format!("worker.lease_ms: {error}"));
         }
@@ -62,9 +64,9 @@ impl Config {
     pub fn check_roles_together(&self) -> anyhow::Result<()> {
         let roles = self.roles();
         let has = |role| roles.contains(&role);
-        if has(Role::Worker) != has(Role::Scheduler) {
+        if has(Role::Worker) != has(Role::Scheduler) && self.broker.amqp_url.is_none() {
             bail!(
-                "the embedded engine's broker is inside the process: \
+                "without --amqp-url the broker is inside the process: \
                  the roles scheduler and worker run together"
             );
         }
@@ -174,6 +176,33 @@ impl Config {
         secret("gateway.previous_secret", &gateway.previous_secret);
     }
 
+    fn check_engine(&self, faults: &mut Faults) {
+        let broker = &self.broker;
+        if let Some(url) = &self.store.database_url
+            && let Err(why) = database_url(url.reveal())
+        {
+            faults.add(format!("store.database_url: {why}"));
+        }
+        if let Some(url) = &broker.amqp_url
+            && let Err(why) = amqp_url(url.reveal())
+        {
+            faults.add(format!("broker.amqp_url: {why}"));
+        }
+        if broker.amqp_url.is_some() && self.store.database_url.is_none() {
+            faults.add(
+                "broker.amqp_url: several processes need a database that they share: \
+                 name it with --database-url",
+            );
+        }
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !(1..=64).contains(&broker.prefix.len()) || !broker.prefix.chars().all(is_name) {
+            faults.add("broker.prefix: has 1 to 64 letters, digits, dots, hyphens or underscores");
+        }
+        faults.expect("broker.prefetch", broker.prefetch, PREFETCH);
+        let timeout = broker.confirm_timeout_ms;
+        faults.expect("broker.confirm_timeout_ms", timeout, DURATION_MS);
+    }
+
     fn check_roles(&self, faults: &mut Faults) {
         let roles = self.roles();
         if roles.is_empty() {
@@ -237,3 +266,34 @@ fn is_http_url(url: &str) -> bool {
         && host.bytes().all(|byte| byte.is_ascii_graphic())
         && !host.contains(['@', '?', '#'])
 }
+
+/// As far as can be known without asking. The words never repeat the address: it holds a password.
+fn database_url(url: &str) -> Result<(), &'static str> {
+    let parsed = url::Url::parse(url).map_err(|_| DATABASE_URL_LIKE)?;
+    if !matches!(parsed.scheme(), "postgres" | "postgresql") || parsed.path().len() < 2 {
+        return Err(DATABASE_URL_LIKE);
+    }
+    let wants_tls = |(key, value): (_, std::borrow::Cow<str>)| {
+        key == "sslmode" && !matches!(&*value, "disable" | "allow" | "prefer")
+    };
+    if parsed.query_pairs().any(wants_tls) {
+        return Err(
+            "connections to the database have no TLS yet: sslmode may be 'disable', \
+                    'allow' or 'prefer'",
+        );
+    }
+    Ok(())
+}
+
+const DATABASE_URL_LIKE: &str = "is no address such as postgres://user:password@host:5432/chingu";
+
+fn amqp_url(url: &str) -> Result<(), &'static str> {
+    let parsed = url::Url::parse(url).map_err(|_| AMQP_URL_LIKE)?;
+    match parsed.scheme() {
+        "amqp" if parsed.has_host() => Ok(()),
+        "amqps" => Err("connections to the broker have no TLS yet: use amqp://"),
+        _ => Err(AMQP_URL_LIKE),
+    }
+}
+
+const AMQP_URL_LIKE: &str = "is no address such as amqp://user:password@host:5672/%2f";

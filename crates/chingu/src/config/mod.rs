@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use store::StoreConfig;
 
 pub use read::{Overrides, Sources};
 pub use role::{Role, Roles};
@@ -30,6 +31,7 @@ const SANDBOX_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8081);
 pub struct Config {
     pub server: ServerSection,
     pub store: StoreSection,
+    pub broker: BrokerSection,
     pub gateway: GatewaySection,
     pub scheduler: SchedulerSection,
     pub worker: WorkerSection,
@@ -57,6 +59,20 @@ pub struct ServerSection {
 pub struct StoreSection {
     /// The data folder.
     pub data: PathBuf,
+    /// PostgreSQL, the production engine's database; `None`: SQLite in the data folder.
+    pub database_url: Option<SecretText>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BrokerSection {
+    /// RabbitMQ; `None`: inside the process.
+    pub amqp_url: Option<SecretText>,
+    /// Before the names of its queues and exchanges: several installations can share one broker.
+    pub prefix: String,
+    /// Messages a worker process holds that it has not acknowledged.
+    pub prefetch: u16,
+    pub confirm_timeout_ms: u64,
 }
 
 /// The messenger, and what is shared with it.
@@ -131,9 +147,25 @@ pub enum GuaranteeName {
 }
 
 impl Config {
-    /// The platform's database.
-    pub fn database(&self) -> PathBuf {
+    /// The embedded engine's database.
+    pub fn database_file(&self) -> PathBuf {
         self.store.data.join("chingu.db")
+    }
+
+    /// The platform's database.
+    pub fn database(&self) -> StoreConfig {
+        match &self.store.database_url {
+            Some(url) => StoreConfig::postgres(url.reveal()),
+            None => StoreConfig::durable(self.database_file()),
+        }
+    }
+
+    /// Where the platform's data is, in words without who connects to it.
+    pub fn database_in_words(&self) -> String {
+        match self.database() {
+            StoreConfig::Sqlite { path, .. } => path.display().to_string(),
+            StoreConfig::Postgres(config) => config.place(),
+        }
     }
 
     /// The sandbox messenger's own file.
@@ -146,12 +178,13 @@ impl Config {
     }
 
     /// The named roles, or those the configuration calls for: no sandbox where another messenger
-    /// is named.
+    /// is named, or on the production engine.
     pub fn roles(&self) -> Vec<Role> {
         if let Some(Roles(named)) = &self.server.roles {
             return named.clone();
         }
-        let needed = |role: &Role| *role != Role::Sandbox || self.gateway.url.is_none();
+        let wants_sandbox = self.gateway.url.is_none() && self.store.database_url.is_none();
+        let needed = |role: &Role| *role != Role::Sandbox || wants_sandbox;
         Role::ALL.into_iter().filter(needed).collect()
     }
 
@@ -176,6 +209,18 @@ impl Default for StoreSection {
     fn default() -> Self {
         Self {
             data: PathBuf::from("data"),
+            database_url: None,
+        }
+    }
+}
+
+impl Default for BrokerSection {
+    fn default() -> Self {
+        Self {
+            amqp_url: None,
+            prefix: "chingu".to_owned(),
+            prefetch: 64,
+            confirm_timeout_ms: 5_000,
         }
     }
 }

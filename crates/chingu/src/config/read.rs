@@ -14,9 +14,11 @@ use super::{Config, LogFormat, Role, Roles, SecretText};
 const FILE: &str = "chingu.toml";
 const PREFIX: &str = "CHINGU_";
 /// Variables of flags and of test builds; every other one names a section and a key.
-const OTHER_VARIABLES: [&str; 13] = [
+const OTHER_VARIABLES: [&str; 15] = [
+    "CHINGU_AMQP_URL",
     "CHINGU_CONFIG",
     "CHINGU_DATA",
+    "CHINGU_DATABASE_URL",
     "CHINGU_EVENTS_URL",
     "CHINGU_FAULT",
     "CHINGU_GATEWAY_SECRET",
@@ -30,11 +32,14 @@ const OTHER_VARIABLES: [&str; 13] = [
     "CHINGU_ROLE",
 ];
 /// Keys whose variables are texts, whatever they look like: a secret may consist of digits.
-const TEXT_KEYS: [&str; 12] = [
+const TEXT_KEYS: [&str; 15] = [
     "server.listen",
     "server.public_url",
     "server.roles",
     "store.data",
+    "store.database_url",
+    "broker.amqp_url",
+    "broker.prefix",
     "gateway.url",
     "gateway.token",
     "gateway.secret",
@@ -57,6 +62,8 @@ pub struct Sources {
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     pub data: Option<PathBuf>,
+    pub database_url: Option<SecretText>,
+    pub amqp_url: Option<SecretText>,
     pub listen: Option<SocketAddr>,
     pub roles: Option<Vec<Role>>,
     pub no_demo: bool,
@@ -122,6 +129,8 @@ impl Config {
             }
         }
         lay(&mut self.store.data, flags.data);
+        lay(&mut self.store.database_url, flags.database_url.map(Some));
+        lay(&mut self.broker.amqp_url, flags.amqp_url.map(Some));
         lay(&mut self.server.listen, flags.listen);
         lay(
             &mut self.server.roles,

@@ -21,7 +21,8 @@ fn nothing_configured_is_the_embedded_engine() {
     let config = read("", &[]).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.sandbox.listen.to_string(), "127.0.0.1:8081");
-    assert_eq!(config.database(), Path::new("data/chingu.db"));
+    assert_eq!(config.database_file(), Path::new("data/chingu.db"));
+    assert_eq!(config.database_in_words(), "data/chingu.db");
     assert_eq!(config.roles(), Role::ALL);
     config.check_roles_together().unwrap();
 }
@@ -77,6 +78,16 @@ fn another_messenger_needs_no_sandbox_inside() {
             Role::Jobs
         ]
     );
+}
+
+#[test]
+fn the_production_engine_has_no_sandbox_unless_it_is_named() {
+    let engine = "[store]\ndatabase_url = \"postgres://u:p@h:5432/chingu?x=y\"";
+    let config = read(engine, &[]).unwrap();
+    assert!(!config.roles().contains(&Role::Sandbox));
+    assert_eq!(config.database_in_words(), "postgres://h:5432/chingu");
+    let named = read(&format!("{engine}\n[server]\nroles = \"sandbox\""), &[]).unwrap();
+    assert_eq!(named.roles(), [Role::Sandbox]);
 }
 
 #[test]
@@ -243,6 +254,34 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[server]\nroles = [\"api\", \"api\"]", "names api twice"),
         ("[store]\ndata = \"\"", "no name"),
         ("[log]\nfilter = \"scheduler=loud\"", "log.filter"),
+        (
+            "[store]\ndatabase_url = \"mysql://h/chingu\"",
+            "store.database_url: is no address",
+        ),
+        (
+            "[store]\ndatabase_url = \"postgres://h\"",
+            "store.database_url: is no address",
+        ),
+        (
+            "[store]\ndatabase_url = \"postgres://h/c?sslmode=require\"",
+            "no TLS yet",
+        ),
+        (
+            "[broker]\namqp_url = \"amqp://h\"",
+            "name it with --database-url",
+        ),
+        (
+            "[broker]\namqp_url = \"h:5672\"",
+            "is no address such as amqp",
+        ),
+        ("[broker]\namqp_url = \"amqps://h\"", "no TLS yet"),
+        ("[broker]\nprefix = \"\"", "broker.prefix"),
+        ("[broker]\nprefix = \"a b\"", "broker.prefix"),
+        ("[broker]\nprefetch = 0", "broker.prefetch"),
+        (
+            "[broker]\nconfirm_timeout_ms = 0",
+            "broker.confirm_timeout_ms",
+        ),
     ];
     for (file, words) in cases {
         let error = format!("{:#}", read(file, &[]).expect_err(file));
@@ -293,12 +332,17 @@ fn variables_that_cannot_work_are_refused_by_name() {
 fn roles_that_cannot_work_together_are_refused() {
     let with_url = "[gateway]\nurl = \"http://127.0.0.1:9\"\n[server]\nroles = ";
     let without = "[server]\nroles = ";
+    let with_broker = "[store]\ndatabase_url = \"postgres://h/c\"\n[broker]\n\
+                       amqp_url = \"amqp://h\"\n[gateway]\nurl = \"http://127.0.0.1:9\"\n\
+                       [server]\nroles = ";
     let cases = [
         (without, "\"worker\"", Some("run together")),
         (without, "\"scheduler\"", Some("run together")),
         (with_url, "\"api,worker\"", Some("run together")),
         (without, "\"scheduler,worker\"", Some("no messenger")),
         (with_url, "\"scheduler,worker\"", None),
+        (with_broker, "\"worker\"", None),
+        (with_broker, "\"scheduler\"", None),
         (without, "\"scheduler,worker,sandbox\"", None),
         (without, "\"api\"", None),
         (without, "\"sandbox\"", None),
@@ -326,6 +370,8 @@ fn no_refusal_and_no_dump_repeats_a_secret() {
         format!("[gateway]\ntoken = \"{word} \"\nsecret = \"{word}\""),
         format!("[gateway]\nsecret = \"{word}\""),
         format!("[gateway]\ntoken = \"{word}\"\nsecret = \"\""),
+        format!("[store]\ndatabase_url = \"mysql://u:{word}@h/c\""),
+        format!("[broker]\namqp_url = \"amqps://u:{word}@h\""),
     ];
     for file in wrong {
         let error = format!("{:?}", read(&file, &[]).expect_err(&file));

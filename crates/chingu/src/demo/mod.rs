@@ -64,13 +64,16 @@ pub async fn make_where_wanted(
     address: SocketAddr,
     is_loopback: bool,
 ) -> anyhow::Result<bool> {
+    if config.store.database_url.is_some() {
+        return Ok(false);
+    }
     let folder = config.data().join(FOLDER);
-    if folder.exists() && config.database().exists() {
+    if folder.exists() && config.database_file().exists() {
         // Killed between the last move and its end.
         std::fs::remove_dir_all(&folder)?;
     }
-    let is_fresh = !config.database().exists() && !config.sandbox_file().exists();
-    let is_half_made = folder.exists() && !config.database().exists();
+    let is_fresh = !config.database_file().exists() && !config.sandbox_file().exists();
+    let is_half_made = folder.exists() && !config.database_file().exists();
     let has = |role| config.roles().contains(&role);
     let has_everything = has(Role::Console) && has(Role::Scheduler) && has(Role::Sandbox);
     if config.server.no_demo || !is_loopback || !has_everything || !(is_fresh || is_half_made) {
@@ -87,7 +90,7 @@ pub async fn make_where_wanted(
     made?;
     // The platform's database last: where it is, there is nothing to make any more.
     place(&folder.join(SANDBOX), &config.sandbox_file())?;
-    place(&folder.join(DATABASE), &config.database())?;
+    place(&folder.join(DATABASE), &config.database_file())?;
     std::fs::remove_dir_all(&folder)?;
     Ok(true)
 }
