@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::{Browser, between};
 use chingu_tests::draw::Draw;
+use chingu_tests::engine;
 use chingu_tests::program::{Program, Recipe};
 use chingu_tests::world::{Brand, UNTARGETED_MICRO, Wishes};
 use domain::campaign::{CampaignEvent, PauseReason};
 use domain::time::LocalDay;
-use store::{Store, StoreConfig};
+use store::Store;
 use tempfile::TempDir;
 
 use crate::stage::{self, create, end_of};
@@ -68,7 +69,7 @@ impl World {
 fn step(brand: &Brand, campaign: &str, events: &[CampaignEvent]) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let store = Store::open(&StoreConfig::durable(brand.data.join("chingu.db"))).await?;
+        let store = Store::open(&engine::database(&brand.data)).await?;
         for event in events {
             let mut write = store.write().await?;
             let found = write.campaign(campaign.parse()?).await?;
@@ -80,7 +81,7 @@ fn step(brand: &Brand, campaign: &str, events: &[CampaignEvent]) -> Result<()> {
 }
 
 /// A day that a campaign may be scheduled for, as `2026-12-29`.
-fn in_thirty_days() -> Result<String> {
+pub fn in_thirty_days() -> Result<String> {
     let later = stage::now() + std::time::Duration::from_secs(30 * 24 * 60 * 60);
     let seoul = domain::time::zone("Asia/Seoul")?;
     Ok(LocalDay::of(later, &seoul).to_string())

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::Browser;
 use chingu_tests::draw::Draw;
+use chingu_tests::engine;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{self, admin};
@@ -16,7 +17,7 @@ use domain::id::{CampaignId, UserId};
 use domain::receipt::{Receipt, ReceiptKind};
 use domain::user::UserNumber;
 use serde_json::Value;
-use store::{Store, StoreConfig};
+use store::Store;
 
 use crate::stage::{SOON, end_of, number, report, wait_for_shown};
 
@@ -168,7 +169,7 @@ fn receipts(world: &mut World, delivered: &[String]) -> Result<()> {
 /// Lets some of those who were reached open, click and block.
 async fn take(world: &World, delivered: &[String]) -> Result<()> {
     let data = &world.platform.brand.data;
-    let store = Store::open(&StoreConfig::durable(data.join("chingu.db"))).await?;
+    let store = Store::open(&engine::database(data)).await?;
     let campaign: CampaignId = world.campaign.parse()?;
     let snapshot = store.snapshot().await?;
     let mut receipts = Vec::new();

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::{Browser, PASSWORD, Page, add_member};
+use chingu_tests::engine;
 use chingu_tests::program::{Program, Recipe};
 use chingu_tests::world::Brand;
 use domain::time::Timestamp;
+use store::Store;
 use store::session::Session;
-use store::{Store, StoreConfig};
 use tempfile::TempDir;
 
 use crate::stage::now;
@@ -196,7 +197,7 @@ fn ended() -> Result<()> {
 
 /// Lets the sessions of every member have ended a moment ago.
 async fn expire(brand: &Brand) -> Result<()> {
-    let store = Store::open(&StoreConfig::durable(brand.data.join("chingu.db"))).await?;
+    let store = Store::open(&engine::database(&brand.data)).await?;
     let business = brand.business.parse()?;
     let moment = now();
     for member in store.members_of_business(business).await? {

@@ -10,13 +10,14 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use chingu_tests::console::{Browser, PASSWORD, Page, add_member};
 use chingu_tests::draw::Draw;
+use chingu_tests::engine;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{admin, text};
 use chingu_tests::wait::until_state;
 use chingu_tests::world::{Brand, friends_csv};
 use domain::time::Timestamp;
-use store::{Store, StoreConfig};
+use store::Store;
 
 use crate::stage::{SOON, now};
 
@@ -510,7 +511,7 @@ fn friends(brand: &Brand, handle: &str) -> Result<Vec<String>> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let store = Store::open(&StoreConfig::durable(brand.data.join("chingu.db"))).await?;
+        let store = Store::open(&engine::database(&brand.data)).await?;
         let first = if handle == THEIRS {
             1
         } else {

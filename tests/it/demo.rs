@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use chingu_tests::engine;
 use chingu_tests::program::Recipe;
 use chingu_tests::shell::json;
 use chingu_tests::{http, verdict, wait};
@@ -84,6 +85,7 @@ fn unwanted() -> Result<()> {
         ("alone", &["--no-demo"]),
     ] {
         let recipe = Recipe::new(folder.path(), name, arguments)?.with("CHINGU_NO_DEMO", "");
+        engine::place_embedded(&recipe.data);
         let program = recipe.clone().start()?;
         let page = http::get(program.address(), "/console")?;
         ensure!(page.status == 200, "{page:?}");
@@ -109,7 +111,9 @@ fn is_believable(report: &CampaignReceipts) -> bool {
 }
 
 fn with_demo(folder: &Path) -> Result<Recipe> {
-    Ok(Recipe::new(folder, "demo", &["serve"])?.with("CHINGU_NO_DEMO", ""))
+    let recipe = Recipe::new(folder, "demo", &["serve"])?.with("CHINGU_NO_DEMO", "");
+    engine::place_embedded(&recipe.data);
+    Ok(recipe)
 }
 
 /// What the demo is, as the database tells it.

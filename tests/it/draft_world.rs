@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::{Browser, Page, between};
+use chingu_tests::engine;
 use chingu_tests::program::{Program, Recipe};
 use chingu_tests::world::Brand;
 use domain::money::{Currency, Money};
-use store::{Store, StoreConfig};
+use store::Store;
 use tempfile::TempDir;
 
 /// The console of the brand.
@@ -131,11 +132,11 @@ impl World {
     }
 
     pub fn held(&self) -> Result<Money> {
-        let data = self.brand.data.join("chingu.db");
+        let database = engine::database(&self.brand.data);
         let business = self.brand.business.parse()?;
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            let store = Store::open(&StoreConfig::durable(data)).await?;
+            let store = Store::open(&database).await?;
             Ok(store::wallet::find(&store, business).await?.held)
         })
     }

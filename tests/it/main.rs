@@ -17,6 +17,10 @@ mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 
+mod restore; // backups, and what comes back of them
+
+mod bench; // the broadcast bench on both engines, small
+
 mod receipts; // what friends did with a broadcast, in bulk and while another runs
 mod media; // pictures that are uploaded, and files that are none
 mod demo; // what a first start finds

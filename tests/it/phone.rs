@@ -8,15 +8,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use chingu_tests::console::{Browser, between, percent_encoded};
 use chingu_tests::draw::Draw;
+use chingu_tests::engine;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::shell::{admin, text};
 use chingu_tests::wait::{self, Stopwatch};
 use domain::handle::Handle;
 use domain::id::CampaignId;
 use serde_json::{Value, json};
+use store::Store;
 use store::directory::Account;
 use store::growth::FriendTally;
-use store::{Store, StoreConfig};
 
 use crate::stage::wait_for_shown;
 
@@ -90,8 +91,7 @@ fn receipts(platform: &Platform, campaign: CampaignId) -> Result<(u64, u64)> {
 fn read<T>(platform: &Platform, what: impl AsyncFnOnce(&Store, Account) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let file = platform.brand.data.join("chingu.db");
-        let store = Store::open(&StoreConfig::durable(file)).await?;
+        let store = Store::open(&engine::database(&platform.brand.data)).await?;
         let account = store.account_by_handle(&Handle::parse("@hanok")?).await?;
         let seen = what(&store, account.context("the account")?).await?;
         store.close().await?;

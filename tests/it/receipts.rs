@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chingu_tests::draw::Draw;
+use chingu_tests::engine;
 use chingu_tests::http;
 use chingu_tests::messenger::{Accepted, SECRET};
 use chingu_tests::platform::{Place, Platform, Times};
@@ -337,7 +338,7 @@ fn links(platform: &Platform, campaign: &str) -> Result<Vec<CampaignLink>> {
 }
 
 fn beside(platform: &Platform) -> StoreConfig {
-    StoreConfig::durable(platform.recipe.data.join("chingu.db"))
+    engine::database(&platform.recipe.data)
 }
 
 fn ids(platform: &Platform, campaign: &str) -> Result<(BusinessId, CampaignId)> {

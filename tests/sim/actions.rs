@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use broker::{Broker, InProcessBroker};
+use broker::{Broker, InProcessBroker, Lane, Message};
 use domain::campaign::{CampaignState, PauseReason};
 use scheduler::launch::{LaunchContext, launch};
 use scheduler::{SchedulerError, control};
@@ -177,7 +177,8 @@ impl World {
                     let chunk = delivery.chunk;
                     self.broker.acknowledge(delivery).await?;
                     for _ in 0..3 {
-                        self.broker.publish(chunk).await?;
+                        let lane = Lane::Bulk;
+                        self.broker.publish(Message { lane, chunk }).await?;
                     }
                 }
             }
@@ -386,7 +387,9 @@ impl World {
             }
             (CampaignState::Paused(_), _) => (
                 "resume",
-                self.crash.run(plan, control::resume(store, id)).await,
+                self.crash
+                    .run(plan, control::resume(store, clock, id))
+                    .await,
             ),
             _ => (
                 "pause",
@@ -463,7 +466,7 @@ impl World {
                 }
                 CampaignState::Paused(_) => {
                     self.note(|| format!("{id} is resumed"));
-                    control::resume(&self.store, id).await?;
+                    control::resume(&self.store, self.clock.as_ref(), id).await?;
                 }
                 _ => {}
             }

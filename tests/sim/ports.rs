@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use broker::{Broker, BrokerError, Delivery, Depth, InProcessBroker};
+use broker::{Availability, Broker, BrokerError, Delivery, Depth, InProcessBroker, Message};
 use connector::{Connector, Push};
 use domain::answer::{AskAnswer, CloseAnswer, PushAnswer};
 use domain::capability::Capability;
@@ -13,6 +13,7 @@ use domain::chunk::ChunkId;
 use domain::push::PushKey;
 use store::pause::point;
 use testkit::messenger::Messenger;
+use tokio::sync::watch;
 
 pub struct CrashingBroker {
     pub inner: Arc<InProcessBroker>,
@@ -75,13 +76,13 @@ impl Acknowledgements {
 
 #[async_trait]
 impl Broker for CrashingBroker {
-    async fn publish(&self, chunk: ChunkId) -> Result<(), BrokerError> {
+    async fn publish(&self, message: Message) -> Result<(), BrokerError> {
         point("publish:before").await;
         let count = self.published.fetch_add(1, Ordering::Relaxed) + 1;
         if self.refuses_every > 0 && count.is_multiple_of(self.refuses_every) {
             return Err(BrokerError::Unavailable);
         }
-        self.inner.publish(chunk).await?;
+        self.inner.publish(message).await?;
         point("publish:after").await;
         Ok(())
     }
@@ -91,6 +92,10 @@ impl Broker for CrashingBroker {
         let deliveries = self.inner.receive(limit).await?;
         point("receive:after").await;
         Ok(deliveries)
+    }
+
+    async fn stop_receiving(&self) {
+        self.inner.stop_receiving().await;
     }
 
     async fn acknowledge(&self, delivery: Delivery) -> Result<(), BrokerError> {
@@ -110,6 +115,14 @@ impl Broker for CrashingBroker {
 
     fn depth(&self) -> Depth {
         self.inner.depth()
+    }
+
+    fn availability(&self) -> watch::Receiver<Availability> {
+        self.inner.availability()
+    }
+
+    fn losses(&self) -> u64 {
+        self.inner.losses()
     }
 }
 

@@ -18,7 +18,7 @@ use domain::time::{Clock, Timestamp};
 use scheduler::{Scheduler, SchedulerSettings};
 use store::campaign::CampaignDraft;
 use store::leader::LeaderEpoch;
-use store::{Durability, Store, StoreConfig};
+use store::{Store, StoreConfig};
 use testkit::books::Books;
 use testkit::messenger::Messenger;
 use testkit::{ManualClock, SeededIds};
@@ -86,12 +86,9 @@ impl World {
         let folder = tempfile::Builder::new()
             .prefix("chingu-sim")
             .tempdir_in(fast_folder())?;
-        let config = StoreConfig {
-            path: folder.path().join("chingu.db"),
-            durability: Durability::Off,
-        };
-        let store = Store::open(&config).await?;
-        let books = Books::open(&config.path).await?;
+        let file = folder.path().join("chingu.db");
+        let store = Store::open(&StoreConfig::fast(&file)).await?;
+        let books = Books::open(&file).await?;
         let clock = Arc::new(ManualClock::at(BEGINNING));
         let messenger = Messenger::of(setting.capability.clone(), clock.clone(), seed);
         messenger.set_moods(setting.moods);
@@ -120,7 +117,7 @@ impl World {
             world.schedulers.push(scheduler);
             world.workers.push(worker);
         }
-        world.people(&config.path).await?;
+        world.people(&file).await?;
         for _ in 0..world.setting.campaigns {
             world.draft().await?;
         }

@@ -5,6 +5,7 @@
 
 pub mod wait; // facts with a deadline
 pub mod place; // free ports, the program's place, log files
+pub mod engine; // which database and broker a data folder has
 pub mod http; // a request without a client library
 pub mod program; // one process of the program
 pub mod messenger; // the sandbox as a process of its own, and its accept log

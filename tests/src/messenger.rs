@@ -77,6 +77,10 @@ impl Messenger {
         }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Where the platform pushes to.
     pub fn gateway_url(&self) -> String {
         format!("http://{}/messenger/gateway", self.address)

@@ -71,6 +71,12 @@ pub fn tables() -> Option<PathBuf> {
     Some(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(folder))
 }
 
+/// The folder of builds: what a run keeps for the next one.
+pub fn target() -> PathBuf {
+    let named = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")).into())
+}
+
 /// A number from the environment, or the usual one.
 pub fn number(variable: &str, usual: u64) -> u64 {
     match std::env::var(variable) {

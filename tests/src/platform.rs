@@ -137,7 +137,10 @@ fn beside(folder: &Path, faults: &[&str], times: Times) -> Result<(Recipe, Messe
 
 fn inside(folder: &Path, faults: &[&str], times: Times) -> Result<(Recipe, Messenger)> {
     let faults = serde_json::to_string(faults)?;
-    let recipe = platform(folder, times)?.with("CHINGU_SANDBOX__FAULTS", faults);
+    // Named, because the production engine has it only then.
+    let recipe = platform(folder, times)?
+        .with("CHINGU_SANDBOX__FAULTS", faults)
+        .with("CHINGU_ROLE", "console,api,scheduler,worker,jobs,sandbox");
     let messenger = Messenger::inside(&recipe);
     Ok((recipe, messenger))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{http, place, wait};
+use crate::{engine, http, place, wait};
 
 /// From the start of the process to its first `/readyz`: a build with all roles on a busy machine.
 pub const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -85,7 +85,8 @@ impl Recipe {
             .append(true)
             .open(&self.log)
             .context("the log")?;
-        let child = place::command()?
+        let child = self
+            .command()?
             .args(&self.arguments)
             .args([OsString::from("--data"), self.data.clone().into()])
             .args(["--listen", &self.listen.to_string()])
@@ -99,6 +100,26 @@ impl Recipe {
             recipe: self,
             child,
         })
+    }
+
+    /// A number that the last line of the log with these words has under a name.
+    pub fn last_number(&self, words: &str, name: &str) -> Option<u64> {
+        let log = std::fs::read(&self.log).ok()?;
+        let log = String::from_utf8_lossy(&log);
+        let message = |line: &serde_json::Value| line["message"] == words;
+        log.lines()
+            .rev()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .find(message)
+            .and_then(|line: serde_json::Value| line[name].as_u64())
+    }
+
+    /// A messenger has a file of its own whatever the platform's engine is.
+    fn command(&self) -> Result<Command> {
+        match self.arguments.first().map(String::as_str) {
+            Some("sandbox") => place::command(),
+            _ => engine::command(&self.data),
+        }
     }
 
     /// The end of the log, for errors.

@@ -8,11 +8,11 @@ use std::process::{Child, Command, Output, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::place;
+use crate::engine;
 
 /// A command of the program, not started yet.
 pub fn command<S: AsRef<OsStr>>(data: &Path, arguments: &[S]) -> Result<Command> {
-    let mut command = place::command()?;
+    let mut command = engine::command(data)?;
     command
         .args(arguments)
         .arg("--data")

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::messenger::{self, Messenger};
+use crate::messenger::{self, Accepted, Messenger};
 use crate::shell;
 use crate::world::{Brand, UNTARGETED_MICRO};
 
@@ -45,10 +45,31 @@ pub struct Verdict {
     pub seconds: f64,
 }
 
+/// What is asked once for any number of campaigns.
+#[derive(Debug)]
+pub struct Witnesses {
+    log: Vec<Accepted>,
+    violations: Vec<String>,
+}
+
+impl Witnesses {
+    /// The messenger's log and what the books say, as they stand now.
+    pub fn ask(brand: &Brand, messenger: &Messenger) -> Result<Self> {
+        Ok(Self {
+            log: messenger.log()?,
+            violations: violations(&shell::reconcile(&brand.data)?)?,
+        })
+    }
+}
+
 impl Verdict {
     pub fn of(brand: &Brand, messenger: &Messenger, campaign: &str, seconds: f64) -> Result<Self> {
+        Self::by(&Witnesses::ask(brand, messenger)?, brand, campaign, seconds)
+    }
+
+    pub fn by(witnesses: &Witnesses, brand: &Brand, campaign: &str, seconds: f64) -> Result<Self> {
         let shown = brand.show(campaign)?;
-        let counted = messenger::count(&messenger.log()?, campaign);
+        let counted = messenger::count(&witnesses.log, campaign);
         let outcome = |name: &str| number(&shown, name);
         let (recorded, unknown) = (outcome("accepted")?, outcome("uncertain")?);
         let (failed, cancelled) = (outcome("failed")?, outcome("cancelled")?);
@@ -69,7 +90,7 @@ impl Verdict {
             open_micro: micro(&shown, "open")?,
             lost: unrecorded + recorded.saturating_sub(counted.people),
             duplicated: counted.duplicates,
-            violations: violations(&shell::reconcile(&brand.data)?)?,
+            violations: witnesses.violations.clone(),
             seconds,
         })
     }
@@ -85,6 +106,26 @@ impl Verdict {
             "recorded is not accepted: {self:?}"
         );
         Ok(())
+    }
+
+    /// This and another campaign's, added up; the seconds are those of the longer one.
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            attempted: self.attempted + other.attempted,
+            accepted: self.accepted + other.accepted,
+            recorded: self.recorded + other.recorded,
+            failed: self.failed + other.failed,
+            excluded: self.excluded + other.excluded,
+            cancelled: self.cancelled + other.cancelled,
+            unknown: self.unknown + other.unknown,
+            billed_micro: self.billed_micro + other.billed_micro,
+            held_micro: self.held_micro + other.held_micro,
+            open_micro: self.open_micro + other.open_micro,
+            lost: self.lost + other.lost,
+            duplicated: self.duplicated + other.duplicated,
+            violations: self.violations.clone(),
+            seconds: self.seconds.max(other.seconds),
+        }
     }
 
     /// What holds with every messenger: billed is recorded, nothing stays open, one hold.

@@ -1,7 +1,7 @@
 //! Configuration that cannot be read, or cannot work: refused before anything is opened.
 
 use anyhow::{Result, ensure};
-use chingu_tests::{place, shell, wait};
+use chingu_tests::{engine, place, shell, wait};
 use tempfile::TempDir;
 
 use super::{CANNOT, Cases, is_refusal};
@@ -376,6 +376,7 @@ fn roles(cases: &mut Cases) -> Result<()> {
 }
 
 fn ends_refused(data: &std::path::Path, arguments: &[&str], words: &str) -> Result<()> {
+    engine::place_embedded(data);
     let mut child = shell::spawn(data, arguments)?;
     let ends = wait::until(
         "it ends",

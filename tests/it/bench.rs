@@ -1,0 +1,141 @@
+//! The broadcast bench, small: on either engine nobody is lost, nobody gets anything twice, every
+//! send is billed, and the report has all of its keys.
+
+use anyhow::{Context, Result, ensure};
+use chingu_tests::{engine, place, shell};
+use serde_json::Value;
+
+const FRIENDS: u64 = 20_000;
+/// Recipients of one chunk.
+const CHUNK_SIZE: u64 = 1_000;
+/// 15 KRW.
+const UNIT_PRICE_MICRO: u64 = 15_000_000;
+
+#[test]
+fn a_broadcast_on_the_embedded_engine() {
+    let report = report_of(&[]).unwrap();
+    assert_eq!(report["engine"], "embedded");
+    assert_eq!(report["durability"]["synchronous"], "full");
+    assert_whole(&report);
+}
+
+#[test]
+fn a_broadcast_on_the_production_engine() {
+    let servers = engine::fresh_servers("bench");
+    let database = ["--database-url", &servers.database_url];
+    let arguments = [&database[..], &["--amqp-url", &servers.amqp_url]].concat();
+    let shared = [&arguments[..], &["--workers", "2"]].concat();
+    let report = report_of(&shared).unwrap();
+    assert_eq!(report["engine"], "production");
+    for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+        assert_eq!(report["durability"][setting], "on", "{report}");
+    }
+    assert_eq!(report["durability"]["wal_level"], "replica");
+    // Both servers are on this machine.
+    for group in ["postgres", "broker"] {
+        let taken = report["cpu_us_per_send"][group].as_f64();
+        assert!(taken.is_some_and(|micros| micros > 0.0), "{report}");
+    }
+    assert_whole(&report);
+    // What it filled is not filled again.
+    let refused = words_of(&arguments).unwrap();
+    assert!(refused.contains("is not empty"), "{refused}");
+}
+
+/// One process on a database of its own, the broker inside.
+#[test]
+fn a_broadcast_without_a_broker_of_its_own() {
+    let servers = engine::fresh_servers("bench-alone");
+    let report = report_of(&["--database-url", &servers.database_url]).unwrap();
+    assert_eq!(report["engine"], "production");
+    assert_eq!(report["cpu_us_per_send"]["broker"], 0.0);
+    assert_whole(&report);
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_in_words() {
+    for (arguments, words) in [
+        (["--workers", "2"], "--amqp-url"),
+        (["--amqp-url", "amqp://127.0.0.1:1"], "--database-url"),
+        (
+            ["--database-url", "postgres://127.0.0.1:1/chingu"],
+            "127.0.0.1:1/chingu",
+        ),
+    ] {
+        let refused = words_of(&arguments).unwrap();
+        assert!(refused.contains(words), "{refused}");
+    }
+}
+
+/// What holds for every broadcast.
+fn assert_whole(report: &Value) {
+    assert_eq!(report["friends"], FRIENDS, "{report}");
+    assert_eq!(report["sends"], FRIENDS, "{report}");
+    assert_eq!(report["lost"], 0, "{report}");
+    assert_eq!(report["duplicated"], 0, "{report}");
+    assert_eq!(
+        report["billed_micro"],
+        FRIENDS * UNIT_PRICE_MICRO,
+        "{report}"
+    );
+    for key in [
+        "seconds",
+        "sends_per_second",
+        "dispatch_sends_per_second",
+        "first_push_seconds",
+        "freeze_per_second",
+        "roofline_sends_per_second",
+        "roofline_ratio",
+        "peak_memory_bytes",
+    ] {
+        let value = report[key].as_f64();
+        assert!(value.is_some_and(|value| value > 0.0), "{key} in {report}");
+    }
+    for (group, keys) in [
+        (
+            "cpu_us_per_send",
+            &["chingu", "postgres", "broker", "sink"][..],
+        ),
+        ("bytes_per_send", &["table", "wal"]),
+    ] {
+        for key in keys {
+            assert!(report[group][key].is_number(), "{key} in {report}");
+        }
+    }
+    for key in ["table", "wal"] {
+        let bytes = report["bytes_per_send"][key].as_f64();
+        assert!(bytes.is_some_and(|bytes| bytes > 0.0), "{key} in {report}");
+    }
+    // More than a message per chunk where a busy machine did not confirm or answer in time.
+    let chunks = FRIENDS.div_ceil(CHUNK_SIZE);
+    for count in [
+        &report["broker"]["published"],
+        &report["broker"]["delivered"],
+        &report["gate_reads"],
+    ] {
+        assert!(count.as_u64() >= Some(chunks), "{report}");
+    }
+    let broker = &report["broker"];
+    assert_eq!(broker["acknowledged"], broker["delivered"], "{report}");
+}
+
+fn report_of(arguments: &[&str]) -> Result<Value> {
+    let output = bench(arguments)?;
+    ensure!(output.status.success(), "{}", shell::words(&output));
+    serde_json::from_slice(&output.stdout).with_context(|| shell::words(&output))
+}
+
+/// What is said where it does not begin.
+fn words_of(arguments: &[&str]) -> Result<String> {
+    let output = bench(arguments)?;
+    ensure!(!output.status.success(), "{}", shell::words(&output));
+    Ok(shell::words(&output))
+}
+
+fn bench(arguments: &[&str]) -> Result<std::process::Output> {
+    let friends = FRIENDS.to_string();
+    let mut command = place::command()?;
+    command.args(["bench", "broadcast", "--friends", &friends, "--json"]);
+    command.args(arguments);
+    command.output().context("starting the program")
+}
