@@ -6,6 +6,7 @@
 
 mod arrows; // the floors: which crate may depend on which
 mod libraries; // which crate may use which library
+mod metrics; // dashboards ask for what is counted
 mod sources; // rules over the lines of every source file
 mod tree; // rules over files and folders
 mod workspace; // the workspace as cargo and the file system show it

@@ -37,11 +37,18 @@ const DIALECT_BRANCHES: [&str; 5] = [
     "DbBackend::",
     "DatabaseBackend::",
 ];
-/// Where the dialects may differ: opening, the rows' statements, and the hot paths.
-const DIALECT_HOMES: [&str; 4] = [
+/// Where the dialects may differ: opening, transactions, the rows' statements, partitions, the
+/// cluster's identity, and the hot paths.
+const DIALECT_HOMES: [&str; 10] = [
     "crates/store/src/database.rs",
+    "crates/store/src/database/",
+    "crates/store/src/transaction.rs",
+    "crates/store/src/write.rs",
+    "crates/store/src/snapshot.rs",
     "crates/store/src/row.rs",
     "crates/store/src/bulk.rs",
+    "crates/store/src/partition.rs",
+    "crates/store/src/restore.rs",
     "crates/store/src/hot/",
 ];
 
