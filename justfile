@@ -34,6 +34,11 @@ timings friends="1000000" campaigns="200" *folder:
 bench friends="1000000" *arguments:
     cargo run --release -- bench broadcast --friends {{ friends }} {{ arguments }}
 
+# The same on PostgreSQL and RabbitMQ; the database is empty, and holds the run afterwards.
+bench-production database_url amqp_url friends="1000000" *arguments:
+    CHINGU_DATABASE_URL="{{ database_url }}" CHINGU_AMQP_URL="{{ amqp_url }}" \
+        just bench {{ friends }} {{ arguments }}
+
 # One suite: it, faults, sim, tidy.
 suite name *arguments: _program
     CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" tests/suite {{ name }} {{ arguments }}
@@ -53,8 +58,14 @@ tour folder="docs/tour": _program
     cd tests/browser && npm ci --silent && CHINGU_PICTURES="$(realpath --canonicalize-missing "{{ invocation_directory() }}/{{ folder }}")" \
         CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" node --test tour.test.mjs
 
-# The faults of a short run.
-faults: (suite "faults")
+# The fault table on PostgreSQL and RabbitMQ: docs/faults.md. Goes on where it was interrupted;
+# remove target/faults.json to begin anew.
+faults: _program
+    CHINGU_TABLES=docs just suite faults production:: --nocapture --test-threads 1
+
+# Suites that go through the front door, on PostgreSQL and RabbitMQ.
+production name="it" *arguments: _program
+    CHINGU_TEST_ENGINE=production just suite {{ name }} {{ arguments }}
 
 # kill -9, the whole table: docs/kills.md.
 kills count="20": _program
