@@ -107,6 +107,17 @@ impl PushResponse {
 
     /// The results of a push of `size` recipients with `key`, or why this answer proves nothing.
     pub fn parse(body: &[u8], key: PushKey, size: u32) -> Result<PushResults, Error> {
+        let results = Self::stored(body, key)?;
+        if !results.add_up_to(size) {
+            return Err(Error::malformed(format!(
+                "the result does not add up to {size} recipients"
+            )));
+        }
+        Ok(results)
+    }
+
+    /// The results of a push with `key`, of however many recipients.
+    fn stored(body: &[u8], key: PushKey) -> Result<PushResults, Error> {
         let wire: Self = read_object("a push result", body)?;
         if PushKey::parse(&wire.push_key) != Some(key) {
             return Err(Error::malformed(format!(
@@ -114,13 +125,7 @@ impl PushResponse {
                 quoted(&wire.push_key)
             )));
         }
-        let results = wire.into_results()?;
-        if !results.add_up_to(size) {
-            return Err(Error::malformed(format!(
-                "the result does not add up to {size} recipients"
-            )));
-        }
-        Ok(results)
+        wire.into_results()
     }
 
     fn into_results(self) -> Result<PushResults, Error> {
@@ -222,8 +227,11 @@ pub fn classify_close(
 /// What an answer to `GET /v1/pushes/{key}` proves.
 pub fn classify_ask(answer: HttpAnswer<'_>, key: PushKey, size: u32) -> AskAnswer {
     match answer.status {
-        200 => PushResponse::parse(answer.body, key, size)
-            .map_or(AskAnswer::Unknown, AskAnswer::Processed),
+        200 => match PushResponse::stored(answer.body, key) {
+            Ok(results) if results.add_up_to(size) => AskAnswer::Processed(results),
+            Ok(results) if results.add_up_to(results.listed()) => AskAnswer::OtherRecipients,
+            _ => AskAnswer::Unknown,
+        },
         404 if answer.has_code(CODE_NOT_FOUND) => AskAnswer::NotFound,
         410 if answer.has_code(CODE_CLOSED) => AskAnswer::Closed,
         _ => AskAnswer::Unknown,
