@@ -141,7 +141,7 @@ impl Site {
         Ok(())
     }
 
-    /// Every process that runs, newest start first stopped, by SIGTERM.
+    /// Ends every process that runs, by SIGTERM: schedulers, workers, the front.
     pub fn stop(&mut self) -> Result<()> {
         let running = self.schedulers.iter_mut().chain(&mut self.workers);
         for program in running.chain([&mut self.front]).filter_map(Option::take) {

@@ -1,9 +1,10 @@
 //! What every command that opens the database works with.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use directory::{Directory, SignIn};
 use domain::id::IdSource;
 use domain::message::{MediaOrigin, Rules};
@@ -79,6 +80,15 @@ impl Platform {
     pub async fn close(self) -> anyhow::Result<()> {
         Ok(self.store.close().await?)
     }
+}
+
+/// Moves a closed database to its place. What still stood in a log beside it would stay behind.
+pub fn place_database(file: &Path, to: &Path) -> anyhow::Result<()> {
+    let log = file.with_extension("db-wal");
+    ensure!(!log.exists(), "{} was not closed", file.display());
+    std::fs::rename(file, to).with_context(|| format!("cannot make {}", to.display()))?;
+    let folder = to.parent().context("a folder around the database")?;
+    Ok(std::fs::File::open(folder)?.sync_all()?)
 }
 
 /// Where others reach this installation: as configured, or where it listens.

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use api::ApiState;
 use broker::{Broker, InProcessBroker, RabbitMq, RabbitMqConfig};
@@ -124,22 +123,19 @@ impl Parts {
 fn open_broker(config: &Config, platform: &Platform) -> anyhow::Result<Arc<dyn Broker>> {
     let roles = config.roles();
     let moves_chunks = roles.contains(&Role::Scheduler) || roles.contains(&Role::Worker);
-    let Some(url) = config.broker.amqp_url.as_ref().filter(|_| moves_chunks) else {
+    if config.broker.amqp_url.is_none() || !moves_chunks {
         return Ok(Arc::<InProcessBroker>::default());
-    };
+    }
     let names: Vec<&str> = roles.iter().copied().map(Role::name).collect();
     // Different in every process: they shall not come back all at once.
     let own: WorkerId = platform.ids.next();
-    let [first, ..] = own.as_bytes().as_chunks::<8>().0 else {
+    let [_time, random] = own.as_bytes().as_chunks::<8>().0 else {
         unreachable!("an id has 16 bytes");
     };
     Ok(RabbitMq::open(RabbitMqConfig {
-        prefix: config.broker.prefix.clone(),
-        prefetch: config.broker.prefetch,
-        confirm_timeout: Duration::from_millis(config.broker.confirm_timeout_ms),
         name: format!("chingu {}", names.join(",")),
-        jitter_seed: u64::from_le_bytes(*first),
-        ..RabbitMqConfig::at(url.reveal())
+        jitter_seed: u64::from_le_bytes(*random),
+        ..config.rabbitmq()
     })?)
 }
 

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use domain::chunk::ChunkState;
+use domain::money::Currency;
 use domain::time::Timestamp;
 use metrics::gauge;
 use store::StoreError;
 
 use crate::Scheduler;
 
-/// Open states; a state without chunks is shown as zero, not as missing.
+/// Open states. A state without chunks is shown as zero, as a currency without holds is: a gauge
+/// that is not set again would show for ever what it showed last.
 const OPEN: [ChunkState; 4] = [
     ChunkState::Ready,
     ChunkState::Sending,
@@ -35,8 +37,9 @@ impl Scheduler {
         gauge!("chingu_campaigns_alive").set(stages.campaigns_alive as f64);
         let wanted = self.store.pace_wanted().await?;
         gauge!("chingu_pace_wanted_recipients_per_second").set(wanted as f64);
-        for (currency, micro) in stages.held {
-            let held = micro as f64 / 1_000_000.0;
+        for currency in Currency::ALL {
+            let held = stages.held.iter().find(|(of, _)| *of == currency);
+            let held = held.map_or(0.0, |(_, micro)| *micro as f64 / 1_000_000.0);
             gauge!("chingu_held", "currency" => currency.code()).set(held);
         }
         Ok(())

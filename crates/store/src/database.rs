@@ -81,6 +81,12 @@ impl StoreConfig {
 }
 
 impl PostgresConfig {
+    /// Why the URL cannot be used, as far as can be known without connecting. The words do not
+    /// repeat it: it holds a password.
+    pub fn check(&self) -> Result<(), String> {
+        postgres::connect_options(&self.url).map(drop)
+    }
+
     /// The database without who connects to it: what logs and errors may show.
     pub fn place(&self) -> String {
         let after_scheme = self.url.split_once("://").map_or("", |(_, rest)| rest);

@@ -147,7 +147,7 @@ impl ChaosProxy {
         self.shared.mode().cut_after = Some((direction, bytes));
     }
 
-    /// Every connection there is ends now, by a reset.
+    /// Every connection there is ends now, in the middle of whatever it does.
     pub fn cut_all(&self) {
         self.shared.generation.fetch_add(1, Ordering::SeqCst);
     }

@@ -34,7 +34,7 @@ impl RabbitMqConfig {
         Self {
             url: url.into(),
             prefix: "chingu".to_owned(),
-            prefetch: 48,
+            prefetch: 64,
             confirm_timeout: Duration::from_secs(5),
             name: "chingu".to_owned(),
             jitter_seed: 0,
@@ -58,7 +58,9 @@ impl RabbitMqConfig {
         Ok(uri)
     }
 
-    pub(super) fn check(&self) -> Result<(), InvalidRabbitMqConfig> {
+    /// Whether it can be used, as far as can be known without connecting.
+    pub fn check(&self) -> Result<(), InvalidRabbitMqConfig> {
+        self.uri()?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || ['.', '-', '_'].contains(&c);
         let length = 1..=PREFIX_LENGTH_MAX;
         if !length.contains(&self.prefix.len()) || !self.prefix.chars().all(is_name) {

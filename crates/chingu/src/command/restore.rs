@@ -17,7 +17,7 @@ use crate::backup::{imports, postgres_tools, scratch::Scratch};
 use crate::cli::RestoreArgs;
 use crate::config::Config;
 use crate::output::Output;
-use crate::platform::Platform;
+use crate::platform::{Platform, place_database};
 use crate::progress;
 use crate::wiring::imports_folder;
 
@@ -99,7 +99,7 @@ async fn restore(
             let identity = |file: &Path| file.with_extension("cluster");
             std::fs::rename(identity(&copy), identity(path))?;
             // Last: where it is, there is an installation.
-            place(&copy, path)
+            place_database(&copy, path)
         }
         (StoreConfig::Postgres(config_of), SourceEngine::Postgres) => {
             postgres_tools::restore(&config_of.url, &copy).await?;
@@ -124,15 +124,6 @@ async fn mark(database: &StoreConfig) -> anyhow::Result<()> {
     let (clock, ids) = Platform::machine();
     store.restored(ids.as_ref(), clock.now()).await?;
     Ok(store.close().await?)
-}
-
-/// Moves a closed database to its place. What still stood in a log beside it would stay behind.
-fn place(file: &Path, to: &Path) -> anyhow::Result<()> {
-    let log = file.with_extension("db-wal");
-    ensure!(!log.exists(), "{} was not closed", file.display());
-    std::fs::rename(file, to).with_context(|| format!("cannot make {}", to.display()))?;
-    let folder = to.parent().context("a folder around the database")?;
-    Ok(std::fs::File::open(folder)?.sync_all()?)
 }
 
 /// What stands still now, by name: somebody has to let it go on.

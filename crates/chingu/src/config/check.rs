@@ -4,8 +4,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::bail;
+use broker::InvalidRabbitMqConfig;
 use domain::capability::Capability;
 use sandbox::FaultPlan;
+use store::StoreConfig;
 use tracing_subscriber::EnvFilter;
 use worker::WorkerSettings;
 
@@ -177,27 +179,28 @@ impl Config {
     }
 
     fn check_engine(&self, faults: &mut Faults) {
-        let broker = &self.broker;
-        if let Some(url) = &self.store.database_url
-            && let Err(why) = database_url(url.reveal())
+        if let StoreConfig::Postgres(database) = self.database()
+            && let Err(why) = database.check()
         {
             faults.add(format!("store.database_url: {why}"));
         }
-        if let Some(url) = &broker.amqp_url
-            && let Err(why) = amqp_url(url.reveal())
-        {
-            faults.add(format!("broker.amqp_url: {why}"));
-        }
-        if broker.amqp_url.is_some() && self.store.database_url.is_none() {
+        if self.broker.amqp_url.is_some() && self.store.database_url.is_none() {
             faults.add(
                 "broker.amqp_url: several processes need a database that they share: \
                  name it with --database-url",
             );
         }
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        if !(1..=64).contains(&broker.prefix.len()) || !broker.prefix.chars().all(is_name) {
-            faults.add("broker.prefix: has 1 to 64 letters, digits, dots, hyphens or underscores");
+        if let Err(why) = self.rabbitmq().check() {
+            let key = match why {
+                InvalidRabbitMqConfig::Prefix(_) => "broker.prefix",
+                InvalidRabbitMqConfig::Prefetch => "broker.prefetch",
+                InvalidRabbitMqConfig::Url(_) | InvalidRabbitMqConfig::Encrypted => {
+                    "broker.amqp_url"
+                }
+            };
+            faults.add(format!("{key}: {why}"));
         }
+        let broker = &self.broker;
         faults.expect("broker.prefetch", broker.prefetch, PREFETCH);
         let timeout = broker.confirm_timeout_ms;
         faults.expect("broker.confirm_timeout_ms", timeout, DURATION_MS);
@@ -266,34 +269,3 @@ fn is_http_url(url: &str) -> bool {
         && host.bytes().all(|byte| byte.is_ascii_graphic())
         && !host.contains(['@', '?', '#'])
 }
-
-/// As far as can be known without asking. The words never repeat the address: it holds a password.
-fn database_url(url: &str) -> Result<(), &'static str> {
-    let parsed = url::Url::parse(url).map_err(|_| DATABASE_URL_LIKE)?;
-    if !matches!(parsed.scheme(), "postgres" | "postgresql") || parsed.path().len() < 2 {
-        return Err(DATABASE_URL_LIKE);
-    }
-    let wants_tls = |(key, value): (_, std::borrow::Cow<str>)| {
-        key == "sslmode" && !matches!(&*value, "disable" | "allow" | "prefer")
-    };
-    if parsed.query_pairs().any(wants_tls) {
-        return Err(
-            "connections to the database have no TLS yet: sslmode may be 'disable', \
-                    'allow' or 'prefer'",
-        );
-    }
-    Ok(())
-}
-
-const DATABASE_URL_LIKE: &str = "is no address such as postgres://user:password@host:5432/chingu";
-
-fn amqp_url(url: &str) -> Result<(), &'static str> {
-    let parsed = url::Url::parse(url).map_err(|_| AMQP_URL_LIKE)?;
-    match parsed.scheme() {
-        "amqp" if parsed.has_host() => Ok(()),
-        "amqps" => Err("connections to the broker have no TLS yet: use amqp://"),
-        _ => Err(AMQP_URL_LIKE),
-    }
-}
-
-const AMQP_URL_LIKE: &str = "is no address such as amqp://user:password@host:5672/%2f";

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use broker::RabbitMqConfig;
 use clap::ValueEnum;
 use serde::Deserialize;
 use store::StoreConfig;
@@ -160,6 +161,18 @@ impl Config {
         }
     }
 
+    /// The broker as it is used where one is named; without one its settings are looked at all the
+    /// same.
+    pub fn rabbitmq(&self) -> RabbitMqConfig {
+        let url = self.broker.amqp_url.as_ref();
+        RabbitMqConfig {
+            prefix: self.broker.prefix.clone(),
+            prefetch: self.broker.prefetch,
+            confirm_timeout: Duration::from_millis(self.broker.confirm_timeout_ms),
+            ..RabbitMqConfig::at(url.map_or("amqp://localhost", SecretText::reveal))
+        }
+    }
+
     /// Where the platform's data is, in words without who connects to it.
     pub fn database_in_words(&self) -> String {
         match self.database() {
@@ -216,11 +229,12 @@ impl Default for StoreSection {
 
 impl Default for BrokerSection {
     fn default() -> Self {
+        let broker = RabbitMqConfig::at("");
         Self {
             amqp_url: None,
-            prefix: "chingu".to_owned(),
-            prefetch: 64,
-            confirm_timeout_ms: 5_000,
+            prefix: broker.prefix,
+            prefetch: broker.prefetch,
+            confirm_timeout_ms: broker.confirm_timeout.as_millis() as u64,
         }
     }
 }

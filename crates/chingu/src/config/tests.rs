@@ -256,15 +256,15 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[log]\nfilter = \"scheduler=loud\"", "log.filter"),
         (
             "[store]\ndatabase_url = \"mysql://h/chingu\"",
-            "store.database_url: is no address",
+            "store.database_url: a URL of PostgreSQL begins",
         ),
         (
             "[store]\ndatabase_url = \"postgres://h\"",
-            "store.database_url: is no address",
+            "store.database_url: it names no database",
         ),
         (
             "[store]\ndatabase_url = \"postgres://h/c?sslmode=require\"",
-            "no TLS yet",
+            "store.database_url: it asks for encryption",
         ),
         (
             "[broker]\namqp_url = \"amqp://h\"",
@@ -272,9 +272,12 @@ fn files_that_cannot_work_are_refused_in_words() {
         ),
         (
             "[broker]\namqp_url = \"h:5672\"",
-            "is no address such as amqp",
+            "broker.amqp_url: the broker's URL is not understood",
         ),
-        ("[broker]\namqp_url = \"amqps://h\"", "no TLS yet"),
+        (
+            "[broker]\namqp_url = \"amqps://h\"",
+            "no TLS towards the broker",
+        ),
         ("[broker]\nprefix = \"\"", "broker.prefix"),
         ("[broker]\nprefix = \"a b\"", "broker.prefix"),
         ("[broker]\nprefetch = 0", "broker.prefetch"),

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use directory::{
     AccountRequest, CampaignRequest, Directory, Picture, Role as MemberRole, SignIn, friends,
 };
@@ -89,17 +89,10 @@ pub async fn make_where_wanted(
     waiting.finish_and_clear();
     made?;
     // The platform's database last: where it is, there is nothing to make any more.
-    place(&folder.join(SANDBOX), &config.sandbox_file())?;
-    place(&folder.join(DATABASE), &config.database_file())?;
+    platform::place_database(&folder.join(SANDBOX), &config.sandbox_file())?;
+    platform::place_database(&folder.join(DATABASE), &config.database_file())?;
     std::fs::remove_dir_all(&folder)?;
     Ok(true)
-}
-
-/// Moves a closed database to its place. What still stood in a log beside it would stay behind.
-fn place(file: &Path, to: &Path) -> anyhow::Result<()> {
-    let log = file.with_extension("db-wal");
-    ensure!(!log.exists(), "{} was not closed", file.display());
-    std::fs::rename(file, to).with_context(|| format!("cannot make {}", to.display()))
 }
 
 /// Everything, in the order in which it would have happened.

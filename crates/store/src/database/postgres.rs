@@ -98,12 +98,15 @@ fn pool(connections_max: u32) -> PgPoolOptions {
 }
 
 /// What every connection has, or why the URL cannot be used.
-fn connect_options(url: &str) -> Result<PgConnectOptions, String> {
+pub(super) fn connect_options(url: &str) -> Result<PgConnectOptions, String> {
     let scheme = url.split("://").next().unwrap_or_default();
     if !["postgres", "postgresql"].contains(&scheme) {
         return Err("a URL of PostgreSQL begins with postgres://".to_owned());
     }
     let options = PgConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+    if options.get_database().is_none() {
+        return Err("it names no database, as in postgres://user:password@host/chingu".to_owned());
+    }
     match options.get_ssl_mode() {
         PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => {}
         mode @ (PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull) => {
@@ -180,5 +183,7 @@ mod tests {
             assert!(matches!(options.get_ssl_mode(), PgSslMode::Disable));
         }
         assert!(connect_options("mysql://somebody@localhost/chingu").is_err());
+        let nameless = connect_options("postgres://somebody@localhost").unwrap_err();
+        assert!(nameless.contains("names no database"), "{nameless}");
     }
 }

@@ -27,6 +27,7 @@ use sea_orm::DbBackend;
 
 use crate::campaign::{Campaign, Launch};
 use crate::chunk::DueChunk;
+use crate::row::Row;
 use crate::{Store, StoreError, Write};
 
 pub(crate) use attempt::exclusions_so_far;
@@ -96,6 +97,24 @@ pub struct Claimed {
     pub last_number: UserNumber,
     /// Positions any attempt with this key excluded so far, with their rules.
     pub exclusions: Vec<(u32, RuleId)>,
+}
+
+impl Claimed {
+    /// Out of what a claim returns; whom earlier attempts excluded is not in it.
+    fn of_row(row: &Row, id: ChunkId) -> Result<Self, StoreError> {
+        Ok(Self {
+            id,
+            epoch: row.int("epoch")?,
+            tainted: row.int::<u8>("tainted")? != 0,
+            size: row.int("size")?,
+            retry_rounds: row.int("retry_rounds")?,
+            message_hash: row.bytes("message")?,
+            content_hash: row.bytes("content_hash")?,
+            first_number: UserNumber(row.int("first_number")?),
+            last_number: UserNumber(row.int("last_number")?),
+            exclusions: Vec::new(),
+        })
+    }
 }
 
 /// What a claim is made with.

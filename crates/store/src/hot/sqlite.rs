@@ -9,7 +9,6 @@ use domain::chunk::{ChunkId, ChunkState, Detour};
 use domain::freeze::FreezeRange;
 use domain::id::IdSource;
 use domain::time::Timestamp;
-use domain::user::UserNumber;
 use sea_orm::Value;
 
 use self::block::{BLOCK_NUMBERS, read_block, read_mixed};
@@ -208,18 +207,7 @@ async fn claim_one(
     let Some(row) = row::one(write.connection(), "chunk", &sql, bound).await? else {
         return Ok(None);
     };
-    let mut claimed = Claimed {
-        id,
-        epoch: row.int("epoch")?,
-        tainted: row.int::<u8>("tainted")? != 0,
-        size: row.int("size")?,
-        retry_rounds: row.int("retry_rounds")?,
-        message_hash: row.bytes("message")?,
-        content_hash: row.bytes("content_hash")?,
-        first_number: UserNumber(row.int("first_number")?),
-        last_number: UserNumber(row.int("last_number")?),
-        exclusions: Vec::new(),
-    };
+    let mut claimed = Claimed::of_row(&row, id)?;
     if claimed.epoch == 1 || claimed.size > terms.batch_max {
         crate::push::note_keys(write, id, claimed.size, terms.batch_max).await?;
     }

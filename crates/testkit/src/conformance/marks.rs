@@ -10,6 +10,7 @@ use domain::gate::Consent;
 use domain::id::CampaignId;
 use domain::outcome::Outcome;
 use domain::user::UserNumber;
+use store::stage::Stages;
 
 use super::world::{LEASE, NOW, Person, QUARANTINE, RULE, World, returned, settle, unknown};
 
@@ -161,6 +162,38 @@ pub async fn what_is_outstanding_is_counted_and_polled(world: World) {
     let pause = CampaignEvent::Pause(PauseReason::Requested);
     world.move_campaign(campaign, pause).await;
     assert!(polled(&world, 9).await.is_empty());
+}
+
+pub async fn stages_tell_what_is_open_and_what_waits_for_its_capture(world: World) {
+    let later = NOW + Duration::from_secs(5);
+    let chunks = world.running(&[3, 2, 1]).await;
+    let claimed = world.claim(&chunks[..2]).await;
+    let open = |stages: &Stages, state| {
+        let found = stages.open.iter().find(|open| open.state == state);
+        found.map_or((0, 0), |open| (open.chunks, open.recipients))
+    };
+    let before = world.store.stages(later).await.unwrap();
+    assert_eq!(open(&before, ChunkState::Sending), (2, 5));
+    assert_eq!(open(&before, ChunkState::Ready), (1, 1));
+    assert_eq!(before.oldest_due, Some(NOW));
+    assert_eq!(before.oldest_uncaptured, None);
+    assert!(
+        world
+            .record(&claimed[0], settle(&[Outcome::Accepted; 3]))
+            .await
+    );
+    let waits = world.store.stages(later).await.unwrap();
+    assert_eq!(open(&waits, ChunkState::Sending), (1, 2));
+    assert_eq!(waits.oldest_uncaptured, Some(NOW));
+    world.roll_up().await;
+    let captured = world.store.stages(later).await.unwrap();
+    assert_eq!(captured.oldest_uncaptured, None);
+    // What is paused is open, and waits for nobody.
+    let pause = CampaignEvent::Pause(PauseReason::Requested);
+    world.move_campaign(chunks[0].campaign, pause).await;
+    let paused = world.store.stages(later).await.unwrap();
+    assert_eq!(open(&paused, ChunkState::Ready), (1, 1));
+    assert_eq!(paused.oldest_due, None);
 }
 
 pub async fn lost_dispatches_are_taken_back_by_their_age(world: World) {

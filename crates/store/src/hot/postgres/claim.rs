@@ -6,7 +6,6 @@ use domain::campaign::CampaignState;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::push::PushKey;
 use domain::time::{LaunchMonth, Timestamp};
-use domain::user::UserNumber;
 
 use super::super::{ClaimTerms, Claimed, attempt};
 use super::{Chunks, by_month, few, rows, statement};
@@ -41,7 +40,7 @@ pub(super) async fn claim(
                     .get(place)
                     .ok_or_else(|| row.corrupt("place", place))?;
                 open.remove(id);
-                claimed.insert(place, claimed_chunk(&row, *id)?);
+                claimed.insert(place, Claimed::of_row(&row, *id)?);
             }
         }
     }
@@ -137,19 +136,4 @@ fn sql(month: LaunchMonth, kind: Kind) -> String {
          SELECT place, epoch, tainted, size, retry_rounds, message, content_hash, first_number,
            last_number FROM claimed"
     )
-}
-
-fn claimed_chunk(row: &Row, id: ChunkId) -> Result<Claimed, StoreError> {
-    Ok(Claimed {
-        id,
-        epoch: row.int("epoch")?,
-        tainted: row.int::<u8>("tainted")? != 0,
-        size: row.int("size")?,
-        retry_rounds: row.int("retry_rounds")?,
-        message_hash: row.bytes("message")?,
-        content_hash: row.bytes("content_hash")?,
-        first_number: UserNumber(row.int("first_number")?),
-        last_number: UserNumber(row.int("last_number")?),
-        exclusions: Vec::new(),
-    })
 }

@@ -3,6 +3,7 @@
 use domain::audience::Expression;
 use domain::friend::{FriendState, StateFact};
 use domain::user::UserKey;
+use domain::user::UserNumber;
 
 use super::*;
 use crate::StoreConfig;
