@@ -39,6 +39,10 @@ bench-production database_url amqp_url friends="1000000" *arguments:
     CHINGU_DATABASE_URL="{{ database_url }}" CHINGU_AMQP_URL="{{ amqp_url }}" \
         just bench {{ friends }} {{ arguments }}
 
+# One send and one friend's history among very many: an empty database of PostgreSQL, which it fills.
+lookups database_url sends="1000000000" *arguments:
+    CHINGU_DATABASE_URL="{{ database_url }}" cargo run --release -- bench lookups --sends {{ sends }} {{ arguments }}
+
 # One suite: it, faults, sim, tidy.
 suite name *arguments: _program
     CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" tests/suite {{ name }} {{ arguments }}

@@ -67,6 +67,37 @@ fn what_cannot_be_measured_is_refused_in_words() {
     }
 }
 
+/// One send and one friend's history among those of forty campaigns, two of them in a month.
+#[test]
+fn lookups_among_many_sends() {
+    let servers = engine::fresh_servers("lookups");
+    let database = ["--database-url", &servers.database_url];
+    let sends = ["--sends", "200000", "--friends", "5000", "--lookups", "50"];
+    let mut command = place::command().unwrap();
+    command.args(["bench", "lookups", "--json"]);
+    command.args([&database[..], &sends].concat());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", shell::words(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["sends"], 200_000, "{report}");
+    assert_eq!(report["campaigns"], 40, "{report}");
+    for key in ["one_send_ms", "friend_history_ms"] {
+        let p50 = report[key]["p50"].as_f64();
+        assert!(
+            p50.is_some_and(|milliseconds| milliseconds > 0.0),
+            "{key} in {report}"
+        );
+    }
+    for key in [
+        "bytes_per_send",
+        "view_rows_per_second",
+        "written_per_second",
+    ] {
+        let value = report[key].as_f64();
+        assert!(value.is_some_and(|value| value > 0.0), "{key} in {report}");
+    }
+}
+
 /// What holds for every broadcast.
 fn assert_whole(report: &Value) {
     assert_eq!(report["friends"], FRIENDS, "{report}");

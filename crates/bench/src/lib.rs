@@ -15,8 +15,10 @@ pub mod record; // what the database and the messenger say of a run
 pub mod roofline; // the hot functions alone, one after the other
 pub mod place; // the run's folder, its brand, its processes
 pub mod broadcast; // the run: import, launch, until the last capture
+pub mod lookups; // one send and one friend's history among very many sends
 pub mod report; // the figures, as a table and as JSON
 
 pub use broadcast::{BroadcastRun, broadcast};
 pub use engine::{Engine, Servers};
+pub use lookups::{LookupsReport, LookupsRun, lookups};
 pub use report::BroadcastReport;

@@ -149,7 +149,7 @@ fn or_unknown(value: Option<f64>, shown: impl Fn(f64) -> String) -> String {
 }
 
 /// `1,234,567`, rounded to whole ones.
-fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -165,6 +165,8 @@ pub struct ImportFriendsArgs {
 pub enum BenchCommand {
     /// A real broadcast through real processes, recorded and settled
     Broadcast(BroadcastArgs),
+    /// One send and one friend's history, found among very many
+    Lookups(LookupsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +191,22 @@ pub struct BroadcastArgs {
         value_parser = clap::value_parser!(u16).range(1..=i64::from(BENCH_WORKERS_MAX))
     )]
     pub workers: u16,
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// On PostgreSQL, beside a --database-url of an empty database, which the run fills.
+#[derive(Debug, Args)]
+pub struct LookupsArgs {
+    /// Sends in the record
+    #[arg(long, value_name = "N")]
+    pub sends: u64,
+    /// Friends of the account, whole thousands; every campaign goes to all of them
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    pub friends: u32,
+    /// How many are looked up
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub lookups: u32,
     #[arg(long)]
     pub json: bool,
 }

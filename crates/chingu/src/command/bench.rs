@@ -1,21 +1,29 @@
-//! `chingu bench broadcast`: hands the bench its own executable.
+//! `chingu bench broadcast` and `chingu bench lookups`: hand the bench their own executable.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bench::{BroadcastRun, Engine, Servers};
+use bench::{BroadcastRun, Engine, LookupsRun, Servers};
 
-use crate::cli::BenchCommand;
+use crate::cli::{BenchCommand, BroadcastArgs, LookupsArgs};
 use crate::config::Config;
 use crate::machine::{SystemClock, SystemIds};
 use crate::output::Output;
 use crate::progress;
 
 pub async fn run(config: &Config, command: BenchCommand) -> anyhow::Result<ExitCode> {
-    let BenchCommand::Broadcast(arguments) = command;
+    match command {
+        BenchCommand::Broadcast(arguments) => broadcast(config, &arguments).await?,
+        BenchCommand::Lookups(arguments) => lookups(config, &arguments).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn broadcast(config: &Config, arguments: &BroadcastArgs) -> anyhow::Result<()> {
     let run = BroadcastRun {
-        executable: std::env::current_exe().context("this program does not find itself")?,
+        executable: own_executable()?,
         engine: engine(config),
         friends: arguments.friends,
         workers: arguments.workers.into(),
@@ -27,8 +35,28 @@ pub async fn run(config: &Config, command: BenchCommand) -> anyhow::Result<ExitC
     let measured = bench::broadcast(&run, &|words| waiting.set_message(words.to_owned())).await;
     waiting.finish_and_clear();
     let report = measured?;
-    Output::of(arguments.json).show(&report, &serde_json::to_value(&report)?)?;
-    Ok(ExitCode::SUCCESS)
+    Output::of(arguments.json).show(&report, &serde_json::to_value(&report)?)
+}
+
+async fn lookups(config: &Config, arguments: &LookupsArgs) -> anyhow::Result<()> {
+    let run = LookupsRun {
+        executable: own_executable()?,
+        engine: engine(config),
+        sends: arguments.sends,
+        friends: arguments.friends,
+        lookups: arguments.lookups,
+        clock: Arc::new(SystemClock::start()),
+        ids: Arc::new(SystemIds),
+    };
+    let waiting = progress::wait("starting");
+    let measured = bench::lookups(&run, &|words| waiting.set_message(words.to_owned())).await;
+    waiting.finish_and_clear();
+    let report = measured?;
+    Output::of(arguments.json).show(&report, &serde_json::to_value(&report)?)
+}
+
+fn own_executable() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("this program does not find itself")
 }
 
 /// The embedded engine in a folder of the run, or the configured servers; the installation that may
