@@ -5,9 +5,10 @@ pub mod door; // where a campaign's link leads, by its state
 pub mod months; // months as rows of weeks
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::Query;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use directory::Permission;
 use domain::campaign::CampaignState;
@@ -26,6 +27,7 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
+use crate::state::ConsoleState;
 
 /// Campaigns on one page.
 const PAGE_ROWS: usize = 50;
@@ -99,15 +101,19 @@ struct Known {
     drafts: BTreeMap<CampaignId, ListedDraft>,
 }
 
-pub async fn show(desk: Desk, Query(fields): Query<ListFields>) -> Result<Response, Error> {
+pub async fn show(
+    State(state): State<Arc<ConsoleState>>,
+    desk: Desk,
+    Query(fields): Query<ListFields>,
+) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
     if fields.view == "calendar" {
-        return calendar::show(&desk, &fields.month).await;
+        return calendar::show(&state, &desk, &fields.month).await;
     }
     let group = StateGroup::from_name(&fields.state);
     let text: String = fields.q.trim().chars().take(SEARCH_CHARS_MAX).collect();
     let before: Option<CampaignId> = fields.before.parse().ok();
-    let snapshot = desk.store.snapshot().await?;
+    let snapshot = state.store.snapshot().await?;
     let counts = snapshot.campaign_counts(desk.account.id).await?;
     let states = match group {
         Some(group) => group.codes(),

@@ -24,15 +24,16 @@ use store::draft::{DraftPart, Part};
 
 use crate::desk::Desk;
 use crate::error::Error;
+use crate::state::ConsoleState;
 use content::Content;
 
 /// The message step as it stands, and the part it was saved as; campaigns that were written
 /// elsewhere have none.
 async fn content_of(
-    desk: &Desk,
+    state: &ConsoleState,
     campaign: &Campaign,
 ) -> Result<(Content, Option<DraftPart>), Error> {
-    let parts = desk.store.draft_parts(campaign.id).await?;
+    let parts = state.store.draft_parts(campaign.id).await?;
     let Some(part) = parts.into_iter().find(|part| part.part == Part::Message) else {
         return Ok((written_elsewhere(campaign), None));
     };

@@ -2,29 +2,26 @@
 
 use std::sync::Arc;
 
-use directory::SignIn;
-use domain::id::IdSource;
+use directory::{Directory, SignIn};
 use domain::message::Rules;
 use domain::time::Clock;
 use jobs::Uploads;
 use scheduler::CampaignControl;
-use store::Wall;
+use store::Store;
 
 use crate::audience::Counting;
 use crate::report::cache::FiguresCache;
 use crate::running::Watching;
 
-/// Everything a handler may use. What reads or writes for a business stands at its desk
-/// ([`crate::desk::Desk`]), behind the wall; `sign_in` finds out whose desk it is, before it.
+/// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
 pub struct ConsoleState {
-    pub wall: Wall,
+    pub store: Store,
+    pub directory: Directory,
     pub sign_in: SignIn,
-    /// Made anew for every desk, on the store of its business.
     pub control: CampaignControl,
-    /// Files of friends on their way in; made anew for every desk as well.
+    /// Files of friends on their way in.
     pub uploads: Arc<Uploads>,
     pub clock: Arc<dyn Clock>,
-    pub ids: Arc<dyn IdSource>,
     /// What a message may refer to in this installation.
     pub rules: Rules,
     /// Where others reach this installation, without a slash at the end: `https://chingu.example`.

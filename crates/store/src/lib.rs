@@ -7,8 +7,7 @@
 //! a file per dialect.
 //!
 //! Invariants: a finder of anything that belongs to a business or account takes its id; a bad row
-//! names its table and column; one cold write at a time, across processes; a store behind the wall
-//! ([`Wall`]) sees one business.
+//! names its table and column; one cold write at a time, across processes.
 
 pub mod error; // what went wrong, by what the caller does about it
 pub mod database; // opening, pools, migrations, noticing other processes
@@ -58,7 +57,7 @@ pub mod sandbox; // the sandbox messenger's own file
 #[cfg(test)]
 mod fixture; // databases of unit tests, of either engine
 
-pub use database::{Durability, PostgresConfig, Store, StoreConfig, Wall};
+pub use database::{Durability, PostgresConfig, Store, StoreConfig};
 pub use error::StoreError;
 pub use snapshot::Snapshot;
 pub use user::Numbered;

@@ -23,9 +23,7 @@ pub struct CampaignFacts {
     pub account: AccountId,
     pub kind: CampaignKind,
     pub purpose: Purpose,
-    /// What it was scheduled for, where that is why it was launched: a clock that has gone back
-    /// since does not make it early. Whoever launched it at once wanted it sent.
-    pub not_before: Option<Timestamp>,
+    pub launched_at: Timestamp,
     pub not_after: Timestamp,
     pub reach_mark: i64,
     /// Chunks refused as malformed since one was not, as far as this worker saw.
@@ -97,9 +95,7 @@ async fn read(store: &Store, id: CampaignId) -> Result<CampaignFacts, WorkerErro
         account: campaign.account,
         kind: campaign.kind,
         purpose: campaign.purpose,
-        not_before: campaign
-            .scheduled_for
-            .filter(|scheduled| *scheduled <= launch.launched_at),
+        launched_at: launch.launched_at,
         not_after: launch.not_after,
         reach_mark: launch.reach_mark,
         refusals: AtomicU32::new(0),

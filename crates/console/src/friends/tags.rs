@@ -1,6 +1,8 @@
 //! Tags of one friend, set by hand.
 
-use axum::extract::{Form, Path};
+use std::sync::Arc;
+
+use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::{Permission, TagChange};
 use domain::friend::{TAG_CHARS_MAX, TAGS_MAX};
@@ -11,6 +13,7 @@ use super::{FriendPath, own_friend};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::form::Faults;
+use crate::state::ConsoleState;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -19,26 +22,33 @@ pub struct TagForm {
 }
 
 pub async fn add(
+    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<FriendPath>,
     Form(form): Form<TagForm>,
 ) -> Result<Response, Error> {
-    change(&desk, &path, TagChange::Add(&form.tag)).await
+    change(&state, &desk, &path, TagChange::Add(&form.tag)).await
 }
 
 pub async fn remove(
+    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<FriendPath>,
     Form(form): Form<TagForm>,
 ) -> Result<Response, Error> {
-    change(&desk, &path, TagChange::Remove(&form.tag)).await
+    change(&state, &desk, &path, TagChange::Remove(&form.tag)).await
 }
 
-async fn change(desk: &Desk, path: &FriendPath, change: TagChange<'_>) -> Result<Response, Error> {
+async fn change(
+    state: &ConsoleState,
+    desk: &Desk,
+    path: &FriendPath,
+    change: TagChange<'_>,
+) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
-    let own = own_friend(desk, path).await?;
+    let own = own_friend(state, desk, path).await?;
     let (business, account) = (desk.business.id, desk.account.id);
-    let changed = desk
+    let changed = state
         .directory
         .change_tag(business, account, (own.number, &own.key), change)
         .await;
@@ -58,7 +68,7 @@ async fn change(desk: &Desk, path: &FriendPath, change: TagChange<'_>) -> Result
             };
             let faults = Faults::one("tag", said);
             let typed = (typed.to_owned(), faults);
-            profile::draw(desk, own, &ProfileQuery::default(), typed).await
+            profile::draw(state, desk, own, &ProfileQuery::default(), typed).await
         }
         Err(error) => Err(error.into()),
     }

@@ -8,7 +8,6 @@ use connector::{Connector, GatewayConfig, GatewayConnector, Push};
 use domain::answer::{AskAnswer, CloseAnswer, PushAnswer, PushResults};
 use domain::capability::Capability;
 use domain::codec::PackedKeys;
-use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::time::{Clock, Timestamp};
 use domain::user::UserKey;
@@ -100,8 +99,6 @@ impl World {
             base_url: format!("{}{}", self.address, sandbox::serve::GATEWAY_BASE),
             token: TOKEN.to_owned(),
             secrets: secrets(),
-            root_certificates: None,
-            traced: domain::trace::Share::NONE,
             capability,
             request_timeout: REQUEST_TIMEOUT,
         };
@@ -304,7 +301,6 @@ impl Chunk {
     pub fn push(&self) -> Push<'_> {
         Push {
             key: self.key,
-            account: AccountId::from_bytes([1; 16]),
             content_hash: self.content_hash,
             size: self.size,
             frozen: &self.frozen,
