@@ -67,7 +67,7 @@ fn what_cannot_be_measured_is_refused_in_words() {
     }
 }
 
-/// One send and one friend's history among those of forty campaigns, two of them in a month.
+/// One send and one friend's history among those of a year's forty campaigns.
 #[test]
 fn lookups_among_many_sends() {
     let servers = engine::fresh_servers("lookups");

@@ -13,6 +13,7 @@ use anyhow::{Context, bail, ensure};
 use billing::sends::{self, SendFilter};
 use domain::campaign::CampaignState;
 use domain::chunk::ChunkState;
+use domain::freeze::{CHUNKS_PER_RANGE, RANGE_NUMBERS};
 use domain::id::{AccountId, BusinessId, CampaignId, IdSource};
 use domain::outcome::{Outcome, RejectionCode};
 use domain::time::{Clock, LaunchMonth, Timestamp};
@@ -23,13 +24,15 @@ use store::Store;
 
 use crate::books::Books;
 use crate::engine::Engine;
+use crate::friends::mixed;
 use crate::place::Place;
 use crate::report::grouped;
 
 const CHUNK_SIZE: u64 = 1_000;
-/// Chunks of one range of user numbers, as the freeze cuts them, and the distance of their numbers.
-const CHUNKS_PER_RANGE: u64 = 250;
-const NUMBERS_PER_RANGE: u64 = 65_536;
+/// Full chunks of one range of user numbers.
+const CHUNKS_OF_RANGE: u64 = RANGE_NUMBERS as u64 / CHUNK_SIZE;
+/// What all of them were sent.
+const MESSAGE_HASH: &str = "sha256('a message of the bench')";
 /// One chunk in so many has somebody who failed: the others' outcomes are all alike.
 const MIXED_EACH: u64 = 10;
 /// In such a chunk, one recipient in so many.
@@ -104,6 +107,11 @@ pub async fn lookups(
     let Books::Postgres(books) = Books::open(&place.database).await? else {
         bail!("a URL is PostgreSQL's");
     };
+    // Before the hours that filling takes, not behind them.
+    sqlx::query("COPY (SELECT 1) TO '/dev/null'")
+        .execute(&books)
+        .await
+        .context("the view is measured by a COPY on the server: pg_write_server_files is needed")?;
     let account = store.campaign(template).await?.account;
     let asked = run.draw_friends(&books).await?;
     let campaigns = run.make_campaigns(&store, &books, template).await?;
@@ -153,7 +161,7 @@ impl LookupsRun {
     /// Users all over the numbers, to be asked about: the others exist as numbers alone.
     async fn draw_friends(&self, books: &PgPool) -> anyhow::Result<Vec<UserNumber>> {
         let numbers: Vec<i64> = (0..self.lookups)
-            .map(|index| 1 + (drawn(u64::from(index)) % u64::from(self.friends)) as i64)
+            .map(|index| 1 + (mixed(u64::from(index)) % u64::from(self.friends)) as i64)
             .collect();
         let sql = "INSERT INTO \"user\" (number, id, user_key)
             SELECT n, decode(md5(n::text), 'hex'), 'U' || md5('key ' || n) FROM unnest($1) AS n
@@ -171,8 +179,7 @@ impl LookupsRun {
         template: CampaignId,
     ) -> anyhow::Result<Vec<Campaign>> {
         let count = self.sends.div_ceil(u64::from(self.friends)).max(1);
-        let hash = "sha256('a message of the bench')";
-        let message = format!("INSERT INTO message (hash, body) VALUES ({hash}, '{{}}')");
+        let message = format!("INSERT INTO message (hash, body) VALUES ({MESSAGE_HASH}, '{{}}')");
         sqlx::query(sqlx::AssertSqlSafe(message))
             .execute(books)
             .await?;
@@ -182,14 +189,14 @@ impl LookupsRun {
                 launched_at, price_version, tariff, message_hash, cut_sequence, reach_mark,
                 highest_number, chunk_size, not_after, freeze_ended_at, closed_at)
              SELECT $2, business, account, kind, name, purpose, $3, messages, message_version,
-                audience, schedule, lifetime_seconds, $5, $4, $5, 1, 0, {hash}, 0, 0, $6, $7, $5,
-                $5, $5
+                audience, schedule, lifetime_seconds, $5, $4, $5, 1, 0, {MESSAGE_HASH}, 0, 0, $6,
+                $7, $5, $5, $5
              FROM campaign WHERE id = $1"
         );
         let tariff = "INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted,
                 frozen) VALUES ($1, 0, 15000000, $2, $2, $2)";
         let newest = self.clock.now();
-        let mut campaigns = Vec::with_capacity(count as usize);
+        let mut campaigns = Vec::new();
         for index in 0..count {
             let age = YEAR.mul_f64((count - index) as f64 / count as f64);
             let launched_at = newest - age;
@@ -230,8 +237,8 @@ impl LookupsRun {
                 message, content_hash, night_consent, utc_offset_minutes, first_number,
                 last_number, due_at, first_attempt_at, accepted, failed, settled_at, sequence,
                 numbers, outcomes)
-             SELECT $1, $2, i / {CHUNKS_PER_RANGE} * {NUMBERS_PER_RANGE} + i % {CHUNKS_PER_RANGE},
-                0, {settled}, 1, {CHUNK_SIZE}, 0, sha256('a message of the bench'),
+             SELECT $1, $2, i / {CHUNKS_OF_RANGE} * {CHUNKS_PER_RANGE} + i % {CHUNKS_OF_RANGE},
+                0, {settled}, 1, {CHUNK_SIZE}, 0, {MESSAGE_HASH},
                 sha256(int8send(i)), 0, 540, i * {CHUNK_SIZE} + 1, (i + 1) * {CHUNK_SIZE}, $3, $3,
                 {CHUNK_SIZE} - failed, failed, $3, pg_current_xact_id()::text::bigint,
                 ARRAY(SELECT generate_series(i * {CHUNK_SIZE} + 1, (i + 1) * {CHUNK_SIZE})::int4),
@@ -261,7 +268,7 @@ impl LookupsRun {
     ) -> anyhow::Result<Milliseconds> {
         let mut times = Vec::with_capacity(asked.len());
         for (index, number) in asked.iter().enumerate() {
-            let place = drawn(index as u64 + 1_000_003) as usize % campaigns.len();
+            let place = mixed(index as u64 + 1_000_003) as usize % campaigns.len();
             let campaign = campaigns[place].id;
             let filter = SendFilter {
                 friend: Some(*number),
@@ -348,11 +355,6 @@ fn failed() -> Outcome {
     Outcome::Failed(RejectionCode::Left)
 }
 
-/// The same in every run, and in no order.
-fn drawn(index: u64) -> u64 {
-    crate::friends::mixed(index)
-}
-
 impl Milliseconds {
     fn of(mut times: Vec<Duration>) -> anyhow::Result<Self> {
         times.sort_unstable();
@@ -407,8 +409,8 @@ mod tests {
 
     #[test]
     fn one_in_fifty_of_a_mixed_chunk_failed() {
-        let mixed = (1..=1_000).filter(|n| expected(UserNumber(*n)) != Outcome::Accepted);
-        assert_eq!(mixed.count(), 20);
+        let failed_of_mixed = (1..=1_000).filter(|n| expected(UserNumber(*n)) != Outcome::Accepted);
+        assert_eq!(failed_of_mixed.count(), 20);
         let alike = (1_001..=2_000).filter(|n| expected(UserNumber(*n)) != Outcome::Accepted);
         assert_eq!(alike.count(), 0);
     }

@@ -12,6 +12,10 @@ use crate::config::{LogFormat, Overrides, Role, SecretText};
 
 /// Worker processes of one bench, all on one machine.
 const BENCH_WORKERS_MAX: u16 = 64;
+/// Of one bench of lookups: what a disk holds, what an account has, what is asked in an hour.
+const BENCH_SENDS_MAX: u64 = 100_000_000_000;
+const BENCH_FRIENDS_MAX: i64 = 100_000_000;
+const BENCH_LOOKUPS_MAX: i64 = 1_000_000;
 
 /// A platform on which a messenger's operator sells official accounts to brands.
 #[derive(Debug, Parser)]
@@ -199,13 +203,27 @@ pub struct BroadcastArgs {
 #[derive(Debug, Args)]
 pub struct LookupsArgs {
     /// Sends in the record
-    #[arg(long, value_name = "N")]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=BENCH_SENDS_MAX)
+    )]
     pub sends: u64,
     /// Friends of the account, whole thousands; every campaign goes to all of them
-    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000_000,
+        value_parser = clap::value_parser!(u32).range(1_000..=BENCH_FRIENDS_MAX)
+    )]
     pub friends: u32,
     /// How many are looked up
-    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000,
+        value_parser = clap::value_parser!(u32).range(1..=BENCH_LOOKUPS_MAX)
+    )]
     pub lookups: u32,
     #[arg(long)]
     pub json: bool,
