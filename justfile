@@ -11,7 +11,7 @@ run *arguments:
 # Formatting, lints, dependencies.
 check: deny
     cargo fmt --all -- --check
-    cargo clippy --workspace --all-targets --features chingu/pause-points -- -D warnings
+    cargo clippy --workspace --all-targets --features chingu/pause-points,chingu/otlp -- -D warnings
 
 # Licences, banned crates, sources.
 deny:
@@ -63,7 +63,7 @@ tour folder="docs/tour": _program
         CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-../../target}")/debug/chingu" node --test tour.test.mjs
 
 # The fault table on PostgreSQL and RabbitMQ: docs/faults.md. Goes on where it was interrupted;
-# remove target/faults.json to begin anew.
+# remove target/faults.json to begin anew. CHINGU_FAULTS=F10,F15 takes those rows alone.
 faults: _program
     CHINGU_TABLES=docs just suite faults production:: --nocapture --test-threads 1
 
@@ -84,9 +84,26 @@ misbehaviour seconds="60": _program
 sim seeds="10000":
     CHINGU_SIM_SEEDS={{ seeds }} tests/suite sim seeds_are_clean --nocapture
 
-# Pause and cancel at full speed: docs/control.md.
+# Pause, resume and cancel at full speed, on both engines: docs/control.md, docs/control-production.md.
 control: _program
     CHINGU_TABLES=docs just suite faults control:: --nocapture
+    CHINGU_TABLES=docs CHINGU_TEST_ENGINE=production just suite faults control:: --nocapture
+
+# Pace by the messenger's log, and small campaigns beside a broadcast: docs/pace.md, docs/fairness.md.
+pace: _release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
+        tests/suite faults pace:: --nocapture
+
+# Two schedulers and four workers restarted during a broadcast to a million: docs/rolling.md.
+rolling: _release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
+        tests/suite faults rolling:: --nocapture
+
+# Steady sending for an hour, and what grows meanwhile: docs/soak.md.
+soak seconds="3600" rate="20000": _release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
+        CHINGU_SOAK_SECONDS={{ seconds }} CHINGU_SOAK_RATE={{ rate }} \
+        tests/suite faults soak:: --nocapture
 
 # Click events by the thousand while a broadcast runs: docs/receipts.md.
 receipts people="1000000":
@@ -104,5 +121,8 @@ clean-clone:
     folder=$(mktemp -d) && git clone --quiet . "$folder/chingu" && cd "$folder/chingu" \
         && env -u CARGO_TARGET_DIR tests/run; status=$?; rm -rf "$folder"; exit $status
 
+_release:
+    cargo build --release
+
 _program:
-    cargo build --workspace --all-targets --features chingu/pause-points
+    cargo build --workspace --all-targets --features chingu/pause-points,chingu/otlp

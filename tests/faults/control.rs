@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use chingu_tests::course::Course;
 use chingu_tests::draw::Draw;
+use chingu_tests::engine::{self, Engine};
 use chingu_tests::messenger::last_accepted_ms;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::shell::admin;
@@ -39,7 +41,8 @@ fn run() -> Result<()> {
     let campaign = platform.brand.campaign("stop and go", Wishes::default())?;
     platform.brand.launch(&campaign)?;
     let reachable = platform.brand.reachable;
-    let mut table = Table::with_columns(&["command", "accepted then", "seconds to last push"]);
+    let columns = ["command", "accepted then", "seconds until it acts"];
+    let mut table = Table::with_columns(&columns);
 
     platform.wait_for_accepted(reachable / 10, FINISHED_WITHIN)?;
     let paused = stop_with(&platform, &campaign, "pause")?;
@@ -48,8 +51,22 @@ fn run() -> Result<()> {
     ensure!(shown["state"] == "paused", "{shown}");
 
     admin(&platform.recipe.data, &["campaign", "resume", &campaign])?;
+    let resumed = wait::wall_ms();
     platform.wait_for_accepted(paused.accepted + reachable / 10, FINISHED_WITHIN)?;
     let cancelled = stop_with(&platform, &campaign, "cancel")?;
+    let courses = Course::all(platform.messenger.data())?;
+    let course = courses.get(&campaign).context("a course")?;
+    let first = course.next_ms(resumed).context("something after it")?;
+    let first_push_ms = first - resumed;
+    ensure!(
+        first_push_ms <= ACTS_WITHIN_MS,
+        "resume: the first push {first_push_ms} ms later"
+    );
+    table.add(vec![
+        "resume".to_owned(),
+        paused.accepted.to_string(),
+        format!("{:.2}", first_push_ms as f64 / 1_000.0),
+    ]);
     table.add(cancelled.cells("cancel"));
     let given_back = cancelled.answer["released_micro"]
         .as_i64()
@@ -77,17 +94,26 @@ fn run() -> Result<()> {
     verdict.assert_exactly_once()?;
     ensure!(verdict.cancelled > 0 && verdict.recorded > 0, "{verdict:?}");
     let introduction = format!(
-        "{reachable} recipients, as fast as a messenger with `{MESSENGER}` takes them, up to four \
+        "{reachable} recipients on the {} engine, as fast as a messenger with `{MESSENGER}` takes them, up to four \
          requests in flight. From the command's return to the last acceptance in the messenger's \
-         log. The cancel gave back {} KRW at once, {not_begun} recipients that had not begun, and \
+         log, of the resume to the first. The cancel gave back {} KRW at once, {not_begun} recipients that had not begun, and \
          the books closed. Written by `just control`.",
+        engine_in_words(),
         given_back / 1_000_000
     );
-    table.publish(
-        "control.md",
-        "Pause and cancel at full speed",
-        &introduction,
-    )
+    let document = match engine::wanted() {
+        Engine::Embedded => "control.md",
+        Engine::Production => "control-production.md",
+    };
+    let title = "Pause, resume and cancel at full speed";
+    table.publish(document, title, &introduction)
+}
+
+fn engine_in_words() -> &'static str {
+    match engine::wanted() {
+        Engine::Embedded => "embedded",
+        Engine::Production => "production",
+    }
 }
 
 struct Stopped {

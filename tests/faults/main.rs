@@ -9,6 +9,7 @@ mod frozen; // standing still past its leases
 mod kills; // kill -9 at random moments and at pause points
 mod launches; // fifty launches of one campaign at once
 mod production; // the fault table on PostgreSQL and RabbitMQ
-mod results; // rows of that table, kept as they come
-mod site; // the processes, servers and networks of that table
+mod pace; // recipients per second, and small campaigns beside large ones
+mod rolling; // every process restarted once during a broadcast
+mod soak; // steady sending, and what grows meanwhile
 mod misbehaviour; // a messenger that misbehaves, one way and every way

@@ -4,10 +4,10 @@
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use chingu_tests::console::{Browser, PASSWORD, Page, between};
+use chingu_tests::console::{Browser, PASSWORD, Page, between, borrowed};
 use chingu_tests::world::Brand;
 
-use crate::draft_world::{CONSOLE, FRIENDS, Person, World, borrowed, friends, krw};
+use crate::draft_world::{CONSOLE, FRIENDS, Person, World, friends, krw};
 
 /// Presses of one button at a time.
 const PRESSES: usize = 20;

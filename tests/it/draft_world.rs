@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result, ensure};
-use chingu_tests::console::{Browser, Page, between};
+use chingu_tests::console::{Browser, Page};
 use chingu_tests::engine;
 use chingu_tests::program::{Program, Recipe};
 use chingu_tests::world::Brand;
@@ -93,20 +93,7 @@ impl World {
 
     /// A draft with a message that can be sent: the address of the campaign.
     pub fn draft(&mut self) -> Result<String> {
-        let begun = self
-            .browser
-            .post_form(&format!("{CONSOLE}/campaigns"), &[])?;
-        let message = begun.location().to_owned();
-        let fields = [
-            ("version", "1"),
-            ("name", "Autumn"),
-            ("purpose", "promotion"),
-            ("cards[0].kind", "text"),
-            ("cards[0].text", TEXT),
-        ];
-        let saved = self.browser.post_form(&message, &fields)?;
-        ensure!(saved.status < 400, "{saved:?}");
-        Ok(message.trim_end_matches("/message").to_owned())
+        self.browser.draft(CONSOLE, TEXT)
     }
 
     pub fn live(&mut self, campaign: &str, fields: &[(&str, &str)]) -> Result<Page> {
@@ -120,15 +107,7 @@ impl World {
 
     /// The fields of the button on the review page.
     pub fn button(&mut self, campaign: &str) -> Result<Vec<(String, String)>> {
-        let page = self.browser.read(&format!("{campaign}/review?wait=1"))?;
-        let form = between(&page, r#"id="launch-form""#, "</form>")?;
-        let mut fields = vec![("checked".to_owned(), "yes".to_owned())];
-        for name in ["highest", "message", "audience", "delivery"] {
-            let value = between(form, &format!(r#"name="{name}" value=""#), "\"")?;
-            fields.push((name.to_owned(), value.to_owned()));
-        }
-        fields.push(("confirmed".to_owned(), "yes".to_owned()));
-        Ok(fields)
+        self.browser.button(campaign)
     }
 
     pub fn held(&self) -> Result<Money> {
@@ -146,13 +125,6 @@ impl World {
         let shown = self.brand.show(id)?;
         Ok(shown["state"].as_str().context("a state")?.to_owned())
     }
-}
-
-pub fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
-    fields
-        .iter()
-        .map(|(name, value)| (&**name, &**value))
-        .collect()
 }
 
 pub fn krw(units: i64) -> Money {

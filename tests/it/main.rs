@@ -12,6 +12,7 @@ mod stop; // SIGTERM in the middle
 mod taint; // an outcome that nobody knows stays unknown until it is known
 mod rounds; // who is rejected for now is tried again, five times
 mod uncertain; // what the messenger tells later
+mod guarantees; // lost answers, by what the connector's record says
 mod closing_keys; // what was not delivered is not delivered later
 mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
@@ -36,5 +37,9 @@ mod running; // a campaign under way, watched and stopped
 mod cross_tenant; // two businesses beside each other, on every route
 
 mod phone; // the messenger's screen beside the program that pushes to it
+
+mod encrypted; // everything under an authority of the test's own
+
+mod traces; // what a collector hears of a campaign
 
 mod bad_input; // clear words for everything that is wrong

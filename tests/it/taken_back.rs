@@ -2,9 +2,10 @@
 //! a draft again: nobody else gets it, at no other pace.
 
 use anyhow::{Result, ensure};
+use chingu_tests::console::borrowed;
 use chingu_tests::world::Wishes;
 
-use crate::draft_world::{CONSOLE, World, borrowed, krw};
+use crate::draft_world::{CONSOLE, World, krw};
 
 const VIP: &str = r#"{"expression":{"tag":"vip"}}"#;
 /// Those with the tag who agreed to promotions.

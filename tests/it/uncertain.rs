@@ -116,20 +116,21 @@ fn decided_before_the_settle(platform: &Platform) -> Result<()> {
 }
 
 /// A recipient that the messenger left uncertain.
-struct Place {
+pub struct Place {
     push_key: String,
     index: u64,
 }
 
 impl Place {
-    fn event(&self, kind: &str) -> Value {
+    pub fn event(&self, kind: &str) -> Value {
         let id = format!("{kind}-{}-{}", self.push_key, self.index);
         json!({"id": id, "type": kind, "at": now().to_string(), "pushKey": self.push_key,
             "index": self.index, "code": (kind == "delivery.failed").then_some("unreachable")})
     }
 }
 
-fn uncertain_places(platform: &Platform, campaign: &str, shown: &Value) -> Result<Vec<Place>> {
+/// Everybody whom a campaign's report shows as uncertain.
+pub fn uncertain_places(platform: &Platform, campaign: &str, shown: &Value) -> Result<Vec<Place>> {
     let sends = std::fs::read_to_string(report(&platform.brand, campaign)?)?;
     let mut lines = sends.lines();
     let header: Vec<&str> = lines.next().context("a header")?.split(',').collect();

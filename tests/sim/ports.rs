@@ -117,6 +117,10 @@ impl Broker for CrashingBroker {
         self.inner.depth()
     }
 
+    fn receivers(&self) -> usize {
+        self.inner.receivers()
+    }
+
     fn availability(&self) -> watch::Receiver<Availability> {
         self.inner.availability()
     }

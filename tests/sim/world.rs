@@ -128,6 +128,7 @@ impl World {
     pub fn scheduler(&self) -> SchedulerProcess {
         let settings = SchedulerSettings {
             window_chunks_min: self.setting.window_chunks,
+            places_per_worker: self.setting.window_chunks,
             ..SchedulerSettings::default()
         };
         let scheduler = Scheduler {

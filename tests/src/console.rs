@@ -169,6 +169,36 @@ impl Browser {
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
+    /// A draft to every friend below a console's address, with a message that can be sent: the
+    /// address of the campaign.
+    pub fn draft(&mut self, console: &str, words: &str) -> Result<String> {
+        let begun = self.post_form(&format!("{console}/campaigns"), &[])?;
+        let message = begun.location().to_owned();
+        let fields = [
+            ("version", "1"),
+            ("name", "Autumn"),
+            ("purpose", "promotion"),
+            ("cards[0].kind", "text"),
+            ("cards[0].text", words),
+        ];
+        let saved = self.post_form(&message, &fields)?;
+        ensure!(saved.status < 400, "{saved:?}");
+        Ok(message.trim_end_matches("/message").to_owned())
+    }
+
+    /// The fields of the button on a draft's review page, ticked and confirmed.
+    pub fn button(&mut self, campaign: &str) -> Result<Vec<(String, String)>> {
+        let page = self.read(&format!("{campaign}/review?wait=1"))?;
+        let form = between(&page, r#"id="launch-form""#, "</form>")?;
+        let mut fields = vec![("checked".to_owned(), "yes".to_owned())];
+        for name in ["highest", "message", "audience", "delivery"] {
+            let value = between(form, &format!(r#"name="{name}" value=""#), "\"")?;
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+        fields.push(("confirmed".to_owned(), "yes".to_owned()));
+        Ok(fields)
+    }
+
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
     }
@@ -276,6 +306,14 @@ pub fn form(fields: &[(&str, &str)]) -> String {
         .map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value)))
         .collect();
     pairs.join("&")
+}
+
+/// Fields as a form takes them.
+pub fn borrowed(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields
+        .iter()
+        .map(|(name, value)| (&**name, &**value))
+        .collect()
 }
 
 /// A text as a part of an address or a form.

@@ -52,6 +52,13 @@ pub fn place_on(data: &Path, servers: Servers) {
     known.insert(data.to_owned(), Some(servers));
 }
 
+/// From now on a data folder is of the same installation as another one.
+pub fn place_as(data: &Path, other: &Path) {
+    let servers = servers(other);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.insert(data.to_owned(), servers);
+}
+
 /// What is about the embedded engine runs on it, whatever the run is about.
 pub fn place_embedded(data: &Path) {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,15 +120,18 @@ fn broker() -> &'static RabbitMqServer {
     &SHARED
 }
 
-/// On a thread of its own: whoever asks may be within a runtime.
 fn make_database() -> String {
+    make_database_on(PostgresServer::shared())
+}
+
+/// The address of an empty database. On a thread of its own: whoever asks may be within a runtime.
+pub fn make_database_on(server: &PostgresServer) -> String {
     let make = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("a runtime");
-        let server = PostgresServer::shared();
         server.url(&runtime.block_on(server.create_database()))
     };
-    std::thread::spawn(make).join().expect("a database")
+    std::thread::scope(|scope| scope.spawn(make).join().expect("a database"))
 }

@@ -1,10 +1,11 @@
 //! The sandbox messenger as a process of its own, never killed: its accept log is the oracle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -18,6 +19,15 @@ pub struct Accepted {
     pub campaign: String,
     pub user_key: String,
     pub at: String,
+}
+
+/// The same as it stands in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    pub push_key: &'a str,
+    pub campaign: &'a str,
+    pub user_key: &'a str,
+    pub at: &'a str,
 }
 
 /// What a messenger accepted of one campaign.
@@ -39,13 +49,23 @@ pub struct Messenger {
     address: SocketAddr,
     data: PathBuf,
     /// `None` where it lives inside the platform's process.
-    _program: Option<Program>,
+    program: Option<Program>,
 }
 
 impl Messenger {
     /// Starts a process with faults in the words of `chingu sandbox --fault`, telling the platform
     /// at `platform` what its friends do.
     pub fn start(folder: &Path, platform: SocketAddr, faults: &[&str]) -> Result<Self> {
+        Self::start_within(folder, platform, faults, &[])
+    }
+
+    /// The same, finding these variables in its environment.
+    pub fn start_within(
+        folder: &Path,
+        platform: SocketAddr,
+        faults: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut recipe = Recipe::new(folder, "messenger", &["sandbox"])?
             .with("CHINGU_GATEWAY__TOKEN", TOKEN)
             .with("CHINGU_GATEWAY__SECRET", SECRET)
@@ -53,6 +73,9 @@ impl Messenger {
                 "CHINGU_SANDBOX__EVENTS_URL",
                 format!("http://{platform}/gateway/v1/events"),
             );
+        for (variable, value) in environment {
+            recipe = recipe.with(variable, value);
+        }
         for fault in faults {
             recipe
                 .arguments
@@ -64,7 +87,7 @@ impl Messenger {
         Ok(Self {
             address: program.address(),
             data: program.recipe().data.clone(),
-            _program: Some(program),
+            program: Some(program),
         })
     }
 
@@ -73,7 +96,7 @@ impl Messenger {
         Self {
             address: platform.listen,
             data: platform.data.clone(),
-            _program: None,
+            program: None,
         }
     }
 
@@ -105,6 +128,11 @@ impl Messenger {
     /// Sends events to the platform, signed; the platform's answer.
     pub fn tell(&self, events: &[Value]) -> Result<Value> {
         self.control("POST", "events", &json!({ "events": events }).to_string())
+    }
+
+    /// Its process; `None` where it lives inside the platform's.
+    pub fn process(&self) -> Option<u32> {
+        self.program.as_ref().map(Program::id)
     }
 
     /// Where it keeps its file.
@@ -163,6 +191,67 @@ pub fn accept_log(data: &Path) -> Result<Vec<Accepted>> {
     parse(&String::from_utf8(output.stdout).context("the log is UTF-8")?)
 }
 
+/// The same line by line, for logs that are too long to be kept.
+pub fn for_each_accepted(data: &Path, mut take: impl FnMut(&Line<'_>) -> Result<()>) -> Result<()> {
+    let mut export = shell::spawn(data, &["sandbox", "log"])?;
+    let output = export.stdout.take().context("the log's output")?;
+    let mut output = BufReader::with_capacity(1 << 20, output);
+    let mut text = String::new();
+    output.read_line(&mut text)?;
+    check_header(text.trim_end())?;
+    loop {
+        text.clear();
+        if output.read_line(&mut text)? == 0 {
+            break;
+        }
+        take(&Line::parse(text.trim_end())?)?;
+    }
+    let ended = export.wait_with_output()?;
+    ensure!(
+        ended.status.success(),
+        "chingu sandbox log: {}",
+        ended.status
+    );
+    Ok(())
+}
+
+/// Whom a messenger accepted of campaigns of which each has so many recipients, by a log that is too
+/// long to be kept.
+pub fn count_all(data: &Path, campaigns: &[(String, u64)]) -> Result<Counted> {
+    let sizes: HashMap<&str, u64> = campaigns
+        .iter()
+        .map(|(campaign, people)| (campaign.as_str(), *people))
+        .collect();
+    let mut counted = Counted::default();
+    // The log is in the order of acceptance: what is complete need not be kept.
+    let mut open: HashMap<String, HashSet<u128>> = HashMap::new();
+    let mut complete: HashSet<String> = HashSet::new();
+    for_each_accepted(data, |line| {
+        let Some(size) = sizes.get(line.campaign) else {
+            return Ok(());
+        };
+        if complete.contains(line.campaign) {
+            counted.duplicates += 1;
+            return Ok(());
+        }
+        if !open.contains_key(line.campaign) {
+            open.insert(line.campaign.to_owned(), HashSet::new());
+        }
+        let people = open.get_mut(line.campaign).context("a campaign")?;
+        let digits = line.user_key.get(1..).context("a user key")?;
+        match people.insert(u128::from_str_radix(digits, 16).context("a user key")?) {
+            true => counted.people += 1,
+            false => counted.duplicates += 1,
+        }
+        if people.len() as u64 == *size {
+            open.remove(line.campaign);
+            complete.insert(line.campaign.to_owned());
+        }
+        Ok(())
+    })?;
+    Ok(counted)
+}
+
 /// Acceptances of one campaign, by person: a person is accepted once, in whatever push.
 pub fn count(log: &[Accepted], campaign: &str) -> Counted {
     let mut by_person: HashMap<&str, u64> = HashMap::new();
@@ -184,24 +273,44 @@ pub fn last_accepted_ms(log: &[Accepted], campaign: &str) -> Result<Option<i64>>
 
 fn parse(csv: &str) -> Result<Vec<Accepted>> {
     let mut lines = csv.lines();
-    let header = lines.next().unwrap_or("");
-    if header != "push_key,campaign,user_key,at" {
-        bail!("the log's header is {header:?}");
-    }
+    check_header(lines.next().unwrap_or(""))?;
     let accepted = |line: &str| {
-        // Keys of these suites need no quotes.
-        let cells: Vec<&str> = line.split(',').collect();
-        let [push_key, campaign, user_key, at] = cells[..] else {
-            bail!("a line of the log: {line:?}");
-        };
+        let line = Line::parse(line)?;
         Ok(Accepted {
-            push_key: push_key.to_owned(),
-            campaign: campaign.to_owned(),
-            user_key: user_key.to_owned(),
-            at: at.to_owned(),
+            push_key: line.push_key.to_owned(),
+            campaign: line.campaign.to_owned(),
+            user_key: line.user_key.to_owned(),
+            at: line.at.to_owned(),
         })
     };
     lines.map(accepted).collect()
+}
+
+fn check_header(header: &str) -> Result<()> {
+    ensure!(
+        header == "push_key,campaign,user_key,at",
+        "the log's header is {header:?}"
+    );
+    Ok(())
+}
+
+impl<'a> Line<'a> {
+    /// Keys of these suites need no quotes.
+    fn parse(line: &'a str) -> Result<Self> {
+        let mut cells = line.split(',');
+        let mut cell = || {
+            let next = cells.next();
+            next.with_context(|| format!("a line of the log: {line:?}"))
+        };
+        let parsed = Self {
+            push_key: cell()?,
+            campaign: cell()?,
+            user_key: cell()?,
+            at: cell()?,
+        };
+        ensure!(cells.next().is_none(), "a line of the log: {line:?}");
+        Ok(parsed)
+    }
 }
 
 #[cfg(test)]

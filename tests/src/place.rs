@@ -35,6 +35,17 @@ pub fn program() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// How the executable was built, for whoever reads figures.
+pub fn profile() -> Result<&'static str> {
+    let is_release = program()?
+        .components()
+        .any(|part| part.as_os_str() == "release");
+    Ok(match is_release {
+        true => "release profile",
+        false => "dev profile",
+    })
+}
+
 /// The program as a command without arguments. Variables of the suites are not its own: it refuses
 /// variables it does not know.
 pub fn command() -> Result<Command> {

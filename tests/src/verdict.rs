@@ -98,13 +98,38 @@ impl Verdict {
     /// What a keyed messenger promises whatever happens: everybody once, everything billed that was
     /// accepted and nothing else, the books closed over exactly one hold.
     pub fn assert_exactly_once(&self) -> Result<()> {
-        self.assert_books_close()?;
+        self.assert_exactly_once_at(UNTARGETED_MICRO)
+    }
+
+    /// The same at another price than the usual one, in micro-units.
+    pub fn assert_exactly_once_at(&self, price_micro: i64) -> Result<()> {
+        self.assert_books_close_at(price_micro)?;
         ensure!(self.lost == 0, "lost: {self:?}");
         ensure!(self.duplicated == 0, "duplicated: {self:?}");
         ensure!(
             self.recorded == self.accepted,
             "recorded is not accepted: {self:?}"
         );
+        Ok(())
+    }
+
+    /// What a messenger without keys allows: nobody twice, and who is unknown is not billed; the
+    /// money for them stays held.
+    pub fn assert_at_most_once(&self) -> Result<()> {
+        ensure!(
+            self.violations.is_empty(),
+            "reconcile: {:?}",
+            self.violations
+        );
+        ensure!(self.duplicated == 0 && self.lost == 0, "{self:?}");
+        ensure!(self.unknown > 0, "missed: nothing was unknown: {self:?}");
+        ensure!(self.recorded <= self.accepted, "recorded more: {self:?}");
+        let price = |units: u64| units as i64 * UNTARGETED_MICRO;
+        ensure!(
+            self.billed_micro == price(self.recorded),
+            "billed: {self:?}"
+        );
+        ensure!(self.open_micro == price(self.unknown), "held: {self:?}");
         Ok(())
     }
 
@@ -130,12 +155,16 @@ impl Verdict {
 
     /// What holds with every messenger: billed is recorded, nothing stays open, one hold.
     pub fn assert_books_close(&self) -> Result<()> {
+        self.assert_books_close_at(UNTARGETED_MICRO)
+    }
+
+    fn assert_books_close_at(&self, price_micro: i64) -> Result<()> {
         ensure!(
             self.violations.is_empty(),
             "reconcile: {:?}",
             self.violations
         );
-        let price = |units: u64| units as i64 * UNTARGETED_MICRO;
+        let price = |units: u64| units as i64 * price_micro;
         ensure!(
             self.billed_micro == price(self.recorded),
             "billed is not recorded: {self:?}"

@@ -13,8 +13,9 @@ use crate::shell::{admin, json, text};
 pub const UNTARGETED_MICRO: i64 = 15_000_000;
 
 const WORDING: &str = "ad-2025-03";
-const MESSAGES: &str = r#"[{"type":"text","text":"(광고) 가을 원두가 나왔어요"}]"#;
-const EVERYBODY: &str = r#"{"expression":{"all":true}}"#;
+/// What every campaign of a suite says, and to whom.
+pub const MESSAGES: &str = r#"[{"type":"text","text":"(광고) 가을 원두가 나왔어요"}]"#;
+pub const EVERYBODY: &str = r#"{"expression":{"all":true}}"#;
 /// Enough for every campaign of a suite, in won.
 const FUNDS: &str = "1000000000";
 
@@ -41,17 +42,40 @@ impl Brand {
     /// Creates everything and imports the friends, one in six without consent.
     pub fn create(data: &Path, handle: &str, friends: u64, draw: &mut Draw) -> Result<Self> {
         let mut brand = Self::open(data, handle)?;
+        brand.befriend_crowd(friends, draw)?;
+        Ok(brand)
+    }
+
+    /// The same without money.
+    pub fn create_unfunded(
+        data: &Path,
+        handle: &str,
+        friends: u64,
+        draw: &mut Draw,
+    ) -> Result<Self> {
+        let mut brand = Self::open_unfunded(data, handle)?;
+        brand.befriend_crowd(friends, draw)?;
+        Ok(brand)
+    }
+
+    fn befriend_crowd(&mut self, friends: u64, draw: &mut Draw) -> Result<()> {
         let (csv, reachable) = friends_csv(friends, draw);
-        let report = brand.befriend("friends", csv.as_bytes())?;
+        let report = self.befriend("friends", csv.as_bytes())?;
         if report["accepted"].as_u64() != Some(friends) {
             bail!("imported {report}, not {friends} friends");
         }
-        (brand.friends, brand.reachable) = (friends, reachable);
-        Ok(brand)
+        (self.friends, self.reachable) = (friends, reachable);
+        Ok(())
     }
 
     /// A funded account without friends, of a business of its own.
     pub fn open(data: &Path, handle: &str) -> Result<Self> {
+        let brand = Self::open_unfunded(data, handle)?;
+        brand.top_up(FUNDS, &format!("first-{}", handle.trim_start_matches('@')))?;
+        Ok(brand)
+    }
+
+    fn open_unfunded(data: &Path, handle: &str) -> Result<Self> {
         std::fs::create_dir_all(data)?;
         let name = "Hanok Coffee";
         let business = admin(data, &["business", "create", "--name", name])?;
@@ -64,7 +88,6 @@ impl Brand {
             friends: 0,
         };
         brand.add_account(handle)?;
-        brand.top_up(FUNDS, &format!("first-{}", handle.trim_start_matches('@')))?;
         Ok(brand)
     }
 

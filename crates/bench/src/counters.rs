@@ -11,9 +11,11 @@ pub struct Counters(Vec<String>);
 impl Counters {
     pub async fn of(servers: &[Server]) -> anyhow::Result<Self> {
         let mut texts = Vec::with_capacity(servers.len());
+        // On this machine: no authority is asked.
+        let client = reqwest::Client::builder().tls_certs_only([]).build()?;
         for server in servers {
             let address = format!("{}/metrics", server.url);
-            texts.push(reqwest::get(address).await?.text().await?);
+            texts.push(client.get(address).send().await?.text().await?);
         }
         Ok(Self(texts))
     }

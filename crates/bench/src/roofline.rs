@@ -18,7 +18,7 @@ use domain::capability::Capability;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::codec;
 use domain::freeze::FreezePlan;
-use domain::id::{CampaignId, IdSource, WorkerId};
+use domain::id::{AccountId, CampaignId, IdSource, WorkerId};
 use domain::outcome::{Outcome, OutcomeCounts};
 use domain::push::PushKey;
 use domain::time::Clock;
@@ -130,7 +130,7 @@ impl Ground<'_> {
         let message = launch.message_hash.context("a broadcast has one message")?;
         let stored = store.message(message).await?;
         let body = FrozenBody::from_stored(&stored)?;
-        let push = self.push_all(&body, &claimed).await?;
+        let push = self.push_all(campaign.account, &body, &claimed).await?;
         store.close().await?;
 
         let broker = self.open_broker().await?;
@@ -215,6 +215,7 @@ impl Ground<'_> {
     /// The same bodies against a messenger of its own; the time of both sides.
     async fn push_all(
         &self,
+        account: AccountId,
         body: &FrozenBody,
         chunks: &[(Claimed, Recipients)],
     ) -> anyhow::Result<Duration> {
@@ -229,6 +230,8 @@ impl Ground<'_> {
                 base_url: messenger.url.clone(),
                 token: TOKEN.to_owned(),
                 secrets: Secrets::of(Secret::parse(SECRET)?),
+                root_certificates: None,
+                traced: domain::trace::Share::NONE,
                 capability: Capability::gateway(),
                 request_timeout: REQUEST_TIMEOUT,
             },
@@ -241,6 +244,7 @@ impl Ground<'_> {
             async move {
                 let push = Push {
                     key: PushKey::of(&chunk.id),
+                    account,
                     content_hash: chunk.content_hash,
                     size: chunk.size,
                     frozen: body,

@@ -111,6 +111,11 @@ impl Broker for InProcessBroker {
         }
     }
 
+    /// The process itself.
+    fn receivers(&self) -> usize {
+        1
+    }
+
     fn availability(&self) -> watch::Receiver<Availability> {
         self.availability.subscribe()
     }

@@ -138,6 +138,10 @@ pub trait Broker: Send + Sync {
 
     fn depth(&self) -> Depth;
 
+    /// Processes that receive bulk messages, not older than a second where the broker is another
+    /// process; none where it is not known.
+    fn receivers(&self) -> usize;
+
     /// Whether messages pass, now and from now on.
     fn availability(&self) -> watch::Receiver<Availability>;
 

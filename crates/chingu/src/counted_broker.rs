@@ -56,6 +56,10 @@ impl Broker for CountedBroker {
         self.0.depth()
     }
 
+    fn receivers(&self) -> usize {
+        self.0.receivers()
+    }
+
     fn availability(&self) -> watch::Receiver<Availability> {
         self.0.availability()
     }

@@ -3,8 +3,10 @@
 use std::io::IsTerminal;
 
 use anyhow::anyhow;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LogFormat, LogSection};
 
@@ -17,8 +19,11 @@ pub enum Verbosity {
     Command,
 }
 
+/// What else takes what is logged.
+pub type Beside = Option<Box<dyn Layer<Registry> + Send + Sync>>;
+
 /// Starts logging for the rest of the process.
-pub fn start(config: &LogSection, verbosity: Verbosity) -> anyhow::Result<()> {
+pub fn start(config: &LogSection, verbosity: Verbosity, beside: Beside) -> anyhow::Result<()> {
     let level = match verbosity {
         Verbosity::Server => LevelFilter::INFO,
         Verbosity::Command => LevelFilter::WARN,
@@ -35,13 +40,18 @@ pub fn start(config: &LogSection, verbosity: Verbosity) -> anyhow::Result<()> {
         (LogFormat::Auto, Verbosity::Command) => false,
         (LogFormat::Auto, Verbosity::Server) => !is_terminal,
     };
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let logs = tracing_subscriber::fmt::layer()
+        // What cannot be written, on a full disk, would be complained about where it cannot be
+        // written either, and that ends in a panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(beside);
     let started = if as_json {
-        logs.json().flatten_event(true).try_init()
+        let logs = logs.json().flatten_event(true);
+        registry.with(logs.with_filter(filter)).try_init()
     } else {
-        logs.with_ansi(is_terminal).try_init()
+        let logs = logs.with_ansi(is_terminal);
+        registry.with(logs.with_filter(filter)).try_init()
     };
     started.map_err(|error| anyhow!("logging cannot start: {error}"))
 }

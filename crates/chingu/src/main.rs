@@ -9,6 +9,8 @@ mod config; // sections, read and checked at start
 mod credentials; // the token and secret shared with the messenger
 mod machine; // clock and randomness
 mod logs; // structured logs
+#[cfg(feature = "otlp")]
+mod traces; // steps of chunks, told to a collector
 mod output; // words for people, JSON for programs
 mod progress; // bars on a terminal
 mod signals; // the first asks, the second insists
@@ -26,6 +28,8 @@ use std::process::ExitCode;
 use cli::{Cli, Command};
 use config::{Config, Sources};
 use logs::Verbosity;
+#[cfg(feature = "otlp")]
+use tracing_subscriber::Layer;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -45,17 +49,33 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let sources = Sources::of_machine(cli.common.config.as_deref())?;
     let config = Config::read(&sources, cli.overrides())?;
-    logs::start(&config.log, verbosity(&cli))?;
+    #[cfg(feature = "otlp")]
+    let traces = traces::Traces::of(&config)?;
+    #[cfg(feature = "otlp")]
+    let beside: logs::Beside = traces.as_ref().map(|traces| traces.layer().boxed());
+    #[cfg(not(feature = "otlp"))]
+    let beside: logs::Beside = None;
+    logs::start(&config.log, verbosity(&cli), beside)?;
+    let done = command(cli, &config).await;
+    #[cfg(feature = "otlp")]
+    if let Some(traces) = traces {
+        // It waits for its own thread.
+        tokio::task::spawn_blocking(move || traces.end()).await?;
+    }
+    done
+}
+
+async fn command(cli: Cli, config: &Config) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Some(Command::Serve(_)) | None => command::serve::run(&config).await,
-        Some(Command::Migrate) => command::migrate::run(&config).await,
-        Some(Command::Sandbox(arguments)) => command::sandbox::run(&config, arguments).await,
-        Some(Command::Import(arguments)) => command::import::run(&config, arguments).await,
-        Some(Command::Bench(arguments)) => command::bench::run(&config, arguments).await,
-        Some(Command::Reconcile(arguments)) => command::reconcile::run(&config, arguments).await,
-        Some(Command::Backup(arguments)) => command::backup::run(&config, arguments).await,
-        Some(Command::Restore(arguments)) => command::restore::run(&config, arguments).await,
-        Some(Command::Admin(arguments)) => admin::run(&config, arguments).await,
+        Some(Command::Serve(_)) | None => command::serve::run(config).await,
+        Some(Command::Migrate) => command::migrate::run(config).await,
+        Some(Command::Sandbox(arguments)) => command::sandbox::run(config, arguments).await,
+        Some(Command::Import(arguments)) => command::import::run(config, arguments).await,
+        Some(Command::Bench(arguments)) => command::bench::run(config, arguments).await,
+        Some(Command::Reconcile(arguments)) => command::reconcile::run(config, arguments).await,
+        Some(Command::Backup(arguments)) => command::backup::run(config, arguments).await,
+        Some(Command::Restore(arguments)) => command::restore::run(config, arguments).await,
+        Some(Command::Admin(arguments)) => admin::run(config, arguments).await,
     }
 }
 

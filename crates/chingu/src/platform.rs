@@ -11,14 +11,17 @@ use domain::message::{MediaOrigin, Rules};
 use domain::time::Clock;
 use scheduler::launch::LaunchContext;
 use store::Store;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::machine::{SystemClock, SystemIds, SystemSecrets};
+use crate::machine::{DatabaseClock, SystemClock, SystemIds, SystemSecrets};
 use crate::wiring::reachable;
 
 pub struct Platform {
     pub store: Store,
     pub clock: Arc<dyn Clock>,
+    /// The same clock where it follows the database's: a server keeps it following.
+    database_clock: Option<Arc<DatabaseClock>>,
     pub ids: Arc<dyn IdSource>,
     /// What a message may refer to in this installation.
     pub rules: Rules,
@@ -37,10 +40,16 @@ impl Platform {
     pub async fn open_at(config: &Config, address: SocketAddr) -> anyhow::Result<Self> {
         let public_url = public_url(config, address);
         let store = Store::open(&config.database()).await?;
-        let (clock, ids) = Self::machine();
+        let (machine_clock, ids) = Self::machine();
+        let database_clock = DatabaseClock::start(&store).await?.map(Arc::new);
+        let clock: Arc<dyn Clock> = match &database_clock {
+            Some(clock) => clock.clone(),
+            None => machine_clock,
+        };
         Ok(Self {
             store,
             clock,
+            database_clock,
             ids,
             rules: rules_at(&public_url)?,
             public_url,
@@ -51,6 +60,16 @@ impl Platform {
     /// The clock and the ids of this machine.
     pub fn machine() -> (Arc<dyn Clock>, Arc<dyn IdSource>) {
         (Arc::new(SystemClock::start()), Arc::new(SystemIds))
+    }
+
+    /// Keeps the clock with the database's, where there is one; until it is aborted.
+    pub fn follow_clock(&self) -> JoinHandle<()> {
+        let (clock, store) = (self.database_clock.clone(), self.store.clone());
+        tokio::spawn(async move {
+            if let Some(clock) = clock {
+                clock.follow(&store).await;
+            }
+        })
     }
 
     pub fn directory(&self) -> Directory {

@@ -72,6 +72,8 @@ impl Parts {
                 base_url: messenger_url.clone(),
                 token: credentials.token.reveal().to_owned(),
                 secrets: credentials.secrets.clone(),
+                root_certificates: config.gateway.root_certificates()?,
+                traced: config.traces.share(),
                 capability: config.capability(),
                 request_timeout: config.request_timeout(),
             },
@@ -105,9 +107,12 @@ impl Parts {
             }
             false => None,
         };
+        let has_phone = sandbox.is_some() && config.sandbox.phone;
         Ok(Self {
-            console: has(Role::Console)
-                .then(|| actors.console(sandbox.is_some() && config.sandbox.phone)),
+            console: match has(Role::Console) {
+                true => Some(actors.console(has_phone).await?),
+                false => None,
+            },
             api: has(Role::Api).then(|| actors.api(&credentials)),
             sandbox,
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
@@ -223,15 +228,14 @@ struct Actors<'a> {
 }
 
 impl Actors<'_> {
-    fn console(&self, has_phone: bool) -> Arc<ConsoleState> {
+    async fn console(&self, has_phone: bool) -> anyhow::Result<Arc<ConsoleState>> {
         let (store, clock) = (&self.platform.store, &self.platform.clock);
         let (ids, connector_rate) = (
             &self.platform.ids,
             self.config.gateway.recipients_per_second,
         );
-        Arc::new(ConsoleState {
-            store: store.read_only(),
-            directory: self.platform.directory(),
+        Ok(Arc::new(ConsoleState {
+            wall: store.wall().await?,
             sign_in: self.platform.sign_in(),
             control: CampaignControl {
                 store: store.clone(),
@@ -243,6 +247,7 @@ impl Actors<'_> {
             },
             uploads: self.uploads.clone(),
             clock: clock.clone(),
+            ids: ids.clone(),
             rules: self.platform.rules.clone(),
             public_url: self.platform.public_url.clone(),
             has_phone,
@@ -250,7 +255,7 @@ impl Actors<'_> {
             counting: console::audience::Counting::default(),
             connector_rate,
             watching: Arc::default(),
-        })
+        }))
     }
 
     fn api(&self, credentials: &Credentials) -> Arc<ApiState> {
@@ -274,6 +279,7 @@ impl Actors<'_> {
             settings: SchedulerSettings {
                 window_chunks_min: section.window_chunks_min,
                 window_chunks_max: section.window_chunks_max,
+                places_per_worker: self.config.worker.in_flight_max,
                 connector_rate: self.config.gateway.recipients_per_second,
             },
             rules: self.platform.rules.clone(),

@@ -1,11 +1,19 @@
-//! When to stop asking: a messenger that refuses our credentials or fails every second request.
+//! When to stop asking: a messenger that refuses our credentials, that cannot be reached, that fails
+//! every second request of an account, or that wants an account to wait.
 //!
-//! While the breaker is open nothing is sent, so what it answers is certain: not processed. After
-//! the pause one request is let through; its answer closes the breaker or doubles the pause. With
-//! everything failing, requests fall to one per pause, far below a tenth of the traffic.
+//! What concerns the connection stops everybody, what concerns one account stops that account: the
+//! others go on. While a breaker is open nothing is sent, so what it answers is certain: not
+//! processed. After the pause one request is let through; its answer closes the breaker or doubles
+//! the pause. With everything failing, requests fall to one per pause, far below a tenth of the
+//! traffic. A messenger's Retry-After is no failure: until then nothing is sent, and from then on
+//! everything may go.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
+
+use domain::answer::NotProcessed;
+use domain::id::AccountId;
 
 /// Credentials do not heal by themselves: ask rarely until an operator resets.
 pub const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(30);
@@ -17,6 +25,8 @@ pub const FAILING_PAUSE_MAX: Duration = Duration::from_secs(10);
 const WINDOW: Duration = Duration::from_secs(5);
 /// Fewer answers than this prove nothing.
 const ANSWERS_MIN: u32 = 20;
+/// Accounts remembered; beyond that those of which nothing is known against them are forgotten.
+const ACCOUNTS_MAX: usize = 10_000;
 /// A probe whose answer never came (its task was dropped) does not keep the breaker open for good.
 const PROBE_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -26,14 +36,21 @@ pub enum BreakReason {
     Unauthorized,
     /// At least half of the answers were failures.
     Failing,
+    /// The messenger wants the account to wait, for the reason it gave.
+    Asked(NotProcessed),
 }
 
 /// What one answer says of the messenger's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
     Good,
+    /// The account's push failed; another's may not.
     Failed,
+    /// Nothing reaches the messenger.
+    Unreachable,
     Unauthorized,
+    /// Not processed: try again after so long.
+    Asked(NotProcessed, Duration),
 }
 
 /// Whether a request may begin.
@@ -48,7 +65,13 @@ pub enum Permission {
 
 /// Shared by all requests of one connector. Times are `Clock::monotonic`.
 #[derive(Debug, Default)]
-pub struct Breaker(Mutex<State>);
+pub struct Breaker(Mutex<States>);
+
+#[derive(Debug, Default)]
+struct States {
+    connection: State,
+    accounts: HashMap<AccountId, State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -56,6 +79,8 @@ struct State {
     answers: u32,
     failures: u32,
     open: Option<Open>,
+    /// Until when the messenger wants to be left alone, and why.
+    asked: Option<(NotProcessed, Duration)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,62 +93,145 @@ struct Open {
 }
 
 impl Breaker {
-    pub fn ask(&self, now: Duration) -> Permission {
-        let mut state = self.lock();
-        let Some(open) = &mut state.open else {
-            return Permission::Go;
-        };
-        let probing = open
-            .probing_since
-            .is_some_and(|since| now < since + PROBE_PATIENCE);
-        if now < open.until || probing {
-            let rest = open.until.saturating_sub(now).max(FAILING_PAUSE_MIN);
-            return Permission::Stop {
-                reason: open.reason,
-                retry_after: rest,
-            };
+    /// Whether a request may begin, of an account where it concerns one. Whoever is told to go must
+    /// send and [`Breaker::record`]: it may be the one that is waited for.
+    pub fn ask(&self, account: Option<AccountId>, now: Duration) -> Permission {
+        let mut states = self.lock();
+        let States {
+            connection,
+            accounts,
+        } = &mut *states;
+        let mut of_account = account.and_then(|account| accounts.get_mut(&account));
+        let both = [Some(&*connection), of_account.as_deref()];
+        let stop = both
+            .into_iter()
+            .flatten()
+            .find_map(|state| state.stops(now));
+        if let Some(stop) = stop {
+            return stop;
         }
-        open.probing_since = Some(now);
+        connection.begins(now);
+        if let Some(state) = &mut of_account {
+            state.begins(now);
+        }
         Permission::Go
     }
 
-    pub fn record(&self, health: Health, now: Duration) {
-        let mut state = self.lock();
+    pub fn record(&self, account: Option<AccountId>, health: Health, now: Duration) {
+        let mut states = self.lock();
         match health {
-            Health::Unauthorized => state.open(BreakReason::Unauthorized, UNAUTHORIZED_PAUSE, now),
-            Health::Good => state.good(now),
+            Health::Unauthorized => {
+                let reason = BreakReason::Unauthorized;
+                states.connection.open(reason, UNAUTHORIZED_PAUSE, now);
+            }
+            Health::Unreachable => states.connection.failed(now),
+            Health::Failed if account.is_none() => states.connection.failed(now),
+            // Whatever it said, it is there.
+            Health::Good | Health::Failed | Health::Asked(..) => states.connection.good(now),
+        }
+        let Some(account) = account else { return };
+        let state = states.of(account);
+        match health {
             Health::Failed => state.failed(now),
+            Health::Good => state.good(now),
+            Health::Asked(why, pause) => {
+                state.good(now);
+                let until = now + pause;
+                if state.asked.is_none_or(|(_, known)| known < until) {
+                    state.asked = Some((why, until));
+                }
+            }
+            // It says nothing of the account; a probe is not waited for any longer.
+            Health::Unreachable | Health::Unauthorized => state.gives_up_probe(),
         }
     }
 
-    /// Why nothing is sent at `now`, if so.
-    pub fn is_open(&self, now: Duration) -> Option<BreakReason> {
-        let state = self.lock();
-        state
-            .open
-            .filter(|open| now < open.until || open.probing_since.is_some())
-            .map(|open| open.reason)
+    /// Why nothing is sent at `now`, of an account where it is asked after one.
+    pub fn is_open(&self, account: Option<AccountId>, now: Duration) -> Option<BreakReason> {
+        let states = self.lock();
+        let of_account = account.and_then(|account| states.accounts.get(&account));
+        let both = [Some(&states.connection), of_account];
+        both.into_iter().flatten().find_map(|state| state.why(now))
     }
 
     /// An operator has looked: begin anew.
     pub fn reset(&self) {
-        *self.lock() = State::default();
+        *self.lock() = States::default();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // The state is valid between any two of its assignments.
+    fn lock(&self) -> std::sync::MutexGuard<'_, States> {
+        // The states are valid between any two of their assignments.
         self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
+impl States {
+    fn of(&mut self, account: AccountId) -> &mut State {
+        if self.accounts.len() >= ACCOUNTS_MAX {
+            let is_known = |state: &State| state.open.is_some() || state.asked.is_some();
+            self.accounts.retain(|_, state| is_known(state));
+        }
+        self.accounts.entry(account).or_default()
+    }
+}
+
 impl State {
+    /// What stops a request at `now`, if anything does.
+    fn stops(&self, now: Duration) -> Option<Permission> {
+        if let Some((why, until)) = self.asked
+            && now < until
+        {
+            return Some(Permission::Stop {
+                reason: BreakReason::Asked(why),
+                retry_after: until - now,
+            });
+        }
+        let open = self.open?;
+        let probing = open
+            .probing_since
+            .is_some_and(|since| now < since + PROBE_PATIENCE);
+        (now < open.until || probing).then(|| Permission::Stop {
+            reason: open.reason,
+            retry_after: open.until.saturating_sub(now).max(FAILING_PAUSE_MIN),
+        })
+    }
+
+    /// A request begins that nothing stopped: of an open breaker it is the probe.
+    fn begins(&mut self, now: Duration) {
+        if let Some(open) = &mut self.open {
+            open.probing_since = Some(now);
+        }
+    }
+
+    fn gives_up_probe(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.probing_since = None;
+        }
+    }
+
+    fn why(&self, now: Duration) -> Option<BreakReason> {
+        if let Some((why, until)) = self.asked
+            && now < until
+        {
+            return Some(BreakReason::Asked(why));
+        }
+        self.open
+            .filter(|open| now < open.until || open.probing_since.is_some())
+            .map(|open| open.reason)
+    }
+
     fn good(&mut self, now: Duration) {
         match self.open {
             // Answers of requests that began before the breaker opened prove nothing new.
             Some(open) if open.probing_since.is_none() => {}
-            Some(_) => *self = Self::default(),
+            Some(_) => {
+                *self = Self {
+                    asked: self.asked,
+                    ..Self::default()
+                }
+            }
             None => self.count(now),
         }
     }
@@ -134,7 +242,7 @@ impl State {
             Some(open) => {
                 let pause = (open.pause * 2).min(match open.reason {
                     BreakReason::Unauthorized => UNAUTHORIZED_PAUSE,
-                    BreakReason::Failing => FAILING_PAUSE_MAX,
+                    _ => FAILING_PAUSE_MAX,
                 });
                 self.open(open.reason, pause, now);
             }
@@ -163,6 +271,7 @@ impl State {
                 until: now + pause,
                 probing_since: None,
             }),
+            asked: self.asked,
             ..Self::default()
         };
     }

@@ -10,9 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::answer::{AskAnswer, CloseAnswer, NotProcessed, PushAnswer, UnknownReason};
 use domain::capability::Capability;
+use domain::chunk::RETRY_AFTER_MAX;
 use domain::codec::{CorruptBlob, PackedKeys};
+use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::time::Clock;
+use domain::trace::{Share, traceparent};
 use domain::user::UserKey;
 use futures_util::{StreamExt, stream};
 use gateway::{
@@ -33,7 +36,11 @@ pub struct GatewayConfig {
     pub base_url: String,
     pub token: String,
     pub secrets: Secrets,
+    /// Whom an `https://` address trusts beside the system's authorities; PEM.
+    pub root_certificates: Option<String>,
     pub capability: Capability,
+    /// Of which pushes the messenger is told that they are traced.
+    pub traced: Share,
     /// From the first try to connect to the answer's last byte.
     pub request_timeout: Duration,
 }
@@ -41,6 +48,7 @@ pub struct GatewayConfig {
 pub struct GatewayConnector {
     transport: Transport,
     capability: Capability,
+    traced: Share,
     request_timeout: Duration,
     clock: Arc<dyn Clock>,
     breaker: Breaker,
@@ -49,8 +57,12 @@ pub struct GatewayConnector {
 /// A configuration that cannot work: refuse to start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("the messenger's address '{0}' is not an http:// URL without query and password")]
+    #[error(
+        "the messenger's address '{0}' is no http:// or https:// URL without query and password"
+    )]
     Address(String),
+    #[error("the messenger's root certificates cannot be read: {0}")]
+    RootCertificates(#[source] reqwest::Error),
     #[error("the gateway token is empty or holds characters that a header cannot carry")]
     Token,
     #[error("the request timeout must be longer than zero")]
@@ -71,20 +83,22 @@ impl GatewayConnector {
         Ok(Self {
             transport: Transport::open(
                 &config.base_url,
+                config.root_certificates.as_deref(),
                 &config.token,
                 config.secrets.current,
                 request_timeout,
             )?,
             capability: config.capability,
+            traced: config.traced,
             request_timeout,
             clock,
             breaker: Breaker::default(),
         })
     }
 
-    /// Why nothing is sent at the moment, if so.
-    pub fn is_open(&self) -> Option<BreakReason> {
-        self.breaker.is_open(self.clock.monotonic())
+    /// Why nothing of an account is sent at the moment, if so.
+    pub fn is_open(&self, account: AccountId) -> Option<BreakReason> {
+        self.breaker.is_open(Some(account), self.clock.monotonic())
     }
 
     /// An operator has looked at the credentials or the messenger: ask again at once.
@@ -96,8 +110,8 @@ impl GatewayConnector {
         self.request_timeout
     }
 
-    /// One request with all of `push`.
-    async fn push_one(&self, push: &Push<'_>) -> PushAnswer {
+    /// One request with all of `push`, traced as part of a chunk's.
+    async fn push_one(&self, push: &Push<'_>, chunk: PushKey) -> PushAnswer {
         let body = push_body(
             push.key,
             &push.content_hash,
@@ -113,6 +127,7 @@ impl GatewayConnector {
             Err(gateway::Error::TooLarge { .. }) => return PushAnswer::Rejected { status: 413 },
             Err(error) => return self.unbuildable(push.key, &error),
         };
+        let body = (body, traceparent(&chunk, self.traced));
         let request = match self.transport.push(push.key, body, self.clock.now()) {
             Ok(request) => request,
             Err(error) => return self.unbuildable(push.key, &error),
@@ -127,7 +142,7 @@ impl GatewayConnector {
         if let Permission::Stop {
             reason,
             retry_after,
-        } = self.breaker.ask(self.clock.monotonic())
+        } = self.breaker.ask(Some(push.account), self.clock.monotonic())
         {
             return stopped_by(reason, retry_after);
         }
@@ -149,7 +164,9 @@ impl GatewayConnector {
                 }
             }
         };
-        self.breaker.record(health(&answer), self.clock.monotonic());
+        let now = self.clock.monotonic();
+        self.breaker
+            .record(Some(push.account), health(&answer), now);
         answer
     }
 
@@ -195,7 +212,7 @@ impl GatewayConnector {
             return (range, answer);
         }
         let answer = match PartBody::cut(push, keys, &range) {
-            Ok(part) => self.push_one(&part.as_push(push, &range)).await,
+            Ok(part) => self.push_one(&part.as_push(push, &range), push.key).await,
             Err(error) => self.unbuildable(push.key, &error),
         };
         // What one part is refused, the next ones would be refused as well.
@@ -228,7 +245,7 @@ impl GatewayConnector {
     /// A request without a body; `None` where nothing usable came back.
     async fn small_exchange(&self, method: Method, path: &str) -> Option<Answer> {
         let request = self.transport.small(method, path).ok()?;
-        if let Permission::Stop { .. } = self.breaker.ask(self.clock.monotonic()) {
+        if let Permission::Stop { .. } = self.breaker.ask(None, self.clock.monotonic()) {
             return None;
         }
         let exchange = self.transport.exchange(request).await;
@@ -239,7 +256,7 @@ impl GatewayConnector {
             Exchange::Answered(answer) if answer.status < 500 => Health::Good,
             _ => Health::Failed,
         };
-        self.breaker.record(health, self.clock.monotonic());
+        self.breaker.record(None, health, self.clock.monotonic());
         match exchange {
             Exchange::Answered(answer) => Some(answer),
             Exchange::Unreachable | Exchange::Lost(_) => None,
@@ -274,7 +291,7 @@ impl Connector for GatewayConnector {
 
     async fn push(&self, push: &Push<'_>) -> PushAnswer {
         if self.fits_one_request(push.size) {
-            self.push_one(push).await
+            self.push_one(push, push.key).await
         } else {
             self.push_in_parts(push).await
         }
@@ -361,6 +378,7 @@ fn stopped_by(reason: BreakReason, retry_after: Duration) -> PushAnswer {
         reason: match reason {
             BreakReason::Unauthorized => NotProcessed::Unauthorized,
             BreakReason::Failing => NotProcessed::Unavailable,
+            BreakReason::Asked(why) => why,
         },
         retry_after: Some(retry_after),
     }
@@ -375,8 +393,12 @@ fn health(answer: &PushAnswer) -> Health {
         PushAnswer::NotProcessed {
             reason: NotProcessed::Unreachable,
             ..
-        }
-        | PushAnswer::Unknown(_) => Health::Failed,
+        } => Health::Unreachable,
+        PushAnswer::NotProcessed {
+            reason,
+            retry_after: Some(pause),
+        } => Health::Asked(*reason, (*pause).min(RETRY_AFTER_MAX)),
+        PushAnswer::Unknown(_) => Health::Failed,
         _ => Health::Good,
     }
 }

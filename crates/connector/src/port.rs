@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use domain::answer::{AskAnswer, CloseAnswer, PushAnswer};
 use domain::capability::Capability;
 use domain::codec::PackedKeys;
+use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::time::Timestamp;
 use gateway::FrozenBody;
@@ -15,6 +16,8 @@ use gateway::FrozenBody;
 #[derive(Debug, Clone, Copy)]
 pub struct Push<'a> {
     pub key: PushKey,
+    /// Whose push it is: what the messenger says of one account does not stop the others.
+    pub account: AccountId,
     /// As the chunk records it; a connector with a smaller batch computes its parts' own.
     pub content_hash: [u8; 32],
     pub size: u32,

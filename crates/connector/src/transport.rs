@@ -8,7 +8,7 @@ use domain::push::PushKey;
 use domain::time::Timestamp;
 use gateway::{ANSWER_BYTES_MAX, HttpAnswer, IDEMPOTENCY_HEADER, SIGNATURE_HEADER, Secret, sign};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Method, Request, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Method, Request, Url};
 
 use crate::gateway_http::Error;
 
@@ -18,6 +18,9 @@ pub const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
 const IDLE_CONNECTIONS_MAX: usize = 256;
 /// A connection older than this is likelier to be closed by the other side just then.
 const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// By W3C Trace Context: the messenger may go on with our trace.
+const TRACE_HEADER: &str = "traceparent";
 
 /// Connections to one messenger, and what every request carries.
 pub(crate) struct Transport {
@@ -46,23 +49,24 @@ pub(crate) struct Answer {
 impl Transport {
     pub fn open(
         base_url: &str,
+        root_certificates: Option<&str>,
         token: &str,
         secret: Secret,
         request_timeout: Duration,
     ) -> Result<Self, Error> {
         let base = base_url.trim_end_matches('/');
-        let is_plain = |url: Url| {
-            url.scheme() == "http"
+        let is_plain = |url: &Url| {
+            ["http", "https"].contains(&url.scheme())
                 && url.has_host()
                 && url.query().is_none()
                 && url.fragment().is_none()
                 && url.username().is_empty()
                 && url.password().is_none()
         };
-        if !Url::parse(base).is_ok_and(is_plain) {
-            return Err(Error::Address(base_url.to_owned()));
-        }
-        let client = Client::builder()
+        let url = Url::parse(base).ok().filter(is_plain);
+        let url = url.ok_or_else(|| Error::Address(base_url.to_owned()))?;
+        let trusting = trusting(url.scheme() == "https", root_certificates)?;
+        let client = trusting
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -83,7 +87,7 @@ impl Transport {
     pub fn push(
         &self,
         key: PushKey,
-        body: Vec<u8>,
+        (body, trace): (Vec<u8>, String),
         now: Timestamp,
     ) -> Result<Request, reqwest::Error> {
         let signature = sign(&self.secret, now, &body);
@@ -93,6 +97,7 @@ impl Transport {
             .header(CONTENT_TYPE, "application/json")
             .header(IDEMPOTENCY_HEADER, key.to_string())
             .header(SIGNATURE_HEADER, signature)
+            .header(TRACE_HEADER, trace)
             .body(body)
             .build()
     }
@@ -108,7 +113,12 @@ impl Transport {
     pub async fn exchange(&self, request: Request) -> Exchange {
         let response = match self.client.execute(request).await {
             Ok(response) => response,
-            Err(error) if error.is_connect() => return Exchange::Unreachable,
+            Err(error) if error.is_connect() => {
+                // Whose certificate was refused, for one: nobody could tell from an outcome.
+                let why = cause(&error);
+                tracing::warn!(why, "the messenger is not reached");
+                return Exchange::Unreachable;
+            }
             Err(error) => return Exchange::Lost(lost(&error)),
         };
         let status = response.status().as_u16();
@@ -130,6 +140,27 @@ impl Answer {
             body: self.body.as_deref().unwrap_or_default(),
         })
     }
+}
+
+/// A client that trusts the system's authorities, which a plain address does not need, and these.
+fn trusting(is_encrypted: bool, root_certificates: Option<&str>) -> Result<ClientBuilder, Error> {
+    if !is_encrypted {
+        return Ok(Client::builder().tls_certs_only([]));
+    }
+    let Some(pem) = root_certificates else {
+        return Ok(Client::builder());
+    };
+    let own = Certificate::from_pem_bundle(pem.as_bytes()).map_err(Error::RootCertificates)?;
+    Ok(Client::builder().tls_certs_merge(own))
+}
+
+/// The innermost of what went wrong: the outer ones say that it did.
+fn cause(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }
 
 fn authorization(token: &str) -> Result<HeaderMap, Error> {

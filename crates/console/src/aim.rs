@@ -79,9 +79,7 @@ impl Aim {
             whole: audience.expression.clone(),
             each: Vec::new(),
         };
-        let asked = state
-            .counting
-            .reach(&state.store, question, asker, desk.now);
+        let asked = state.counting.reach(&desk.store, question, asker, desk.now);
         let Some(reach) = asked.within(patience).await else {
             return Ok(None);
         };
@@ -89,7 +87,7 @@ impl Aim {
         let limit = audience.limit;
         let people = limit.map_or(reachable, |limit| reachable.min(u64::from(limit.count)));
         let tariff = audience.tariff(self.purpose);
-        let book = audience::price_book(state, desk).await?;
+        let book = audience::price_book(desk).await?;
         let quote = domain::price::quote([(tariff, people)], &book).map_err(BillingError::from)?;
         Ok(Some(Counted {
             people,

@@ -67,13 +67,13 @@ impl Sent {
 
 /// A name for a window that was opened just now.
 pub fn window(state: &ConsoleState) -> String {
-    let id: RequestId = state.control.ids.next();
+    let id: RequestId = state.ids.next();
     id.to_string()
 }
 
 /// A number to draw from, for as long as the draft lives.
 fn seed(state: &ConsoleState) -> String {
-    let id: RequestId = state.control.ids.next();
+    let id: RequestId = state.ids.next();
     let low = id.as_bytes().iter().rev().take(7);
     let number = low.fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     (number & SEED_MAX).to_string()

@@ -5,10 +5,9 @@ pub mod door; // where a campaign's link leads, by its state
 pub mod months; // months as rows of weeks
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::Response;
 use directory::Permission;
 use domain::campaign::CampaignState;
@@ -27,7 +26,6 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
-use crate::state::ConsoleState;
 
 /// Campaigns on one page.
 const PAGE_ROWS: usize = 50;
@@ -101,19 +99,15 @@ struct Known {
     drafts: BTreeMap<CampaignId, ListedDraft>,
 }
 
-pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Query(fields): Query<ListFields>,
-) -> Result<Response, Error> {
+pub async fn show(desk: Desk, Query(fields): Query<ListFields>) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
     if fields.view == "calendar" {
-        return calendar::show(&state, &desk, &fields.month).await;
+        return calendar::show(&desk, &fields.month).await;
     }
     let group = StateGroup::from_name(&fields.state);
     let text: String = fields.q.trim().chars().take(SEARCH_CHARS_MAX).collect();
     let before: Option<CampaignId> = fields.before.parse().ok();
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let counts = snapshot.campaign_counts(desk.account.id).await?;
     let states = match group {
         Some(group) => group.codes(),

@@ -24,16 +24,15 @@ use store::draft::{DraftPart, Part};
 
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::state::ConsoleState;
 use content::Content;
 
 /// The message step as it stands, and the part it was saved as; campaigns that were written
 /// elsewhere have none.
 async fn content_of(
-    state: &ConsoleState,
+    desk: &Desk,
     campaign: &Campaign,
 ) -> Result<(Content, Option<DraftPart>), Error> {
-    let parts = state.store.draft_parts(campaign.id).await?;
+    let parts = desk.store.draft_parts(campaign.id).await?;
     let Some(part) = parts.into_iter().find(|part| part.part == Part::Message) else {
         return Ok((written_elsewhere(campaign), None));
     };

@@ -10,10 +10,13 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use billing::Wallet;
-use directory::{Permission, Role, Visit};
+use directory::{Directory, Permission, Role, Visit};
 use domain::handle::Handle;
 use domain::time::Timestamp;
 use jiff::tz::TimeZone;
+use jobs::Uploads;
+use scheduler::CampaignControl;
+use store::Store;
 use store::directory::{Account, Business, Member};
 use store::session::Session;
 use words::Words;
@@ -31,8 +34,14 @@ pub struct SignedIn {
     pub member: Member,
 }
 
-/// A member of the business whose account the path names.
+/// A member of the business whose account the path names, with what reads and writes for it. All of
+/// it is behind the wall: it finds nothing of another business.
 pub struct Desk {
+    /// Refuses to write; the rest writes what it owns.
+    pub store: Store,
+    pub directory: Directory,
+    pub control: CampaignControl,
+    pub uploads: Arc<Uploads>,
     pub words: Words,
     pub theme: Theme,
     pub now: Timestamp,
@@ -90,22 +99,29 @@ impl FromRequestParts<Arc<ConsoleState>> for Desk {
         let handle = path.ok().and_then(|Path(path)| path.get("handle").cloned());
         let handle = handle.ok_or(Error::NotFound)?;
         let handle = Handle::parse(&handle).map_err(|_| Error::NotFound)?;
-        let business = state.directory.business(member.business).await?;
-        let accounts = state.store.accounts_of_business(business.id).await?;
+        let behind = state.wall.store_of(member.business);
+        let store = behind.read_only();
+        let directory = Directory::of(behind.clone(), state.clock.clone(), state.ids.clone());
+        let business = directory.business(member.business).await?;
+        let accounts = store.accounts_of_business(business.id).await?;
         let account = accounts.iter().find(|account| account.handle == handle);
         let account = account.ok_or(Error::NotFound)?.clone();
         let zone = domain::time::zone(&account.time_zone);
         let zone = zone.map_err(|error| Error::Broken(error.to_string()))?;
         let role = Role::from_name(&member.role)
             .ok_or_else(|| Error::Broken(format!("'{}' is no role", member.role)))?;
-        let wallet = billing::wallet::wallet(&state.store, business.id).await?;
-        let running = state.store.running_campaigns(account.id).await?;
+        let wallet = billing::wallet::wallet(&store, business.id).await?;
+        let running = store.running_campaigns(account.id).await?;
         let query: Result<Query<HashMap<String, String>>, _> =
             Query::from_request_parts(parts, state).await;
         let done = query
             .ok()
             .and_then(|Query(query)| query.get("done").cloned());
         Ok(Self {
+            store,
+            directory,
+            control: state.control.on(behind.clone()),
+            uploads: Arc::new(state.uploads.on(behind)),
             words,
             theme,
             now: state.clock.now(),

@@ -16,7 +16,6 @@ use crate::composer;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::own_campaign::{CampaignPath, own_campaign};
-use crate::state::ConsoleState;
 
 /// A campaign of this account and the parts of its draft.
 pub struct Draft {
@@ -101,13 +100,9 @@ impl SaveState {
 }
 
 impl Draft {
-    pub async fn open(
-        state: &ConsoleState,
-        desk: &Desk,
-        path: &CampaignPath,
-    ) -> Result<Self, Error> {
-        let campaign = own_campaign(state, desk, path).await?;
-        let parts = state.store.draft_parts(campaign.id).await?;
+    pub async fn open(desk: &Desk, path: &CampaignPath) -> Result<Self, Error> {
+        let campaign = own_campaign(desk, path).await?;
+        let parts = desk.store.draft_parts(campaign.id).await?;
         let row = parts_of_row(&campaign);
         Ok(Self {
             campaign,
@@ -185,7 +180,6 @@ impl Draft {
     /// Saves the form of one part as it was sent, and says how the part stands now.
     pub async fn save(
         &self,
-        state: &ConsoleState,
         desk: &Desk,
         part: Part,
         content: &str,
@@ -198,10 +192,10 @@ impl Draft {
             writer: &sent.writer,
             name: None,
         };
-        match save(state, desk, self.campaign.id, &asked).await? {
+        match save(desk, self.campaign.id, &asked).await? {
             Saved::Done { version } => Ok(SaveState::now(desk, version)),
             Saved::Conflict(theirs) => {
-                let members = state.store.members_of_business(desk.business.id).await?;
+                let members = desk.store.members_of_business(desk.business.id).await?;
                 let who = members.into_iter().find(|m| m.id == theirs.updated_by);
                 let conflict = Conflict {
                     version: theirs.version,
@@ -216,14 +210,9 @@ impl Draft {
 
 /// Every save of a part of a draft, whatever page it comes from; a refusal is in the reader's
 /// words.
-pub async fn save(
-    state: &ConsoleState,
-    desk: &Desk,
-    campaign: CampaignId,
-    save: &Save<'_>,
-) -> Result<Saved, Error> {
+pub async fn save(desk: &Desk, campaign: CampaignId, save: &Save<'_>) -> Result<Saved, Error> {
     let (business, account, member) = (desk.business.id, desk.account.id, desk.member.id);
-    let saved = state
+    let saved = desk
         .directory
         .save_draft(business, account, campaign, member, save)
         .await;

@@ -19,7 +19,6 @@ use words::Words;
 
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::state::ConsoleState;
 
 /// The friend in a path: `/console/{handle}/friends/{friend}/…`.
 #[derive(Debug, Deserialize)]
@@ -37,15 +36,11 @@ struct OwnFriend {
 }
 
 /// The friend that the path names, if they are or were one of this account.
-async fn own_friend(
-    state: &ConsoleState,
-    desk: &Desk,
-    path: &FriendPath,
-) -> Result<OwnFriend, Error> {
+async fn own_friend(desk: &Desk, path: &FriendPath) -> Result<OwnFriend, Error> {
     let id: UserId = path.friend.parse().map_err(|_| Error::NotFound)?;
-    let known = state.store.user_by_id(id).await?;
+    let known = desk.store.user_by_id(id).await?;
     let (number, key) = known.ok_or(Error::NotFound)?;
-    let mut standings = state.store.standings(desk.account.id, &[number]).await?;
+    let mut standings = desk.store.standings(desk.account.id, &[number]).await?;
     let standing = standings.remove(&number).unwrap_or_default();
     let friend = standing.friend.clone().ok_or(Error::NotFound)?;
     Ok(OwnFriend {

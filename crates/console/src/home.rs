@@ -4,10 +4,7 @@
 mod now; // what is being sent, again and again
 mod todo; // what waits for somebody
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::State;
 use axum::response::Response;
 use billing::BillingError;
 use directory::Permission;
@@ -28,7 +25,6 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
-use crate::state::ConsoleState;
 use now::RunRow;
 use todo::Todo;
 
@@ -104,22 +100,22 @@ struct Steps {
     may_manage_friends: bool,
 }
 
-pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
+pub async fn show(desk: Desk) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
     let words = desk.words;
     let today = LocalDay::of(desk.now, &desk.zone);
-    let tally = state.store.friend_tally(desk.account.id).await?;
-    let growth = state
+    let tally = desk.store.friend_tally(desk.account.id).await?;
+    let growth = desk
         .store
         .growth(desk.account.id, today, GROWTH_DAYS)
         .await?;
-    let unit = match billing::price_book(&state.store, desk.business.currency, desk.now).await {
+    let unit = match billing::price_book(&desk.store, desk.business.currency, desk.now).await {
         Ok(book) => Some(book.unit_price(Tariff::Untargeted)),
         // Nothing is priced yet: the page does without. Whatever else is wrong is no such page.
         Err(BillingError::NoPrice { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let counts = snapshot.campaign_counts(desk.account.id).await?;
     let count = |group: StateGroup| -> u64 {
         let codes = group.codes();

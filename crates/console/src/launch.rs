@@ -64,7 +64,7 @@ pub async fn submit(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Send)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     let sent = Sent::of_fields(&fields);
     if !draft.is_draft() {
         return launch_finished(&state, &desk, &path, &sent).await;
@@ -171,7 +171,7 @@ async fn finish(
 ) -> Result<Option<Response>, Error> {
     let versions = Part::ALL.map(|part| (part, draft.version(part)));
     let (business, account, id) = (desk.business.id, desk.account.id, draft.campaign.id);
-    let done = state
+    let done = desk
         .directory
         .finish_draft(business, account, id, &versions, request, &state.rules)
         .await;
@@ -186,7 +186,7 @@ async fn finish(
         }
         // Another window or the same button, a moment earlier.
         Err(directory::Error::Refused { field: "state", .. }) => {
-            let now = Draft::open(state, desk, path).await?;
+            let now = Draft::open(desk, path).await?;
             Ok(Some(where_it_is(desk, &now)))
         }
         Err(directory::Error::Refused { .. }) => {
@@ -205,7 +205,7 @@ async fn launch_finished(
     path: &CampaignPath,
     sent: &Sent,
 ) -> Result<Response, Error> {
-    let draft = Draft::open(state, desk, path).await?;
+    let draft = Draft::open(desk, path).await?;
     let may_launch = matches!(
         draft.campaign.state,
         CampaignState::Approved | CampaignState::WaitingForFunds
@@ -215,7 +215,7 @@ async fn launch_finished(
     };
     let highest = Money::from_micro(highest, desk.business.currency);
     let (business, id) = (desk.business.id, draft.campaign.id);
-    let why = match state.control.launch(business, id, Some(highest)).await {
+    let why = match desk.control.launch(business, id, Some(highest)).await {
         Ok(Launched::Launched { .. }) => {
             let running = draft.at(desk, "/running");
             return Ok(Redirect::to(&running).into_response());
@@ -223,7 +223,7 @@ async fn launch_finished(
         Ok(Launched::WaitsForFunds { .. }) => return Ok(draft.to_door(desk)),
         // Somebody else was a moment earlier.
         Err(SchedulerError::Refused(_) | SchedulerError::Store(StoreError::Conflict(_))) => {
-            let now = Draft::open(state, desk, path).await?;
+            let now = Draft::open(desk, path).await?;
             return Ok(where_it_is(desk, &now));
         }
         Err(SchedulerError::Dearer { now, .. }) => dearer(desk, sent, now),
@@ -232,18 +232,18 @@ async fn launch_finished(
             changed("review-notice-refused")
         }
         Err(error) => {
-            reopen(state, desk, &draft).await?;
+            reopen(desk, &draft).await?;
             return Err(error.into());
         }
     };
-    reopen(state, desk, &draft).await?;
+    reopen(desk, &draft).await?;
     back(state, desk, path, why).await
 }
 
 /// A draft again, unless somebody else did something with it meanwhile.
-async fn reopen(state: &ConsoleState, desk: &Desk, draft: &Draft) -> Result<(), Error> {
+async fn reopen(desk: &Desk, draft: &Draft) -> Result<(), Error> {
     let (business, account) = (desk.business.id, desk.account.id);
-    match state
+    match desk
         .directory
         .reopen(business, account, draft.campaign.id)
         .await
@@ -270,7 +270,7 @@ async fn back(
     path: &CampaignPath,
     why: Why,
 ) -> Result<Response, Error> {
-    let draft = Draft::open(state, desk, path).await?;
+    let draft = Draft::open(desk, path).await?;
     if !draft.is_draft() {
         return Ok(where_it_is(desk, &draft));
     }

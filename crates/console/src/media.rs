@@ -67,7 +67,7 @@ async fn take(state: &ConsoleState, desk: &Desk, request: Request) -> Result<Upl
     desk.expect(Permission::Compose)?;
     let upload = read(request, FILE).await?;
     let file = upload.file.ok_or(NotTaken::missing())?;
-    let picture = keep(state, desk, &file.name, file.bytes).await?;
+    let picture = keep(desk, &file.name, file.bytes).await?;
     let at = |path: &str| format!("{}{path}", state.public_url);
     Ok(Uploaded {
         url: at(&picture.path),
@@ -88,14 +88,9 @@ pub async fn read(request: Request, file: &str) -> Result<Upload, NotTaken> {
 }
 
 /// Keeps a picture of the desk's account.
-pub async fn keep(
-    state: &ConsoleState,
-    desk: &Desk,
-    name: &str,
-    bytes: Vec<u8>,
-) -> Result<Picture, NotTaken> {
+pub async fn keep(desk: &Desk, name: &str, bytes: Vec<u8>) -> Result<Picture, NotTaken> {
     let (business, account, member) = (desk.business.id, desk.account.id, desk.member.id);
-    let kept = state
+    let kept = desk
         .directory
         .add_picture(business, account, Some(member), name, bytes)
         .await;

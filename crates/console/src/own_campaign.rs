@@ -8,7 +8,6 @@ use store::campaign::Campaign;
 
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::state::ConsoleState;
 
 /// The campaign in a path: `/console/{handle}/campaigns/{campaign}/…`.
 #[derive(Debug, Deserialize)]
@@ -17,13 +16,9 @@ pub struct CampaignPath {
 }
 
 /// The broadcast that the path names, if it is this account's.
-pub async fn own_campaign(
-    state: &ConsoleState,
-    desk: &Desk,
-    path: &CampaignPath,
-) -> Result<Campaign, Error> {
+pub async fn own_campaign(desk: &Desk, path: &CampaignPath) -> Result<Campaign, Error> {
     let id: CampaignId = path.campaign.parse().map_err(|_| Error::NotFound)?;
-    let campaign = match state.store.campaign(id).await {
+    let campaign = match desk.store.campaign(id).await {
         Err(StoreError::NotFound(_)) => return Err(Error::NotFound),
         found => found?,
     };

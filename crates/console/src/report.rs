@@ -82,7 +82,7 @@ pub async fn show(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     let Some(launch) = campaign.launch else {
         return Ok(before_launch(&desk, &campaign));
     };
@@ -95,7 +95,7 @@ pub async fn show(
         frame: Frame::of(&desk, Place::Campaigns),
         words: desk.words,
         figures: Figures::of(&desk, &campaign, &figures),
-        facts: facts::read(&state, &desk, &campaign, &figures).await?,
+        facts: facts::read(&desk, &campaign, &figures).await?,
         bubbles: facts::bubbles(&desk, &campaign),
         live,
         cancelled_by: outcome.map(|outcome| outcome.who_and_why()),
@@ -111,7 +111,7 @@ pub async fn live(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     if campaign.launch.is_none() {
         return Err(Error::NotFound);
     }
@@ -146,7 +146,7 @@ async fn read(
 ) -> Result<Arc<billing::CampaignFigures>, Error> {
     let figures = state
         .figures
-        .figures(&state.store, desk.business.id, campaign.id, desk.now)
+        .figures(&desk.store, desk.business.id, campaign.id, desk.now)
         .await?;
     Ok(figures)
 }

@@ -107,7 +107,7 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     if !draft.is_draft() {
         return Ok(draft.to_door(&desk));
     }
@@ -147,7 +147,7 @@ pub async fn draw(
     let people = counted.as_ref().map_or(0, |counted| counted.people);
     let senders = match desk.may(Permission::Send) {
         true => String::new(),
-        false => senders(state, desk).await?,
+        false => senders(desk).await?,
     };
     let gross = sum.as_ref().map_or(String::new(), |sum| sum.gross.clone());
     let shown = ReviewPage {
@@ -265,8 +265,8 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
 }
 
 /// The names of those who may send.
-async fn senders(state: &ConsoleState, desk: &Desk) -> Result<String, Error> {
-    let members = state.store.members_of_business(desk.business.id).await?;
+async fn senders(desk: &Desk) -> Result<String, Error> {
+    let members = desk.store.members_of_business(desk.business.id).await?;
     let may = members.into_iter().filter(|member| {
         Role::from_name(&member.role).is_some_and(|role| role.may(Permission::Send))
     });

@@ -20,7 +20,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::campaign::CampaignState;
-use domain::id::{BusinessId, CampaignId};
+use domain::id::CampaignId;
 use scheduler::SchedulerError;
 use serde::Deserialize;
 use store::campaign::Campaign;
@@ -91,7 +91,7 @@ pub async fn show(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     draw(&state, &desk, &campaign, StatusCode::OK, Refusal::default()).await
 }
 
@@ -101,11 +101,11 @@ pub async fn cancel_question(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Send)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     if campaign.launch.is_none() {
         return Err(Error::NotFound);
     }
-    let tally = look(&state, desk.business.id, campaign.id).await?;
+    let tally = look(&state, &desk, campaign.id).await?;
     page::show(&CancelQuestion {
         words: desk.words,
         cancel: CancelPart::of(&desk, &tally),
@@ -118,9 +118,9 @@ pub async fn pause(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Send)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     let (business, member) = (desk.business.id, desk.member.id);
-    let paused = state.control.pause(business, campaign.id, member).await;
+    let paused = desk.control.pause(business, campaign.id, member).await;
     ended(&state, &desk, &campaign, paused, "done-paused").await
 }
 
@@ -130,9 +130,9 @@ pub async fn resume(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Send)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     let (business, member) = (desk.business.id, desk.member.id);
-    let resumed = state.control.resume(business, campaign.id, member).await;
+    let resumed = desk.control.resume(business, campaign.id, member).await;
     ended(&state, &desk, &campaign, resumed, "done-resumed").await
 }
 
@@ -143,7 +143,7 @@ pub async fn cancel(
     Form(form): Form<CancelForm>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Send)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     let reason = form.reason.trim();
     if reason.chars().count() > REASON_CHARACTERS_MAX || reason.chars().any(char::is_control) {
         let words = desk.words.t("running-fault-reason");
@@ -157,7 +157,7 @@ pub async fn cancel(
         return draw(&state, &desk, &campaign, status, refusal).await;
     }
     let (business, member) = (desk.business.id, desk.member.id);
-    let cancelled = state
+    let cancelled = desk
         .control
         .cancel(business, campaign.id, member, reason)
         .await;
@@ -166,13 +166,9 @@ pub async fn cancel(
 }
 
 /// A campaign as it was counted within the last second.
-pub async fn look(
-    state: &ConsoleState,
-    business: BusinessId,
-    id: CampaignId,
-) -> Result<Arc<Tally>, Error> {
-    let clock = state.clock.as_ref();
-    let read = |before| Tally::read(&state.store, business, id, clock.now(), before);
+pub async fn look(state: &ConsoleState, desk: &Desk, id: CampaignId) -> Result<Arc<Tally>, Error> {
+    let (clock, business) = (state.clock.as_ref(), desk.business.id);
+    let read = |before| Tally::read(&desk.store, business, id, clock.now(), before);
     Ok(state.watching.tallies.get(&id, clock, read).await?)
 }
 
@@ -191,7 +187,7 @@ async fn ended(
         }
         Err(SchedulerError::Refused(_) | SchedulerError::NotPossible(_)) => {
             // It moved on since the page was drawn: say so beside how it stands now.
-            let campaign = state.store.campaign(campaign.id).await?;
+            let campaign = desk.store.campaign(campaign.id).await?;
             let refusal = Refusal {
                 words: Some(view::refusal(&desk.words, campaign.shown_state())),
                 ..Refusal::default()
@@ -227,7 +223,7 @@ async fn draw(
         let query = done.map_or(String::new(), |done| format!("?done={done}"));
         return Ok(Redirect::to(&format!("{to}{query}")).into_response());
     }
-    let tally = look(state, desk.business.id, campaign.id).await?;
+    let tally = look(state, desk, campaign.id).await?;
     let shown = RunningPage {
         frame: Frame::of(desk, Place::Campaigns),
         words: desk.words,

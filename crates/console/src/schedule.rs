@@ -77,7 +77,7 @@ pub async fn show(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     if !draft.is_draft() {
         return Ok(draft.to_door(&desk));
     }
@@ -99,7 +99,7 @@ pub async fn submit(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     let sent = Sent::of_fields(&fields);
     let mut form = match fields.iter().any(|(name, _)| name == "when") {
         true => ScheduleForm::of_fields(&fields),
@@ -109,9 +109,7 @@ pub async fn submit(
     let is_remedy = remedied(&mut form, &sent.wish);
     let wrong = form.meaning(desk.now).err().unwrap_or_default();
     let content = form.to_content(desk.now);
-    let save = draft
-        .save(&state, &desk, Part::Delivery, &content, &sent)
-        .await?;
+    let save = draft.save(&desk, Part::Delivery, &content, &sent).await?;
     let back = fields
         .iter()
         .any(|(name, value)| name == "back" && value == "review");
@@ -145,16 +143,14 @@ pub async fn live(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     let sent = Sent::of_fields(&fields);
     let mut aim = Aim::of(&desk, &draft);
     let save = match draft.may_edit(&desk) {
         true => {
             aim.plan_as(ScheduleForm::of_fields(&fields), desk.now);
             let content = aim.schedule.to_content(desk.now);
-            draft
-                .save(&state, &desk, Part::Delivery, &content, &sent)
-                .await?
+            draft.save(&desk, Part::Delivery, &content, &sent).await?
         }
         false => SaveState::standing(&desk, &draft, Part::Delivery),
     };

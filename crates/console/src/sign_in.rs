@@ -66,11 +66,12 @@ pub async fn enter(
 ) -> Result<Response, Error> {
     match signed_in {
         Ok(SignedIn { member, .. }) => {
-            let accounts = state.store.accounts_of_business(member.business).await?;
+            let store = state.wall.store_of(member.business);
+            let accounts = store.accounts_of_business(member.business).await?;
             let first = accounts.first().ok_or(Error::NotFound)?;
             Ok(Redirect::to(&format!("/console/{}", first.handle)).into_response())
         }
-        Err(Error::SignedOut { .. }) if state.store.businesses().await?.is_empty() => {
+        Err(Error::SignedOut { .. }) if state.sign_in.is_first_run().await? => {
             page::show(&FirstRunPage { guest: &guest })
         }
         Err(error) => Err(error),

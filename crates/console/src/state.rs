@@ -2,26 +2,29 @@
 
 use std::sync::Arc;
 
-use directory::{Directory, SignIn};
+use directory::SignIn;
+use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
 use jobs::Uploads;
 use scheduler::CampaignControl;
-use store::Store;
+use store::Wall;
 
 use crate::audience::Counting;
 use crate::report::cache::FiguresCache;
 use crate::running::Watching;
 
-/// Everything a handler may use. `store` refuses to write; the rest writes what it owns.
+/// Everything a handler may use. What reads or writes for a business stands at its desk
+/// ([`crate::desk::Desk`]), behind the wall; `sign_in` finds out whose desk it is, before it.
 pub struct ConsoleState {
-    pub store: Store,
-    pub directory: Directory,
+    pub wall: Wall,
     pub sign_in: SignIn,
+    /// Made anew for every desk, on the store of its business.
     pub control: CampaignControl,
-    /// Files of friends on their way in.
+    /// Files of friends on their way in; made anew for every desk as well.
     pub uploads: Arc<Uploads>,
     pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
     /// What a message may refer to in this installation.
     pub rules: Rules,
     /// Where others reach this installation, without a slash at the end: `https://chingu.example`.

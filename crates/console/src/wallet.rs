@@ -6,10 +6,9 @@ pub mod download; // movements as a file
 pub mod lines; // movements as lines people read
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::Response;
 use billing::BillingError;
@@ -32,7 +31,6 @@ use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::home::unit_of;
 use crate::page;
-use crate::state::ConsoleState;
 use lines::{Line, Lines};
 
 /// Lines of one page.
@@ -177,11 +175,7 @@ impl KindFilter {
     }
 }
 
-pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Query(fields): Query<WalletFields>,
-) -> Result<Response, Error> {
+pub async fn show(desk: Desk, Query(fields): Query<WalletFields>) -> Result<Response, Error> {
     if !desk.may(Permission::ReadMoney) {
         return closed(&desk);
     }
@@ -192,7 +186,7 @@ pub async fn show(
     let month = Month::parse(&fields.month);
     let before: Option<u64> = fields.before.parse().ok();
     let words = desk.words;
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let wallet = snapshot.wallet(desk.business.id).await?;
     let holds = snapshot.open_holds(desk.business.id).await?;
     let page = read_lines(&snapshot, &desk, filter, month, before).await?;

@@ -84,6 +84,11 @@ impl SignIn {
         }
     }
 
+    /// Whether nobody can sign in yet, because there is no business.
+    pub async fn is_first_run(&self) -> Result<bool, Error> {
+        Ok(self.store.businesses().await?.is_empty())
+    }
+
     /// Sets a member's password and ends their sessions, but the one they do it in.
     pub async fn set_password(
         &self,

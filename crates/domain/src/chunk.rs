@@ -47,7 +47,7 @@ pub const UNCERTAIN_DEADLINE: Duration = Duration::from_secs(72 * 3_600);
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// A messenger's Retry-After is obeyed up to here.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 
 /// One round of one chunk. The month is the campaign's launch month: the partition it lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -13,9 +13,9 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy)]
 pub struct GateFacts<'a> {
     pub purpose: Purpose,
-    /// The instant the campaign was set for. Clocks step: a worker whose clock runs behind the one
-    /// that launched holds instead of sending early.
-    pub not_before: Timestamp,
+    /// The instant the campaign was set for, if it was. Clocks step: where it is still to come by
+    /// the worker's clock, the chunk is held instead of sent early.
+    pub not_before: Option<Timestamp>,
     /// Positions in the chunk, rising, and the current facts of the friends there whom a change has
     /// named. Everybody else is as the freeze saw them.
     pub changed: &'a [(u32, RecipientFacts)],
@@ -54,9 +54,9 @@ pub enum Decision {
 }
 
 pub fn decide(facts: &GateFacts<'_>, now: Timestamp) -> Decision {
-    if now < facts.not_before {
+    if let Some(at) = facts.not_before.filter(|at| now < *at) {
         return Decision::HoldUntil {
-            at: facts.not_before,
+            at,
             rule: RuleId::NotBefore.current(),
         };
     }
@@ -104,7 +104,7 @@ mod tests {
     fn gate<'a>(changed: &'a [(u32, RecipientFacts)], not_before: i64) -> GateFacts<'a> {
         GateFacts {
             purpose: Purpose::Promotion,
-            not_before: Timestamp::from_millis(not_before),
+            not_before: Some(Timestamp::from_millis(not_before)),
             changed,
         }
     }

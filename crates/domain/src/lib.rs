@@ -22,11 +22,13 @@ pub mod answer; // what a messenger answered to a push
 pub mod codec; // packed user numbers, outcomes and keys
 pub mod receipt; // opened, clicked, blocked: packed and added up
 pub mod push; // push keys, frozen bodies, content hash
+pub mod trace; // ids of a chunk's way, computed from its push key
 pub mod capability; // what a connector can do and what follows
 pub mod restore; // what came out of a copy of the books, and what may have happened since
 pub mod rule; // the rules that exclude or hold, by number and name
 pub mod gate; // allow, hold, exclude: the last moment before a push
 pub mod pace; // the meter: recipients per second
 pub mod fair; // deficit round robin
+pub mod bulkhead; // how much of one account may be on its way at once
 pub mod schedule; // at a time in a named zone
 pub mod handle; // @handles of accounts

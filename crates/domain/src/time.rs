@@ -261,6 +261,9 @@ fn matches_digits(bytes: &[u8], shape: &str) -> bool {
         })
 }
 
+/// A clock that differs by more than this from what it was has stepped; less is measured wrongly.
+pub const CLOCK_STEP_MIN: Duration = Duration::from_secs(2);
+
 /// The clock port. The binary's follows the machine, a test's stands still until it is moved.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;

@@ -46,6 +46,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(5);
 
 /// Where files are kept and how they are taken in.
+#[derive(Clone)]
 pub struct Uploads {
     pub store: Store,
     pub clock: Arc<dyn Clock>,
@@ -151,6 +152,14 @@ impl From<StoreError> for Setback {
 }
 
 impl Uploads {
+    /// The same on another store.
+    pub fn on(&self, store: Store) -> Self {
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
     pub async fn begin(&self, account: AccountId) -> Result<Arriving, UploadError> {
         expect_room(self.store.open_uploads(account).await?)?;
         let (folder, id) = (self.folder.clone(), self.ids.next());

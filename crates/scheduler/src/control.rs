@@ -18,6 +18,7 @@ use crate::{SchedulerError, standing};
 
 /// What a person may do to campaigns of their business: the way in for pages, which hold no store
 /// that writes. A campaign of another business is not there.
+#[derive(Clone)]
 pub struct CampaignControl {
     pub store: Store,
     pub clock: Arc<dyn Clock>,
@@ -31,6 +32,14 @@ pub struct CampaignControl {
 }
 
 impl CampaignControl {
+    /// The same on another store.
+    pub fn on(&self, store: Store) -> Self {
+        Self {
+            store,
+            ..self.clone()
+        }
+    }
+
     /// Launches now; dearer than `highest` is refused.
     pub async fn launch(
         &self,

@@ -8,17 +8,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use broker::{Availability, Lane, Message};
+use domain::bulkhead;
 use domain::campaign::CampaignState;
 use domain::fair::{FairQueue, Head};
 use domain::id::{AccountId, CampaignId};
 use domain::pace::{self, Meter, Rate};
 use domain::time::Timestamp;
 use store::campaign::Campaign;
-use store::chunk::DueChunk;
+use store::chunk::{DueChunk, OnItsWay};
 use store::leader::LeaderEpoch;
 
 use crate::settings::{BACKLOG_READ_MAX, DISPATCH_PASS_MAX};
-use crate::{Progress, Scheduler, SchedulerError};
+use crate::{Progress, Scheduler, SchedulerError, SchedulerSettings, trace};
 
 /// What the dispatcher remembers between passes; a new leader begins with nothing.
 #[derive(Debug, Default)]
@@ -29,8 +30,10 @@ pub struct Dispatcher {
     connector_meter: Option<Meter>,
     account_meters: BTreeMap<AccountId, Meter>,
     campaign_meters: BTreeMap<CampaignId, Meter>,
-    /// Recipients handed out in the last seconds, for the window's size.
-    throughput: Throughput,
+    /// How fast each account's chunks leave, for the window's size.
+    throughput: BTreeMap<AccountId, Throughput>,
+    /// Processes that receive, as the broker told last: while it is away nobody knows.
+    receivers: usize,
     epoch: Option<LeaderEpoch>,
     /// Since when the queue has been seen empty, by both clocks.
     empty_since: Option<(Duration, Timestamp)>,
@@ -39,8 +42,17 @@ pub struct Dispatcher {
     republished_at: Option<Duration>,
 }
 
-/// Chunks per second, smoothed over about a second.
+/// How much may be handed out in one pass.
 #[derive(Debug, Default)]
+struct Room {
+    /// Chunks of everybody together.
+    total: usize,
+    /// And of each account; none of one that the messenger wants to be left alone by.
+    of_account: BTreeMap<AccountId, usize>,
+}
+
+/// Chunks per second, over a quarter of a second each.
+#[derive(Debug, Clone, Copy, Default)]
 struct Throughput {
     since: Duration,
     chunks: usize,
@@ -55,8 +67,8 @@ const LOST_MESSAGES_AFTER: Duration = Duration::from_secs(2);
 const REPUBLISH_GAP_MIN: Duration = Duration::from_millis(500);
 
 impl Throughput {
-    fn count(&mut self, chunks: usize, now: Duration) {
-        self.chunks += chunks;
+    /// Looked at in every pass, so that who stands still is seen to.
+    fn look(&mut self, now: Duration) {
         let elapsed = now.saturating_sub(self.since);
         if elapsed >= Duration::from_millis(250) {
             let per_second = self.chunks as u128 * 1_000 / elapsed.as_millis().max(1);
@@ -84,33 +96,50 @@ impl Scheduler {
             .filter(|c| c.state == CampaignState::Running && c.restored_at.is_none())
             .collect();
         let rates = self.rates(&running).await?;
-        let room = match running.is_empty() {
+        // What is outstanding stands in the database: messages are acknowledged in other processes,
+        // and where the broker is away there are none, but workers poll what is dispatched.
+        let on_their_way = match running.is_empty() {
             // Nobody to hand anything out for, a hundred times a second.
-            true => 0,
-            false => self.room_in_window().await?,
+            true => Vec::new(),
+            false => self.store.on_their_way(now).await?,
         };
         let wanted = self.with_dispatcher(|dispatcher| {
             dispatcher.begin_pass(epoch, &running, &rates, monotonic);
             dispatcher.campaigns_to_read(&running)
         });
-        if room == 0 {
+        if running.is_empty() {
             return Ok(Progress::Idle);
         }
-        for campaign in wanted {
-            let retry_since = self.connector.capability().retry_since(now);
+        let retry_since = self.connector.capability().retry_since(now);
+        let with_due = match wanted.is_empty() {
+            true => Vec::new(),
+            false => {
+                self.store
+                    .campaigns_with_due_chunks(now, retry_since)
+                    .await?
+            }
+        };
+        for campaign in wanted.into_iter().filter(|id| with_due.contains(id)) {
             let due = self
                 .store
                 .due_chunks(campaign, now, retry_since, BACKLOG_READ_MAX)
                 .await?;
             self.with_dispatcher(|dispatcher| dispatcher.backlog.insert(campaign, due.into()));
         }
+        // Reading took its time, on a busy database more than a paced chunk lasts.
+        let monotonic = self.clock.monotonic();
         let picked = self.with_dispatcher(|dispatcher| {
-            dispatcher.pick(&running, room.min(DISPATCH_PASS_MAX), monotonic)
+            let room = dispatcher.room(&running, &on_their_way, &self.settings, monotonic);
+            dispatcher.pick(&running, room, monotonic)
         });
         if picked.is_empty() {
             return Ok(Progress::Idle);
         }
-        self.hand_out(epoch, &running, picked, now).await
+        let chunks = picked.values().map(Vec::len).sum();
+        let handed_out = self.hand_out(epoch, &running, picked, now).await?;
+        let took = self.clock.monotonic().saturating_sub(monotonic);
+        trace::passed(chunks, epoch, took);
+        Ok(handed_out)
     }
 
     async fn hand_out(
@@ -123,12 +152,14 @@ impl Scheduler {
         let mut write = self.store.write_beside().await?;
         write.must_lead(epoch).await?;
         let mut marked = Vec::new();
+        let mut left: BTreeMap<AccountId, usize> = BTreeMap::new();
         for campaign in running {
             let Some(chunks) = picked.get(&campaign.id) else {
                 continue;
             };
             let lane = Lane::of(campaign.kind);
             let dispatched = write.mark_dispatched(campaign.id, chunks, now).await?;
+            *left.entry(campaign.account).or_default() += dispatched.len();
             marked.extend(dispatched.iter().map(|due| Message {
                 lane,
                 chunk: due.id,
@@ -138,12 +169,18 @@ impl Scheduler {
         store::pause::point("dispatch:after_commit").await;
         // What is refused is dispatched all the same: workers find it in the table while the broker
         // is away, and the refusal counts as a loss.
+        let began = self.clock.monotonic();
         let answers = self.broker.publish_all(&marked).await;
+        let took = self.clock.monotonic().saturating_sub(began);
+        trace::published(&marked, epoch, took);
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
         metrics::counter!("chingu_publish_refused_total").increment(refused as u64);
         metrics::counter!("chingu_chunks_dispatched_total").increment(marked.len() as u64);
-        let monotonic = self.clock.monotonic();
-        self.with_dispatcher(|dispatcher| dispatcher.throughput.count(marked.len(), monotonic));
+        self.with_dispatcher(|dispatcher| {
+            for (account, chunks) in left {
+                dispatcher.throughput.entry(account).or_default().chunks += chunks;
+            }
+        });
         Ok(Progress::Worked)
     }
 
@@ -183,36 +220,19 @@ impl Scheduler {
         Ok(Progress::Worked)
     }
 
-    /// Chunks that may still be handed out: a second's work, within bounds. What is outstanding
-    /// stands in the database: messages are acknowledged in other processes, and where the broker
-    /// is away there are none, but workers poll what is dispatched.
-    async fn room_in_window(&self) -> Result<usize, SchedulerError> {
-        let outstanding = self.store.chunks_outstanding().await?;
-        let per_second = self.with_dispatcher(|dispatcher| dispatcher.throughput.chunks_per_second);
-        let (min, max) = (
-            self.settings.window_chunks_min,
-            self.settings.window_chunks_max,
-        );
-        Ok(per_second.clamp(min, max).saturating_sub(outstanding))
-    }
-
     async fn rates(
         &self,
         running: &[Campaign],
     ) -> Result<BTreeMap<AccountId, Option<Rate>>, SchedulerError> {
-        let mut rates = BTreeMap::new();
-        for campaign in running {
-            if rates.contains_key(&campaign.account) {
-                continue;
-            }
-            let account = self
-                .store
-                .account_of_business(campaign.business, campaign.account)
-                .await?;
-            let rate = account.and_then(|account| rate(account.rate_per_second));
-            rates.insert(campaign.account, rate);
-        }
-        Ok(rates)
+        let of_accounts = match running.is_empty() {
+            true => BTreeMap::new(),
+            false => self.store.rates_of_running().await?,
+        };
+        let of_account = |account: &AccountId| of_accounts.get(account).copied().and_then(rate_of);
+        let accounts = running.iter().map(|campaign| campaign.account);
+        Ok(accounts
+            .map(|account| (account, of_account(&account)))
+            .collect())
     }
 
     fn with_dispatcher<T>(&self, work: impl FnOnce(&mut Dispatcher) -> T) -> T {
@@ -222,6 +242,10 @@ impl Scheduler {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         dispatcher.connector_rate_is(rate(self.settings.connector_rate), self.clock.monotonic());
+        match self.broker.receivers() {
+            0 => {}
+            receivers => dispatcher.receivers = receivers,
+        }
         work(&mut dispatcher)
     }
 }
@@ -289,6 +313,76 @@ impl Dispatcher {
             let rate = rate(campaign.rate_per_second);
             keep_meter(&mut self.campaign_meters, campaign.id, rate, now);
         }
+        self.throughput
+            .retain(|account, _| account_rates.contains_key(account));
+        for throughput in self.throughput.values_mut() {
+            throughput.look(now);
+        }
+    }
+
+    /// What may still be handed out: a second's work of everybody, within bounds, and of each
+    /// account no more than its bulkhead holds.
+    fn room(
+        &self,
+        running: &[Campaign],
+        on_their_way: &[OnItsWay],
+        settings: &SchedulerSettings,
+        now: Duration,
+    ) -> Room {
+        let places = self.receivers.max(1) * settings.places_per_worker;
+        let mut outstanding: BTreeMap<AccountId, usize> = BTreeMap::new();
+        let mut demands: BTreeMap<AccountId, usize> = BTreeMap::new();
+        for account in on_their_way {
+            outstanding.insert(account.account, account.chunks);
+            demands.insert(account.account, account.chunks);
+        }
+        let is_held = |account: &AccountId| {
+            on_their_way
+                .iter()
+                .any(|other| other.account == *account && other.held_until.is_some())
+        };
+        for campaign in running.iter().filter(|other| !is_held(&other.account)) {
+            let waiting = self.backlog.get(&campaign.id).map_or(0, VecDeque::len);
+            // One that its meters hold wants the next place it is free for, and no more.
+            let wanted = match self.is_free(campaign.account, campaign.id, now) {
+                true => waiting,
+                false => waiting.min(1),
+            };
+            *demands.entry(campaign.account).or_default() += wanted;
+        }
+        let level = bulkhead::level(places, demands.values().copied());
+        let is_alone = demands.values().filter(|wanted| **wanted > 0).count() <= 1;
+        let per_second = |account: &AccountId| {
+            let throughput = self.throughput.get(account);
+            throughput.map_or(0, |throughput| throughput.chunks_per_second)
+        };
+        let of_account = |account: &AccountId| {
+            let limit = match is_held(account) {
+                true => 0,
+                false => bulkhead::limit(level, per_second(account), is_alone),
+            };
+            limit.saturating_sub(outstanding.get(account).copied().unwrap_or(0))
+        };
+        let all: usize = self.throughput.keys().map(per_second).sum();
+        let max = settings.window_chunks_max;
+        let window = all.clamp(settings.window_chunks_min.max(places).min(max), max);
+        let taken: usize = outstanding.values().sum();
+        Room {
+            total: window.saturating_sub(taken).min(DISPATCH_PASS_MAX),
+            of_account: running
+                .iter()
+                .map(|campaign| (campaign.account, of_account(&campaign.account)))
+                .collect(),
+        }
+    }
+
+    /// Whether every meter on a campaign's way lets a chunk go.
+    fn is_free(&self, account: AccountId, campaign: CampaignId, now: Duration) -> bool {
+        self.connector_meter
+            .iter()
+            .chain(self.account_meters.get(&account))
+            .chain(self.campaign_meters.get(&campaign))
+            .all(|meter| meter.free_at() <= now)
     }
 
     fn connector_rate_is(&mut self, rate: Option<Rate>, now: Duration) {
@@ -314,7 +408,7 @@ impl Dispatcher {
     fn pick(
         &mut self,
         running: &[Campaign],
-        room: usize,
+        mut room: Room,
         now: Duration,
     ) -> BTreeMap<CampaignId, Vec<DueChunk>> {
         let account_of: BTreeMap<CampaignId, AccountId> = running
@@ -331,30 +425,18 @@ impl Dispatcher {
             }
         }
         let mut picked: BTreeMap<CampaignId, Vec<DueChunk>> = BTreeMap::new();
-        for _ in 0..room {
-            let Self {
-                fair,
-                backlog,
-                connector_meter,
-                account_meters,
-                campaign_meters,
-                ..
-            } = self;
+        let mut fair = std::mem::take(&mut self.fair);
+        for _ in 0..room.total {
             let pick = fair.pick(|campaign| {
                 let Some(account) = account_of.get(&campaign) else {
                     return Head::Empty;
                 };
-                let first = backlog.get(&campaign).and_then(|backlog| backlog.front());
+                let first = self.backlog.get(&campaign).and_then(VecDeque::front);
                 let Some(due) = first else { return Head::Empty };
-                let free = connector_meter
-                    .iter()
-                    .chain(account_meters.get(account))
-                    .chain(campaign_meters.get(&campaign))
-                    .all(|meter| meter.free_at() <= now);
-                if free {
-                    Head::Ready(due.size)
-                } else {
-                    Head::Held
+                let has_room = room.of_account.get(account).is_some_and(|left| *left > 0);
+                match has_room && self.is_free(*account, campaign, now) {
+                    true => Head::Ready(due.size),
+                    false => Head::Held,
                 }
             });
             let Some(pick) = pick else { break };
@@ -366,8 +448,12 @@ impl Dispatcher {
                 break;
             };
             self.charge(&pick, now);
+            if let Some(left) = room.of_account.get_mut(&pick.account) {
+                *left -= 1;
+            }
             picked.entry(pick.campaign).or_default().push(due);
         }
+        self.fair = fair;
         picked
     }
 
@@ -398,5 +484,9 @@ fn keep_meter<K: Ord>(meters: &mut BTreeMap<K, Meter>, key: K, rate: Option<Rate
 }
 
 fn rate(per_second: Option<u32>) -> Option<Rate> {
-    per_second.and_then(|rate| Rate::per_second(u64::from(rate)).ok())
+    per_second.and_then(rate_of)
+}
+
+fn rate_of(per_second: u32) -> Option<Rate> {
+    Rate::per_second(u64::from(per_second)).ok()
 }

@@ -23,7 +23,7 @@ use store::leader::LeaderEpoch;
 use store::{StoreError, pause};
 
 use crate::launch::{plan, read_audience};
-use crate::{Progress, Scheduler, SchedulerError};
+use crate::{Progress, Scheduler, SchedulerError, trace};
 
 /// What one range becomes.
 struct Cut {
@@ -80,6 +80,7 @@ impl Scheduler {
         let Some(range) = next else {
             return self.end_freeze(epoch, campaign).await;
         };
+        let began = self.clock.monotonic();
         let audience = read_audience(campaign)?;
         let expression = audience.expression.clone();
         let query = ReachQuery::of(campaign, expression, Some(launch.cut_sequence));
@@ -101,7 +102,11 @@ impl Scheduler {
         .await
         .map_err(|error| SchedulerError::NotPossible(format!("the cut failed: {error}")))??;
         pause::point("freeze:before_write").await;
-        self.commit_range(epoch, campaign, launch, range, cut).await
+        self.commit_range(epoch, campaign, launch, range, cut)
+            .await?;
+        let took = self.clock.monotonic().saturating_sub(began);
+        trace::froze(campaign.id, range.index, epoch, took);
+        Ok(())
     }
 
     /// A campaign that came out of a copy of the books may have been launched since; where its

@@ -1,5 +1,7 @@
 //! Who leads: a lease in the database, renewed, with an epoch.
 
+use std::time::Duration;
+
 use store::StoreError;
 use store::leader::LeaderEpoch;
 use store::restore::Cluster;
@@ -15,6 +17,7 @@ impl Scheduler {
         current: Option<LeaderEpoch>,
     ) -> Result<Option<LeaderEpoch>, SchedulerError> {
         let now = self.clock.now();
+        let went_back = self.store.clock_went_back(now, LEAD_LEASE).await?;
         let epoch = self.store.lead(self.id, now, LEAD_LEASE).await?;
         if let Some(new) = epoch
             && epoch != current
@@ -34,7 +37,25 @@ impl Scheduler {
             write.commit().await?;
             tracing::info!(epoch = new.0, taken_back, "leads");
         }
+        if let (Some(epoch), Some(by)) = (epoch, went_back) {
+            self.clock_went_back(epoch, by).await?;
+        }
         Ok(epoch)
+    }
+
+    /// Nothing waits for a moment that was an hour ago and comes once more.
+    async fn clock_went_back(
+        &self,
+        epoch: LeaderEpoch,
+        by: Duration,
+    ) -> Result<(), SchedulerError> {
+        let mut write = self.store.write().await?;
+        write.must_lead(epoch).await?;
+        let due_again = write.make_due_again(by, self.clock.now()).await?;
+        let taken_back = write.clear_dispatched(None).await?;
+        write.commit().await?;
+        tracing::warn!(?by, due_again, taken_back, "the clock went back");
+        Ok(())
     }
 
     pub async fn resign(&self) -> Result<(), StoreError> {

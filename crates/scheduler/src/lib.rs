@@ -21,6 +21,7 @@ pub mod standing; // campaigns of API sending: one per account, operation and da
 pub mod watch; // what operators see of the stages
 pub mod lead; // who leads
 pub mod run; // the loops around the steps
+mod trace; // what it did, for whoever collects it
 
 pub use control::CampaignControl;
 pub use error::SchedulerError;

@@ -239,11 +239,13 @@ impl Scheduler {
             column: "body",
             why: error.to_string(),
         })?;
+        let numbers = self.store.numbers_of_next_round(unknown.id, &next).await?;
         let source = ChangeSource {
             size: unknown.size,
             push_key: PushKey::of(&unknown.id),
             batch_max: self.connector.capability().batch_max,
             recipients,
+            numbers: &numbers,
             now,
         };
         let hash = |keys: &_| gateway::content_hash(&frozen, keys, None).ok();

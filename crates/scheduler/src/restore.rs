@@ -13,6 +13,7 @@ use domain::answer::{AskAnswer, PushAnswer};
 use domain::campaign::CampaignKind;
 use domain::chunk::{self, ChunkId, ChunkState, Detour, Next};
 use domain::freeze::CHUNKS_PER_RANGE;
+use domain::id::AccountId;
 use domain::outcome::Outcome;
 use domain::push::PushKey;
 use domain::restore::{self, Question, Told};
@@ -262,7 +263,7 @@ impl Scheduler {
                     None => return Ok(ask_later(one, now)),
                 }
             }
-            Told::Compare => match self.push_again(one).await? {
+            Told::Compare => match self.push_again(campaign.account, one).await? {
                 PushAnswer::Processed(results) => {
                     let exclusions = restore::with_lost_exclusions(&results, &unknown.exclusions);
                     match chunk::settlement(&facts(unknown), &results, &exclusions) {
@@ -289,7 +290,11 @@ impl Scheduler {
 
     /// Pushes what was pushed under its key before: the messenger answers with what it did then, or
     /// that it was something else. Nobody gets it again.
-    async fn push_again(&self, one: &DoubtedChunk) -> Result<PushAnswer, SchedulerError> {
+    async fn push_again(
+        &self,
+        account: AccountId,
+        one: &DoubtedChunk,
+    ) -> Result<PushAnswer, SchedulerError> {
         let chunk = &one.chunk;
         let recipients = self.store.recipients(chunk.id).await?;
         let body = self.store.message(chunk.message_hash).await?;
@@ -300,6 +305,7 @@ impl Scheduler {
         })?;
         let push = Push {
             key: PushKey::of(&chunk.id),
+            account,
             content_hash: one.content_hash,
             size: chunk.size,
             frozen: &frozen,

@@ -5,11 +5,11 @@ use domain::money::Money;
 use store::leader::LeaderEpoch;
 use store::pause;
 
-use crate::{Progress, Scheduler, SchedulerError};
+use crate::{Progress, Scheduler, SchedulerError, trace};
 
 impl Scheduler {
     pub async fn roll_up_step(&self, epoch: LeaderEpoch) -> Result<Progress, SchedulerError> {
-        let now = self.clock.now();
+        let (now, began) = (self.clock.now(), self.clock.monotonic());
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
         let rolled_up = self
@@ -34,6 +34,8 @@ impl Scheduler {
         }
         pause::point("roll_up:before_commit").await;
         write.commit().await?;
+        let took = self.clock.monotonic().saturating_sub(began);
+        trace::rolled_up(rolled_up.len(), epoch, took);
         self.wake.notify_waiters();
         Ok(Progress::Worked)
     }

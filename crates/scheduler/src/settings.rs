@@ -51,6 +51,8 @@ pub struct SchedulerSettings {
     pub window_chunks_min: usize,
     /// The same, at most, however fast they are.
     pub window_chunks_max: usize,
+    /// Chunks that one worker process pushes at once.
+    pub places_per_worker: usize,
     /// Recipients per second of the whole installation's connector.
     pub connector_rate: Option<u32>,
 }
@@ -60,6 +62,7 @@ impl Default for SchedulerSettings {
         Self {
             window_chunks_min: 64,
             window_chunks_max: 1_024,
+            places_per_worker: 32,
             connector_rate: None,
         }
     }

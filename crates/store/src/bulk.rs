@@ -1,7 +1,8 @@
 //! Many rows in one statement: what imports and event batches are written and looked up with.
 //!
 //! Groups have a fixed number of values, so that all but the last group of a batch share one
-//! prepared statement.
+//! prepared statement. PostgreSQL takes a column of a group as one array: it plans a statement of
+//! thousands of placeholders anew each time, which took longer than writing the rows.
 
 use sea_orm::{ConnectionTrait, DbBackend, Value};
 
@@ -40,7 +41,8 @@ pub(crate) async fn insert<const N: usize>(
     rows: Vec<[Value; N]>,
 ) -> Result<u64, StoreError> {
     let mut changed = 0;
-    for (sql, values) in statements(Places::of(connection), head, tail, rows) {
+    for statement in statements(connection.get_database_backend(), head, tail, rows) {
+        let (sql, values) = statement?;
         changed += row::execute(connection, &sql, values).await?;
     }
     Ok(changed)
@@ -55,7 +57,8 @@ pub(crate) async fn insert_returning<const N: usize>(
     rows: Vec<[Value; N]>,
 ) -> Result<Vec<Row>, StoreError> {
     let mut returned = Vec::new();
-    for (sql, values) in statements(Places::of(connection), head, tail, rows) {
+    for statement in statements(connection.get_database_backend(), head, tail, rows) {
+        let (sql, values) = statement?;
         returned.extend(row::all(connection, table, &sql, values).await?);
     }
     Ok(returned)
@@ -72,7 +75,7 @@ pub(crate) async fn look_up(
 ) -> Result<Vec<Row>, StoreError> {
     let mut found = Vec::new();
     for group in items.chunks(ITEMS_PER_LOOKUP) {
-        let (sql, values) = list_statement(connection, [head, tail], first, group);
+        let (sql, values) = list_statement(connection, [head, tail], first, group)?;
         found.extend(row::all(connection, table, &sql, values).await?);
     }
     Ok(found)
@@ -87,7 +90,7 @@ pub(crate) async fn execute_for(
 ) -> Result<u64, StoreError> {
     let mut changed = 0;
     for group in items.chunks(ITEMS_PER_LOOKUP) {
-        let (sql, values) = list_statement(connection, [head, ""], first, group);
+        let (sql, values) = list_statement(connection, [head, ""], first, group)?;
         changed += row::execute(connection, &sql, values).await?;
     }
     Ok(changed)
@@ -95,20 +98,25 @@ pub(crate) async fn execute_for(
 
 /// One statement per group of rows, made when the one before it has run.
 fn statements<'a, const N: usize>(
-    places: Places,
+    engine: DbBackend,
     head: &'a str,
     tail: &'a str,
     rows: Vec<[Value; N]>,
-) -> impl Iterator<Item = (String, Vec<Value>)> + Send + use<'a, N> {
+) -> impl Iterator<Item = Result<(String, Vec<Value>), StoreError>> + Send + use<'a, N> {
     let mut rows = rows.into_iter();
     std::iter::from_fn(move || {
         let group: Vec<[Value; N]> = rows.by_ref().take(VALUES_PER_STATEMENT / N).collect();
-        (!group.is_empty()).then(|| statement(places, head, tail, group))
+        if group.is_empty() {
+            return None;
+        }
+        Some(match engine {
+            DbBackend::Postgres => arrays_statement(head, tail, &group),
+            _ => Ok(statement(head, tail, group)),
+        })
     })
 }
 
 fn statement<const N: usize>(
-    mut places: Places,
     head: &str,
     tail: &str,
     rows: Vec<[Value; N]>,
@@ -117,7 +125,7 @@ fn statement<const N: usize>(
     let mut sql = format!("{head} VALUES ");
     for (index, row) in rows.into_iter().enumerate() {
         sql.push_str(if index == 0 { "(" } else { ", (" });
-        places.push(&mut sql, N);
+        push_places(&mut sql, N);
         sql.push(')');
         values.extend(row);
     }
@@ -126,55 +134,149 @@ fn statement<const N: usize>(
     (sql, values)
 }
 
+fn arrays_statement<const N: usize>(
+    head: &str,
+    tail: &str,
+    rows: &[[Value; N]],
+) -> Result<(String, Vec<Value>), StoreError> {
+    let mut values = Vec::with_capacity(N);
+    let mut sql = format!("{head} SELECT * FROM unnest(");
+    for column in 0..N {
+        if column > 0 {
+            sql.push_str(", ");
+        }
+        let array = Array::of(rows.iter().map(|row| &row[column]))?;
+        sql.push_str(&array.place(column + 1));
+        values.push(array.literal.into());
+    }
+    sql.push_str(") ");
+    sql.push_str(tail);
+    Ok((sql, values))
+}
+
 fn list_statement(
     connection: &impl ConnectionTrait,
     [head, tail]: [&str; 2],
     first: &[Value],
     items: &[Value],
-) -> (String, Vec<Value>) {
-    let mut places = Places::of(connection);
-    let mut sql = String::with_capacity(head.len() + tail.len() + items.len() * 6);
+) -> Result<(String, Vec<Value>), StoreError> {
+    let engine = connection.get_database_backend();
+    let mut sql = String::with_capacity(head.len() + tail.len() + items.len() * 3);
     for (index, part) in head.split("{}").enumerate() {
-        if index > 0 {
-            places.push(&mut sql, 1);
+        match (index, engine) {
+            (0, _) => {}
+            (_, DbBackend::Postgres) => sql.push_str(&format!("${index}")),
+            _ => sql.push('?'),
         }
         sql.push_str(part);
     }
-    sql.push_str(" (");
-    places.push(&mut sql, items.len());
-    sql.push(')');
+    let mut values = first.to_vec();
+    if engine == DbBackend::Postgres {
+        let array = Array::of(items.iter())?;
+        sql.truncate(sql.trim_end_matches("IN").len());
+        sql.push_str("= ANY (");
+        sql.push_str(&array.place(first.len() + 1));
+        sql.push(')');
+        values.push(array.literal.into());
+    } else {
+        sql.push_str(" (");
+        push_places(&mut sql, items.len());
+        sql.push(')');
+        values.extend_from_slice(items);
+    }
     sql.push_str(tail);
-    (sql, first.iter().chain(items).cloned().collect())
+    Ok((sql, values))
 }
 
-/// Placeholders as the dialect counts them. Both know `$1`, but SQLite takes it for a name and
-/// searches the list of names for every value it binds, which is slow for thousands of them.
-#[derive(Clone, Copy)]
-struct Places {
-    are_numbered: bool,
-    used: usize,
+/// SQLite knows `$1` too, but takes it for a name and searches the list of names for every value it
+/// binds, which is slow for thousands of them.
+fn push_places(sql: &mut String, count: usize) {
+    for index in 0..count {
+        sql.push_str(if index == 0 { "?" } else { ", ?" });
+    }
 }
 
-impl Places {
-    fn of(connection: &impl ConnectionTrait) -> Self {
-        Self {
-            are_numbered: connection.get_database_backend() == DbBackend::Postgres,
-            used: 0,
+/// A column's values as PostgreSQL reads an array of them. It travels as text: the statement says
+/// what it is an array of.
+struct Array {
+    element: &'static str,
+    literal: String,
+}
+
+impl Array {
+    fn of<'a>(values: impl Iterator<Item = &'a Value>) -> Result<Self, StoreError> {
+        let mut literal = String::from("{");
+        let mut element = None;
+        for (index, value) in values.enumerate() {
+            if index > 0 {
+                literal.push(',');
+            }
+            let of_value = push_element(&mut literal, value)?;
+            if *element.get_or_insert(of_value) != of_value {
+                return Err(StoreError::Invariant(format!(
+                    "a column of {element:?} and {of_value}"
+                )));
+            }
         }
+        literal.push('}');
+        let element = element.ok_or_else(|| StoreError::Invariant("rows of nothing".into()))?;
+        Ok(Self { element, literal })
     }
 
-    fn push(&mut self, sql: &mut String, count: usize) {
-        for index in 0..count {
-            if index > 0 {
-                sql.push_str(", ");
-            }
-            self.used += 1;
-            if self.are_numbered {
-                sql.push('$');
-                sql.push_str(&self.used.to_string());
-            } else {
-                sql.push('?');
-            }
+    fn place(&self, number: usize) -> String {
+        format!("${number}::text::{}[]", self.element)
+    }
+}
+
+/// The name of its type.
+fn push_element(literal: &mut String, value: &Value) -> Result<&'static str, StoreError> {
+    let (element, text) = match value {
+        Value::BigInt(value) => ("bigint", value.map(|value| value.to_string())),
+        Value::Bytes(value) => {
+            let text = value
+                .as_ref()
+                .map(|bytes| format!("\"\\\\x{}\"", hex::encode(bytes)));
+            ("bytea", text)
         }
+        Value::String(value) => {
+            let quoted = |text: &String| {
+                let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+                format!("\"{escaped}\"")
+            };
+            ("text", value.as_ref().map(quoted))
+        }
+        other => {
+            return Err(StoreError::Invariant(format!(
+                "{other:?} is in no column of many rows"
+            )));
+        }
+    };
+    literal.push_str(text.as_deref().unwrap_or("NULL"));
+    Ok(element)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_written_as_an_array_is_read() {
+        let array = |values: &[Value]| Array::of(values.iter()).unwrap();
+        let numbers = array(&[7i64.into(), Value::BigInt(None)]);
+        assert_eq!(numbers.place(3), "$3::text::bigint[]");
+        assert_eq!(numbers.literal, "{7,NULL}");
+        let bytes = array(&[vec![0xabu8, 1].into(), vec![0u8; 0].into()]);
+        assert_eq!(bytes.literal, r#"{"\\xab01","\\x"}"#);
+        let texts = array(&["NULL".into(), r#"a "b" \ {c},"#.into(), Value::String(None)]);
+        assert_eq!(texts.literal, r#"{"NULL","a \"b\" \\ {c},",NULL}"#);
+        assert_eq!(texts.place(1), "$1::text::text[]");
+    }
+
+    #[test]
+    fn a_column_has_one_type() {
+        let mixed: [Value; 2] = [7i64.into(), "seven".into()];
+        assert!(Array::of(mixed.iter()).is_err());
+        assert!(Array::of([Value::Bool(Some(true))].iter()).is_err());
+        assert!(Array::of([].iter()).is_err());
     }
 }

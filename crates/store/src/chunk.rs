@@ -21,12 +21,22 @@ pub struct DueChunk {
     pub size: u32,
 }
 
+/// What an account has on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnItsWay {
+    pub account: AccountId,
+    /// Handed out and not recorded yet.
+    pub chunks: usize,
+    /// Until when the messenger wants nothing more of the account: the latest Retry-After of what
+    /// it refused and what waits for that.
+    pub held_until: Option<Timestamp>,
+}
+
 /// What the push needs beside the claim.
 #[derive(Debug, Clone)]
 pub struct Recipients {
     pub keys: PackedKeys,
     pub variables: Option<String>,
-    pub numbers: Vec<u8>,
 }
 
 /// How far a campaign has come.
@@ -82,11 +92,32 @@ impl Store {
         rows.iter().map(due_chunk).collect()
     }
 
+    /// Running campaigns that have a chunk for [`Store::due_chunks`]. Most passes of the dispatcher
+    /// find none: a campaign is not asked after by a statement of its own.
+    pub async fn campaigns_with_due_chunks(
+        &self,
+        now: Timestamp,
+        retry_unknown_since: Option<Timestamp>,
+    ) -> Result<Vec<CampaignId>, StoreError> {
+        // A subquery that answers one value is asked per campaign; as a condition that something
+        // exists it may be joined, over all chunks there are.
+        let sql = "SELECT k.id AS campaign FROM campaign k
+             WHERE k.state = 8 AND k.restored_at IS NULL
+               AND (SELECT 1 FROM chunk c
+                    WHERE c.month = k.month AND c.campaign = k.id AND c.state < 10
+                      AND c.state IN (1, 3) AND c.due_at <= $1 AND c.dispatched_at IS NULL
+                      AND (c.state = 1 OR (c.close_next = 0 AND c.first_attempt_at > $2))
+                    LIMIT 1) = 1";
+        let never = Timestamp::from_millis(i64::MAX);
+        let bound = values![now, retry_unknown_since.unwrap_or(never)];
+        let rows = row::all(self.reader(), "campaign", sql, bound).await?;
+        rows.iter().map(|row| row.id("campaign")).collect()
+    }
+
     pub async fn recipients(&self, id: ChunkId) -> Result<Recipients, StoreError> {
         let sql = format!(
-            "SELECT r.keys AS keys, r.variables AS variables, c.numbers AS numbers
-             FROM chunk_recipients r JOIN chunk c USING (month, campaign, number, round)
-             WHERE r.month = {} AND r.campaign = $1 AND r.number = $2 AND r.round = $3",
+            "SELECT keys, variables FROM chunk_recipients
+             WHERE month = {} AND campaign = $1 AND number = $2 AND round = $3",
             id.month.number()
         );
         let bound = values![id.campaign, id.number, id.round];
@@ -95,8 +126,21 @@ impl Store {
         Ok(Recipients {
             keys: PackedKeys::from_blob(row.get("keys")?),
             variables: row.get("variables")?,
-            numbers: row.packed_numbers("numbers")?,
         })
+    }
+
+    /// The user numbers of a chunk, in order: the few pushes that exclude somebody need them.
+    pub async fn chunk_numbers(&self, id: ChunkId) -> Result<Vec<UserNumber>, StoreError> {
+        let sql = format!(
+            "SELECT numbers FROM chunk
+             WHERE month = {} AND campaign = $1 AND number = $2 AND round = $3",
+            id.month.number()
+        );
+        let bound = values![id.campaign, id.number, id.round];
+        let row = row::one(self.reader(), "chunk", &sql, bound).await?;
+        let row = row.ok_or_else(|| StoreError::NotFound(format!("chunk {id}")))?;
+        let numbers = codec::unpack_numbers(&row.packed_numbers("numbers")?);
+        numbers.map_err(|error| row.corrupt("numbers", error))
     }
 
     /// The gate's hint and facts: the friends between two numbers whose reach changed since `mark`,
@@ -240,6 +284,35 @@ impl Store {
                    WHERE k.restored_at IS NULL AND a.stopped_at IS NULL AND b.stopped_at IS NULL";
         let row = row::one(self.reader(), "chunk", sql, []).await?;
         row.map_or(Ok(0), |row| row.int("chunks"))
+    }
+
+    /// The same by account, with the messenger's wish to be left alone. Accounts without either are
+    /// not listed.
+    pub async fn on_their_way(&self, now: Timestamp) -> Result<Vec<OnItsWay>, StoreError> {
+        let sql = "SELECT k.account AS account, CAST(SUM(c.chunks) AS BIGINT) AS chunks,
+                     MAX(c.held_until) AS held_until
+                   FROM (SELECT campaign, COUNT(*) AS chunks, CAST(NULL AS BIGINT) AS held_until
+                         FROM chunk
+                         WHERE dispatched_at IS NOT NULL AND state < 10 GROUP BY campaign
+                         UNION ALL
+                         SELECT campaign, 0, MAX(due_at) FROM chunk
+                         WHERE detour = 'throttled' AND state < 10 AND state IN (1, 3)
+                           AND due_at > $1
+                         GROUP BY campaign) c
+                   JOIN campaign k ON k.id = c.campaign
+                   JOIN account a ON a.id = k.account
+                   JOIN business b ON b.id = k.business
+                   WHERE k.restored_at IS NULL AND a.stopped_at IS NULL AND b.stopped_at IS NULL
+                   GROUP BY k.account";
+        let rows = row::all(self.reader(), "chunk", sql, values![now]).await?;
+        let read = |row: &Row| {
+            Ok(OnItsWay {
+                account: row.id("account")?,
+                chunks: row.int("chunks")?,
+                held_until: row.optional_time("held_until")?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Chunks that are dispatched and unclaimed and that a claim would find, the longest waiting

@@ -2,7 +2,9 @@
 
 mod migrations; // the tables, a folder per dialect
 mod postgres; // PostgreSQL, by a URL
+mod reader; // reading outside of transactions
 mod sqlite; // SQLite, in a file
+mod wall; // what a business sees, held by the database
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,11 +13,14 @@ use std::time::Duration;
 
 use domain::id::{IdSource, InstallationId};
 use domain::time::Timestamp;
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use tokio::sync::Semaphore;
 
 use crate::StoreError;
 use crate::row::{self, values};
+use reader::Reader;
+pub use wall::Wall;
+pub(crate) use wall::begin_behind;
 
 /// How long anybody waits for a connection, or for what another write holds.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(30);
@@ -46,7 +51,7 @@ pub enum StoreConfig {
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresConfig {
-    /// `postgres://user:password@host:port/database`; encryption is not built in.
+    /// `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=file`.
     pub url: String,
     /// Connections that write, and that only read. One more watches.
     pub writers: u32,
@@ -118,7 +123,7 @@ struct Connections {
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    reader: Reader,
     /// A connection that does nothing else, because SQLite counts `data_version` per connection.
     watcher: DatabaseConnection,
     /// Whose turn it is among the cold writes of this process: one waits for the other processes,
@@ -143,7 +148,10 @@ impl Store {
         };
         let store = Self {
             writer: connections.writer,
-            reader: connections.reader,
+            reader: Reader {
+                connections: connections.reader,
+                wall: None,
+            },
             watcher: connections.watcher,
             turn: Arc::new(Semaphore::new(1)),
         };
@@ -188,7 +196,7 @@ impl Store {
     /// Closes every connection; what is open elsewhere fails from then on.
     pub async fn close(self) -> Result<(), StoreError> {
         self.watcher.close().await?;
-        self.reader.close().await?;
+        self.reader.connections.close().await?;
         Ok(self.writer.close().await?)
     }
 
@@ -197,6 +205,16 @@ impl Store {
         row::one(&self.reader, "installation", "SELECT 1", [])
             .await
             .map(|_| ())
+    }
+
+    /// What the database's own clock says; `None` where the machine's is its clock.
+    pub async fn clock_reading(&self) -> Result<Option<Timestamp>, StoreError> {
+        if self.engine() == DbBackend::Sqlite {
+            return Ok(None);
+        }
+        let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS now";
+        let row = row::one(&self.reader, "installation", sql, []).await?;
+        row.map(|row| row.time("now")).transpose()
     }
 
     /// What decides whether a commit survives a power cut, in the engine's own words.
@@ -233,7 +251,7 @@ impl Store {
     /// database.
     pub fn read_only(&self) -> Self {
         Self {
-            writer: self.reader.clone(),
+            writer: self.reader.connections.clone(),
             turn: Arc::new(Semaphore::new(1)),
             ..self.clone()
         }
@@ -247,8 +265,13 @@ impl Store {
         &self.writer
     }
 
-    pub(crate) fn reader(&self) -> &DatabaseConnection {
+    pub(crate) fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The statements that put a transaction behind the wall, where this store is behind it.
+    pub(crate) fn behind(&self) -> Option<&str> {
+        self.reader.wall.as_deref()
     }
 
     pub(crate) fn turn(&self) -> &Arc<Semaphore> {

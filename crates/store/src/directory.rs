@@ -3,6 +3,8 @@
 //! A finder of what belongs to a business takes the business's id, so that nobody can forget whose
 //! it is. Names that must be unique are refused here, in the statement that would double them.
 
+use std::collections::BTreeMap;
+
 use domain::handle::Handle;
 use domain::id::{AccountId, BusinessId, MemberId, OperatorId, WordingId};
 use domain::money::Currency;
@@ -277,6 +279,18 @@ impl Store {
         let sql = format!("{ACCOUNT} WHERE business = $1 AND id = $2");
         let row = row::one(self.reader(), "account", &sql, values![business, id]).await?;
         row.map(|row| account(&row)).transpose()
+    }
+
+    /// The speed of every account that has one and a running campaign: what the dispatcher asks for
+    /// in every pass, over all businesses.
+    pub async fn rates_of_running(&self) -> Result<BTreeMap<AccountId, u32>, StoreError> {
+        let sql = "SELECT id, rate_per_second FROM account
+                   WHERE rate_per_second IS NOT NULL
+                     AND id IN (SELECT account FROM campaign WHERE state = 8)";
+        let rows = row::all(self.reader(), "account", sql, []).await?;
+        rows.iter()
+            .map(|row| Ok((row.id("id")?, row.int("rate_per_second")?)))
+            .collect()
     }
 
     pub async fn accounts_of_business(

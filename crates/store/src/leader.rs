@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::id::WorkerId;
-use domain::time::Timestamp;
+use domain::time::{CLOCK_STEP_MIN, Timestamp};
 
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write};
@@ -15,7 +15,22 @@ pub struct LeaderEpoch(pub i64);
 const SCHEDULER: &str = "scheduler";
 
 impl Store {
-    /// Takes or renews the lead; `None` while somebody else's lease runs. It takes no turn among
+    /// By how much the clock has gone back since the lead was last taken or renewed: whoever leads
+    /// has it for `lease` at most, so a lead that lasts longer was taken by a clock that was ahead.
+    pub async fn clock_went_back(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Duration>, StoreError> {
+        let sql = "SELECT until FROM leader WHERE name = $1";
+        let row = row::one(self.reader(), "leader", sql, values![SCHEDULER]).await?;
+        let until: Option<Timestamp> = row.map(|row| row.time("until")).transpose()?;
+        let ahead = until.map(|until| until.since(now + lease));
+        Ok(ahead.filter(|ahead| *ahead > CLOCK_STEP_MIN))
+    }
+
+    /// Takes or renews the lead; `None` while somebody else's lease runs, which no clock that was
+    /// ahead makes longer than it is. It takes no turn among
     /// the cold writes: a lease must not run out because of a long one. Who renews does not wait
     /// for what goes on under the lead, who takes over does.
     pub async fn lead(
@@ -33,8 +48,10 @@ impl Store {
             write.commit().await?;
             return Ok(Some(epoch));
         }
-        let running = "SELECT epoch FROM leader WHERE name = $1 AND until > $2";
-        let led = row::one(connection, "leader", running, values![SCHEDULER, now]).await?;
+        let longest = now + lease + CLOCK_STEP_MIN;
+        let running = "SELECT epoch FROM leader WHERE name = $1 AND until > $2 AND until <= $3";
+        let bound = values![SCHEDULER, now, longest];
+        let led = row::one(connection, "leader", running, bound).await?;
         if led.is_some() {
             write.roll_back().await?;
             return Ok(None);
@@ -45,9 +62,9 @@ impl Store {
         let sql = "INSERT INTO leader (name, holder, epoch, until) VALUES ($1, $2, 1, $3)
                    ON CONFLICT (name) DO UPDATE SET
                      epoch = leader.epoch + 1, holder = $2, until = $3
-                   WHERE leader.until <= $4
+                   WHERE leader.until <= $4 OR leader.until > $5
                    RETURNING epoch";
-        let bound = values![SCHEDULER, holder, now + lease, now];
+        let bound = values![SCHEDULER, holder, now + lease, now, longest];
         let row = row::one(connection, "leader", sql, bound).await?;
         let epoch = row
             .map(|row| row.get("epoch").map(LeaderEpoch))
@@ -78,6 +95,22 @@ impl Write {
             false => Err(StoreError::Conflict("the lead")),
         }
     }
+
+    /// After the clock has gone back `by` so much: leases end when they would have, and whatever
+    /// waits for a moment to come is looked at now. What has to wait longer is told so again.
+    pub async fn make_due_again(
+        &mut self,
+        by: Duration,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let of_that_time = now + by / 2;
+        let sql = "UPDATE chunk SET lease_until = lease_until - $1
+                   WHERE state = 2 AND lease_until > $2";
+        row::execute(self.connection(), sql, values![by_ms, of_that_time]).await?;
+        let sql = "UPDATE chunk SET due_at = $1 WHERE state IN (1, 3) AND due_at > $1";
+        row::execute(self.connection(), sql, values![now]).await
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +126,7 @@ mod tests {
         the_lead_is_one_and_its_epoch_rises,
         a_lead_is_renewed_while_its_writes_go_on,
         the_lead_changes_after_the_writes_under_it,
+        a_lead_of_a_clock_that_was_ahead_is_over,
     ];
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -154,5 +188,20 @@ mod tests {
         write.commit().await.unwrap();
         let next = takes_over.await.unwrap().unwrap();
         assert!(next.0 > epoch.0);
+    }
+
+    async fn a_lead_of_a_clock_that_was_ahead_is_over(engine: Engine) {
+        let (store, _database) = fixture::open(engine).await;
+        let hour = Duration::from_secs(3_600);
+        let first = store.lead(worker(1), NOW + hour, LEASE).await.unwrap();
+        let went_back = store.clock_went_back(NOW, LEASE).await.unwrap();
+        assert_eq!(went_back, Some(hour));
+        let second = store.lead(worker(2), NOW, LEASE).await.unwrap();
+        assert!(second.unwrap().0 > first.unwrap().0);
+        assert_eq!(store.clock_went_back(NOW, LEASE).await.unwrap(), None);
+        // A little is what clocks differ by anyway.
+        let earlier = Timestamp::from_millis(NOW.as_millis() - 1_900);
+        assert_eq!(store.clock_went_back(earlier, LEASE).await.unwrap(), None);
+        assert_eq!(store.lead(worker(1), earlier, LEASE).await.unwrap(), None);
     }
 }

@@ -7,7 +7,8 @@
 //! a file per dialect.
 //!
 //! Invariants: a finder of anything that belongs to a business or account takes its id; a bad row
-//! names its table and column; one cold write at a time, across processes.
+//! names its table and column; one cold write at a time, across processes; a store behind the wall
+//! ([`Wall`]) sees one business.
 
 pub mod error; // what went wrong, by what the caller does about it
 pub mod database; // opening, pools, migrations, noticing other processes
@@ -57,7 +58,7 @@ pub mod sandbox; // the sandbox messenger's own file
 #[cfg(test)]
 mod fixture; // databases of unit tests, of either engine
 
-pub use database::{Durability, PostgresConfig, Store, StoreConfig};
+pub use database::{Durability, PostgresConfig, Store, StoreConfig, Wall};
 pub use error::StoreError;
 pub use snapshot::Snapshot;
 pub use user::Numbered;

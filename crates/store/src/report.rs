@@ -206,7 +206,12 @@ impl Snapshot {
         after: Option<u64>,
         limit: u32,
     ) -> Result<RecordPage, StoreError> {
-        self.page_of("chunk", month, campaign, currency, after, limit)
+        // As a range: so the page is read off the key, whatever the server believes of the table.
+        let page = "number > $3 AND number <= (
+               SELECT MAX(number) FROM (SELECT DISTINCT number FROM chunk
+               WHERE month = $1 AND campaign = $2 AND number > $3
+               ORDER BY number LIMIT $4) AS page)";
+        self.page_of(page, month, campaign, currency, after, limit)
             .await
     }
 
@@ -219,13 +224,15 @@ impl Snapshot {
         after: Option<u64>,
         limit: u32,
     ) -> Result<RecordPage, StoreError> {
-        self.page_of("amendment", month, campaign, currency, after, limit)
+        let page = "number IN (SELECT DISTINCT number FROM amendment
+               WHERE month = $1 AND campaign = $2 AND number > $3 ORDER BY number LIMIT $4)";
+        self.page_of(page, month, campaign, currency, after, limit)
             .await
     }
 
     async fn page_of(
         &self,
-        numbers_of: &'static str,
+        page: &'static str,
         month: LaunchMonth,
         campaign: CampaignId,
         currency: Currency,
@@ -236,9 +243,7 @@ impl Snapshot {
             "SELECT number, round, state, epoch, size, tariff, content_hash, first_number,
                last_number, accepted, failed, excluded, uncertain, cancelled, moved,
                settled_at, sequence, request, numbers, outcomes
-             FROM chunk WHERE month = $1 AND campaign = $2 AND number IN (
-               SELECT DISTINCT number FROM {numbers_of}
-               WHERE month = $1 AND campaign = $2 AND number > $3 ORDER BY number LIMIT $4)
+             FROM chunk WHERE month = $1 AND campaign = $2 AND {page}
              ORDER BY number, round"
         );
         // Numbers begin at 0, and `>` has to let the first one in.

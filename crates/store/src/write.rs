@@ -8,7 +8,7 @@ use sea_orm::{
 use sqlx::PgConnection;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::database::LOCK_WAIT;
+use crate::database::{LOCK_WAIT, begin_behind};
 use crate::row::values;
 use crate::transaction::Transaction;
 use crate::{Store, StoreError, pause, row};
@@ -65,6 +65,7 @@ impl Store {
         let transaction = match self.engine() {
             DbBackend::Postgres => {
                 let pool = self.writer().get_postgres_connection_pool();
+                let begin = begin_behind(begin, self.behind());
                 Transaction::of_postgres(pool.begin_with(begin).await?)
             }
             _ => {

@@ -1,8 +1,8 @@
 //! A TCP proxy that misbehaves as networks do, for any protocol, and for PostgreSQL exactly at a
 //! commit.
 //!
-//! It stands between a program and a server: delays, cuts after so many bytes, goes silent with
-//! its connections open (half-open), drops one direction, or cuts at COMMIT: before the server has
+//! It stands between a program and a server: delays, cuts or stands still after so many bytes, goes
+//! silent with its connections open (half-open), drops one direction, or cuts at COMMIT: before the server has
 //! seen it, or after the server has done it and before its answer is passed on. Every fault is
 //! counted, so that a test knows that it struck. Threads, not tasks: tests of real processes have
 //! no runtime.
@@ -52,6 +52,8 @@ pub struct Struck {
     /// Bytes that were read and never passed on.
     pub bytes_dropped: u64,
     pub refused: u64,
+    /// Connections that stood still in the middle of what was written.
+    pub stalled: u64,
 }
 
 /// How the proxy behaves at present.
@@ -64,6 +66,8 @@ struct Mode {
     refuses: bool,
     /// Cut after so many more bytes in a direction, once.
     cut_after: Option<(Direction, u64)>,
+    /// Such a cut waits until the other side has gone.
+    is_stall: bool,
     /// Cut every n-th commit.
     commits: Option<CommitCuts>,
 }
@@ -144,7 +148,15 @@ impl ChaosProxy {
 
     /// The first connection that has passed so many more bytes that way is cut within them.
     pub fn cut_after(&self, direction: Direction, bytes: u64) {
-        self.shared.mode().cut_after = Some((direction, bytes));
+        let mut mode = self.shared.mode();
+        (mode.cut_after, mode.is_stall) = (Some((direction, bytes)), false);
+    }
+
+    /// The first connection that has passed so many more bytes to the server stands still there:
+    /// the rest is not passed on, whatever happens. It is cut once its client has gone.
+    pub fn stall_after(&self, bytes: u64) {
+        let mut mode = self.shared.mode();
+        (mode.cut_after, mode.is_stall) = (Some((Direction::ToServer, bytes)), true);
     }
 
     /// Every connection there is ends now, in the middle of whatever it does.
@@ -199,8 +211,9 @@ impl Shared {
         Some(cuts.cut)
     }
 
-    /// How many of `length` bytes may pass before the cut that is asked for, if it falls in them.
-    fn cut_within(&self, direction: Direction, length: usize) -> Option<usize> {
+    /// How many of `length` bytes may pass before the cut that is asked for, if it falls in them,
+    /// and whether it is a stall.
+    fn cut_within(&self, direction: Direction, length: usize) -> Option<(usize, bool)> {
         let mut mode = self.mode();
         let (towards, left) = mode.cut_after.as_mut()?;
         if *towards != direction {
@@ -212,7 +225,7 @@ impl Shared {
         }
         let passes = *left as usize;
         mode.cut_after = None;
-        Some(passes)
+        Some((passes, mode.is_stall))
     }
 }
 
@@ -324,8 +337,12 @@ impl Passage {
         bytes: &[u8],
         mut to: &TcpStream,
     ) -> bool {
-        if let Some(passes) = self.shared.cut_within(direction, bytes.len()) {
+        if let Some((passes, is_stall)) = self.shared.cut_within(direction, bytes.len()) {
             let _ = to.write_all(&bytes[..passes]);
+            if is_stall {
+                self.shared.struck().stalled += 1;
+                self.wait_until_client_is_gone();
+            }
             self.cut();
             return false;
         }
@@ -354,6 +371,19 @@ impl Passage {
             }
         }
         true
+    }
+
+    /// Whatever the client still writes is thrown away.
+    fn wait_until_client_is_gone(&self) {
+        let mut buffer = vec![0; READ_BYTES];
+        while !self.is_over() {
+            match (&self.client).read(&mut buffer) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if is_only_time(&error) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     fn cut(&self) {

@@ -144,6 +144,8 @@ pub fn cases() -> Vec<Case> {
             settled_and_sending_chunks_are_not_dispatched,
             a_pause_takes_dispatches_back,
             what_is_outstanding_is_counted_and_polled,
+            an_account_is_held_as_long_as_it_was_asked_to_wait,
+            campaigns_with_something_due_are_found,
             stages_tell_what_is_open_and_what_waits_for_its_capture,
             lost_dispatches_are_taken_back_by_their_age,
             what_is_due_comes_unknown_first,

@@ -12,6 +12,7 @@ pub mod wait; // facts with a deadline
 pub mod messenger; // a messenger in memory that misbehaves and remembers the truth
 pub mod chaos_proxy; // a network that misbehaves
 pub mod books; // the books as plain rows, read beside the code that is tested
+pub mod certificates; // an authority of one's own, and TLS in front of a server
 pub mod postgres; // a PostgreSQL server of one's own
 pub mod database; // databases of tests, of either engine
 

@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +19,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 
+use crate::certificates::Identity;
+
+/// Names a folder with `postgres` and `initdb` of another version.
+const VARIABLE: &str = "CHINGU_TEST_POSTGRES";
 /// Where Debian's packages put the programs, a folder per major version.
 const PACKAGES: &str = "/usr/lib/postgresql";
 /// Who runs the server where the tests run as root, which PostgreSQL refuses to.
@@ -54,12 +58,17 @@ pub struct PostgresServer {
     /// User and group that the server runs as; `None` where it runs as we do.
     runs_as: Option<(u32, u32)>,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     port: u16,
     server: Mutex<Option<Child>>,
     /// Waits for our end, which closes its input, and ends the server then.
     watcher: Child,
     databases: AtomicU32,
 }
+
+/// A cluster that was copied.
+#[derive(Debug)]
+pub struct ClusterCopy(PathBuf);
 
 /// An empty database; it is dropped with this value.
 pub struct Database {
@@ -75,7 +84,7 @@ impl PostgresServer {
             // Hundreds of databases are made and dropped, each of which waits for a disk: where
             // the system has memory for files, they stand there.
             let memory = Path::new(MEMORY).is_dir().then_some(Path::new(MEMORY));
-            Self::start_in(memory, &[])
+            Self::start_in(memory, &[], &[], None)
         })
     }
 
@@ -85,11 +94,26 @@ impl PostgresServer {
 
     /// A server whose settings differ from those of tests; a later setting wins.
     pub fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self::start_in(None, settings)
+        Self::start_in(None, settings, &[], None)
+    }
+
+    /// A server whose processes find these variables in their environment.
+    pub fn start_within(environment: &[(&str, &str)]) -> Self {
+        Self::start_in(None, &[], environment, None)
+    }
+
+    /// A server that takes TLS connections as well as plain ones.
+    pub fn start_encrypted(identity: &Identity) -> Self {
+        Self::start_in(None, &[("ssl", "on")], &[], Some(identity))
     }
 
     /// The same in a folder of `place`; in that of temporary files where there is none.
-    fn start_in(place: Option<&Path>, settings: &[(&str, &str)]) -> Self {
+    fn start_in(
+        place: Option<&Path>,
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+        identity: Option<&Identity>,
+    ) -> Self {
         let place = place.map_or_else(std::env::temp_dir, Path::to_owned);
         let folder = tempfile::Builder::new()
             .prefix("chingu-postgres-")
@@ -101,19 +125,23 @@ impl PostgresServer {
         }
         let watcher = watch(folder.path());
         let all = SETTINGS.iter().chain(settings);
+        let owned = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
         let mut server = Self {
             folder,
             programs: programs(),
             runs_as,
-            settings: all
-                .map(|(name, value)| (name.to_string(), value.to_string()))
-                .collect(),
+            settings: all.map(owned).collect(),
+            environment: environment.iter().map(owned).collect(),
             port: 0,
             server: Mutex::new(None),
             watcher,
             databases: AtomicU32::new(0),
         };
         server.make_cluster();
+        if let Some(identity) = identity {
+            server.keep("server.crt", &identity.certificate);
+            server.keep("server.key", &identity.key);
+        }
         for _ in 0..STARTS_MAX {
             server.port = free_port();
             if server.launch() {
@@ -169,6 +197,17 @@ impl PostgresServer {
         done.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// The server's processes as they are now, for whoever counts memory.
+    pub fn processes(&self) -> Vec<u32> {
+        let server = self.lock();
+        let Some(child) = server.as_ref() else {
+            return Vec::new();
+        };
+        let mut processes = children_of(child.id());
+        processes.push(child.id());
+        processes
+    }
+
     /// `kill -9` of the server and all of its processes, as a power cut would end them: what the
     /// operating system holds of files survives, shared memory does not.
     pub fn kill(&self) {
@@ -201,6 +240,44 @@ impl PostgresServer {
             }
         }
         panic!("PostgreSQL does not start again:\n{}", self.log());
+    }
+
+    /// Starts it again if it has ended by itself; whether it had.
+    pub fn start_if_ended(&self) -> bool {
+        let has_ended = match self.lock().as_mut() {
+            Some(child) => child.try_wait().ok().flatten().is_some(),
+            None => true,
+        };
+        if has_ended {
+            self.lock().take();
+            self.start_again();
+        }
+        has_ended
+    }
+
+    /// A copy of the cluster as it stands now, taken while the server rests for a moment.
+    pub fn copy_at_rest(&self) -> ClusterCopy {
+        self.stop();
+        let copy = ClusterCopy(self.folder.path().join("copy"));
+        copy_folder(&self.cluster(), &copy.0);
+        self.start_again();
+        copy
+    }
+
+    /// A copy takes the place of the cluster, as a standby that is promoted does: on a timeline of
+    /// its own. The server must not run.
+    pub fn promote(&self, copy: ClusterCopy) {
+        fs::remove_dir_all(self.cluster()).expect("a cluster that nobody uses");
+        fs::rename(&copy.0, self.cluster()).expect("a copy in the same folder");
+        let settings = self.cluster().join("postgresql.auto.conf");
+        let nothing_archived = "restore_command = 'false'\n";
+        fs::write(settings, nothing_archived).expect("settings");
+        let signal = self.cluster().join("recovery.signal");
+        fs::write(&signal, "").expect("a wish for a recovery");
+        if let Some((user, group)) = self.runs_as {
+            chown(&signal, Some(user), Some(group)).expect("a file given away");
+        }
+        self.start_again();
     }
 
     /// The server stands still, as on a machine that hangs, until it is continued.
@@ -255,6 +332,16 @@ impl PostgresServer {
         );
     }
 
+    /// A file of the cluster that only the server reads.
+    fn keep(&self, name: &str, text: &str) {
+        let path = self.cluster().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("permissions");
+        if let Some((user, group)) = self.runs_as {
+            chown(&path, Some(user), Some(group)).expect("a file given away");
+        }
+    }
+
     /// Starts the server and waits until it answers; false where it ended instead.
     fn launch(&self) -> bool {
         let log = self.folder.path().join("server.log");
@@ -270,6 +357,7 @@ impl PostgresServer {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(log)
             .stdout(Stdio::null());
@@ -292,7 +380,7 @@ impl PostgresServer {
     }
 
     fn is_ready(&self) -> bool {
-        let mut ask = Command::new(self.programs.join("pg_isready"));
+        let mut ask = Command::new(client("pg_isready"));
         ask.args([
             "--quiet",
             "--host",
@@ -364,7 +452,7 @@ impl Drop for Database {
     fn drop(&mut self) {
         let server = PostgresServer::shared();
         let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-        let mut psql = Command::new(server.programs.join("psql"));
+        let mut psql = Command::new(client("psql"));
         psql.args(["--quiet", "--no-psqlrc", "--command", &sql]);
         psql.arg(server.url("postgres"));
         let _ = psql.stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -391,8 +479,21 @@ fn watch(folder: &Path) -> Child {
     shell.process_group(0).spawn().expect("a shell")
 }
 
-/// The programs of the newest version that is installed.
+/// The server's programs: those that were named, or of the newest version that is installed.
 fn programs() -> PathBuf {
+    std::env::var_os(VARIABLE).map_or_else(installed, PathBuf::from)
+}
+
+/// A client's program, which not every folder of a server has.
+fn client(name: &str) -> PathBuf {
+    let beside = programs().join(name);
+    if beside.is_file() {
+        return beside;
+    }
+    installed().join(name)
+}
+
+fn installed() -> PathBuf {
     let installed = fs::read_dir(PACKAGES).into_iter().flatten().flatten();
     let newest = installed
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
@@ -421,6 +522,16 @@ fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0));
     let address = listener.and_then(|listener| listener.local_addr());
     address.expect("a free port").port()
+}
+
+/// With owners and rights.
+fn copy_folder(from: &Path, to: &Path) {
+    let mut copy = Command::new("cp");
+    let done = copy.arg("--archive").arg(from).arg(to).status();
+    assert!(
+        done.is_ok_and(|status| status.success()),
+        "cp {from:?} {to:?}"
+    );
 }
 
 fn children_of(process: u32) -> Vec<u32> {

@@ -4,6 +4,8 @@
 //! The node and its port mapper are one process group that ends with the test, however the test
 //! ends: a pipe to its shell closes with us. A package that is missing is an error, never a skip.
 
+mod repeater; // says everything more than once
+
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -12,6 +14,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::certificates::Identity;
+
+pub use self::repeater::Repeater;
 
 /// Where Debian has the scripts that ask for no particular user.
 const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
@@ -44,13 +50,23 @@ pub struct RabbitMqServer {
     port: u16,
     distribution_port: u16,
     mapper_port: u16,
+    encrypted_port: u16,
     group: Option<Child>,
 }
 
 impl RabbitMqServer {
     /// Starts an empty one and waits until it answers.
     pub fn start() -> io::Result<Self> {
-        let ports: Vec<TcpListener> = (0..3)
+        Self::start_with(None)
+    }
+
+    /// The same, which listens with TLS as well.
+    pub fn start_encrypted(identity: &Identity) -> io::Result<Self> {
+        Self::start_with(Some(identity))
+    }
+
+    fn start_with(identity: Option<&Identity>) -> io::Result<Self> {
+        let ports: Vec<TcpListener> = (0..4)
             .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .collect::<io::Result<_>>()?;
         let port = |index: usize| ports[index].local_addr().map(|address| address.port());
@@ -59,6 +75,7 @@ impl RabbitMqServer {
             port: port(0)?,
             distribution_port: port(1)?,
             mapper_port: port(2)?,
+            encrypted_port: port(3)?,
             group: None,
         };
         drop(ports);
@@ -66,7 +83,11 @@ impl RabbitMqServer {
             std::fs::create_dir(server.path(folder))?;
         }
         std::fs::write(server.path("enabled_plugins"), "[].\n")?;
-        std::fs::write(server.path("rabbitmq.conf"), CONFIGURATION)?;
+        let mut configuration = CONFIGURATION.to_owned();
+        if let Some(identity) = identity {
+            configuration.push_str(&server.encryption(identity)?);
+        }
+        std::fs::write(server.path("rabbitmq.conf"), configuration)?;
         server.run()?;
         Ok(server)
     }
@@ -76,8 +97,34 @@ impl RabbitMqServer {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
 
+    /// The same with TLS, by a name of this machine.
+    pub fn encrypted_url(&self, host: &str) -> String {
+        let port = self.encrypted_port;
+        format!("amqps://guest:guest@{host}:{port}/%2f")
+    }
+
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
+    /// The group of all of its processes, for whoever counts memory.
+    pub fn group(&self) -> Option<u32> {
+        self.group.as_ref().map(Child::id)
+    }
+
+    /// The lines that make it listen with TLS, and their files.
+    fn encryption(&self, identity: &Identity) -> io::Result<String> {
+        let (certificate, key) = (self.path("certificate.pem"), self.path("key.pem"));
+        std::fs::write(&certificate, &identity.certificate)?;
+        std::fs::write(&key, &identity.key)?;
+        Ok(format!(
+            "listeners.ssl.1 = 127.0.0.1:{}\n\
+             ssl_options.certfile = {}\nssl_options.keyfile = {}\n\
+             ssl_options.verify = verify_none\nssl_options.fail_if_no_peer_cert = false\n",
+            self.encrypted_port,
+            certificate.display(),
+            key.display()
+        ))
     }
 
     /// kill -9 of everything that belongs to it; what it has written stays.

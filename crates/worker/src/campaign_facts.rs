@@ -23,7 +23,9 @@ pub struct CampaignFacts {
     pub account: AccountId,
     pub kind: CampaignKind,
     pub purpose: Purpose,
-    pub launched_at: Timestamp,
+    /// What it was scheduled for, where that is why it was launched: a clock that has gone back
+    /// since does not make it early. Whoever launched it at once wanted it sent.
+    pub not_before: Option<Timestamp>,
     pub not_after: Timestamp,
     pub reach_mark: i64,
     /// Chunks refused as malformed since one was not, as far as this worker saw.
@@ -95,7 +97,9 @@ async fn read(store: &Store, id: CampaignId) -> Result<CampaignFacts, WorkerErro
         account: campaign.account,
         kind: campaign.kind,
         purpose: campaign.purpose,
-        launched_at: launch.launched_at,
+        not_before: campaign
+            .scheduled_for
+            .filter(|scheduled| *scheduled <= launch.launched_at),
         not_after: launch.not_after,
         reach_mark: launch.reach_mark,
         refusals: AtomicU32::new(0),

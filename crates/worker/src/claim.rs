@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use broker::Delivery;
 use domain::chunk::ChunkId;
+use domain::trace::Step;
 use store::hot::{ClaimTerms, Claimed};
 use store::pause;
 
-use crate::{Worker, WorkerError};
+use crate::{Worker, WorkerError, trace};
 
 /// A claimed chunk with the message that led to it.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ impl Worker {
         let chunks: Vec<ChunkId> = deliveries.iter().map(|delivery| delivery.chunk).collect();
         pause::point("claim:before").await;
         // Read before the commit, so that the lease never seems longer than it is.
-        let lease_ends = self.clock.monotonic() + self.settings.lease;
+        let began = self.clock.monotonic();
+        let lease_ends = began + self.settings.lease;
         let claimed = match self.claim_chunks(&chunks).await {
             Ok(claimed) => claimed,
             Err(error) => {
@@ -37,6 +39,10 @@ impl Worker {
         };
         pause::point("claim:after_commit").await;
         metrics::counter!("chingu_chunks_claimed_total").increment(claimed.len() as u64);
+        let took = self.clock.monotonic().saturating_sub(began);
+        for chunk in &claimed {
+            trace::tell(Step::Claim, &chunk.id, chunk.epoch, took);
+        }
         let mut polled = 0;
         let mut claimed = claimed.into_iter().peekable();
         let mut claims = Vec::with_capacity(deliveries.len());

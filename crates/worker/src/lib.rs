@@ -16,6 +16,7 @@ pub mod claim; // a lease and an attempt row, in one commit
 pub mod push; // the gate's last word, then the request
 pub mod record; // outcomes under the epoch, then acknowledge
 pub mod run; // the loops around the steps
+mod trace; // steps of a chunk, for whoever collects them
 
 pub use error::WorkerError;
 pub use settings::WorkerSettings;

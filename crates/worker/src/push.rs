@@ -3,8 +3,8 @@
 use connector::Push;
 use domain::answer::{NotProcessed, PushAnswer, PushResults};
 use domain::chunk::{self, ChunkFacts, Detour, Next, Situation};
-use domain::codec;
 use domain::gate::{self, Decision, GateFacts, RecipientFacts};
+use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::restore;
 use domain::rule::RuleId;
@@ -31,6 +31,7 @@ enum Gated {
 
 /// What of a push is not in its claim.
 struct Request<'a> {
+    account: AccountId,
     not_after: Timestamp,
     frozen: &'a FrozenBody,
     recipients: &'a Recipients,
@@ -49,13 +50,14 @@ impl Worker {
             .body(&self.store, claimed.id.campaign, message)
             .await?;
         let recipients = self.store.recipients(claimed.id).await?;
-        let (answer, exclusions) = match self.gate(claimed, &facts, &recipients).await? {
+        let (answer, exclusions) = match self.gate(claimed, &facts).await? {
             Gated::ClaimLost => return Ok(None),
             Gated::Hold { at, rule } => {
                 return Ok(Some(self.hold(claimed, at, rule)));
             }
             Gated::Push(exclusions) => {
                 let request = Request {
+                    account: facts.account,
                     not_after: facts.not_after,
                     frozen: &frozen,
                     recipients: &recipients,
@@ -84,7 +86,7 @@ impl Worker {
             known = self.with_lost_exclusions(claimed, results, known).await?;
         }
         let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
-        let change = self.change(next, claimed, &frozen, &recipients)?;
+        let change = self.change(next, claimed, &frozen, &recipients).await?;
         Ok(Some(Record {
             id: claimed.id,
             epoch: claimed.epoch,
@@ -93,12 +95,7 @@ impl Worker {
         }))
     }
 
-    async fn gate(
-        &self,
-        claimed: &Claimed,
-        facts: &CampaignFacts,
-        recipients: &Recipients,
-    ) -> Result<Gated, WorkerError> {
+    async fn gate(&self, claimed: &Claimed, facts: &CampaignFacts) -> Result<Gated, WorkerError> {
         let (first, last) = (claimed.first_number, claimed.last_number);
         let changed = self
             .store
@@ -109,14 +106,7 @@ impl Worker {
         let changed: Vec<(u32, RecipientFacts)> = if changed.is_empty() {
             Vec::new()
         } else {
-            let numbers = codec::unpack_numbers(&recipients.numbers).map_err(|error| {
-                let why = error.to_string();
-                StoreError::Corrupt {
-                    table: "chunk",
-                    column: "numbers",
-                    why,
-                }
-            })?;
+            let numbers = self.store.chunk_numbers(claimed.id).await?;
             changed
                 .into_iter()
                 .filter_map(|(number, friend)| {
@@ -127,7 +117,7 @@ impl Worker {
         };
         let gate_facts = GateFacts {
             purpose: facts.purpose,
-            not_before: facts.launched_at,
+            not_before: facts.not_before,
             changed: &changed,
         };
         match gate::decide(&gate_facts, self.clock.now()) {
@@ -165,6 +155,7 @@ impl Worker {
         let exclude: Vec<u32> = positions.collect();
         let push = Push {
             key: PushKey::of(&claimed.id),
+            account: request.account,
             content_hash: claimed.content_hash,
             size: claimed.size,
             frozen: request.frozen,
@@ -222,18 +213,20 @@ impl Worker {
         })
     }
 
-    fn change(
+    async fn change(
         &self,
         next: Next,
         claimed: &Claimed,
         frozen: &FrozenBody,
         recipients: &Recipients,
     ) -> Result<Change, StoreError> {
+        let numbers = self.store.numbers_of_next_round(claimed.id, &next).await?;
         let source = ChangeSource {
             size: claimed.size,
             push_key: PushKey::of(&claimed.id),
             batch_max: self.connector.capability().batch_max,
             recipients,
+            numbers: &numbers,
             now: self.clock.now(),
         };
         Change::of(next, &source, |keys| {

@@ -6,10 +6,11 @@ use broker::Delivery;
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
 use domain::id::CampaignId;
+use domain::trace::Step;
 use store::hot::{Change, Record};
 use store::pause;
 
-use crate::{Worker, WorkerError};
+use crate::{Worker, WorkerError, trace};
 
 /// Chunks in a row refused as malformed after which the campaign is paused.
 const REFUSALS_MAX: u32 = 3;
@@ -46,13 +47,15 @@ impl Worker {
     }
 
     async fn commit_records(&self, records: &[Record]) -> Result<(), WorkerError> {
-        let now = self.clock.now();
+        let (now, began) = (self.clock.now(), self.clock.monotonic());
         let mut write = self.store.write_beside().await?;
         let applied = self.store.hot().record(&mut write, records, now).await?;
         pause::point("settle:before_commit").await;
         write.commit().await?;
         pause::point("settle:after_commit").await;
+        let took = self.clock.monotonic().saturating_sub(began);
         for (record, applied) in records.iter().zip(applied) {
+            trace::tell(Step::Record, &record.id, record.epoch, took);
             tell(record, applied);
             if applied && let Err(error) = self.watch_refusals(record).await {
                 // It is recorded; the next refusal counts on.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use broker::Delivery;
+use domain::trace::Step;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,7 +15,7 @@ use crate::record::Pushed;
 use crate::settings::{
     CLAIM_BATCH_MAX, PAUSE_AFTER_ERROR, POLL_STEP, RECORD_BATCH_MAX, RECORD_WAIT_MAX,
 };
-use crate::{Worker, WorkerError};
+use crate::{Worker, WorkerError, trace};
 
 /// A pushed chunk that still holds its place among those in flight.
 type InFlight = (Pushed, OwnedSemaphorePermit);
@@ -104,8 +105,9 @@ async fn push_one(
     in_flight.increment(1.0);
     let began = worker.clock.monotonic();
     let pushed_to = worker.push(&claim).await;
-    let seconds = worker.clock.monotonic().saturating_sub(began).as_secs_f64();
-    metrics::histogram!("chingu_push_seconds").record(seconds);
+    let took = worker.clock.monotonic().saturating_sub(began);
+    metrics::histogram!("chingu_push_seconds").record(took.as_secs_f64());
+    trace::tell(Step::Push, &claim.claimed.id, claim.claimed.epoch, took);
     in_flight.decrement(1.0);
     let record = match pushed_to {
         Ok(record) => record,

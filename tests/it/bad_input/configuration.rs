@@ -111,8 +111,8 @@ fn files(cases: &mut Cases) -> Result<()> {
             "window_chunks_min",
         ),
         (
-            "gateway over https",
-            b"[gateway]\nurl = \"https://m.example\"".to_vec(),
+            "gateway over ftp",
+            b"[gateway]\nurl = \"ftp://m.example\"".to_vec(),
             "gateway.url",
         ),
         (

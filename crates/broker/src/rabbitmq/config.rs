@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::uri::AMQPUri;
 
 /// Characters of a prefix, at most: queue names are short strings.
 const PREFIX_LENGTH_MAX: usize = 64;
@@ -13,8 +13,11 @@ const HEARTBEAT_SECONDS: u16 = 15;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct RabbitMqConfig {
-    /// `amqp://user:password@host:port/vhost`; the default virtual host is written `/%2f`.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://`; the default virtual host is written
+    /// `/%2f`.
     pub url: String,
+    /// Whom `amqps://` trusts beside the system's authorities; PEM.
+    pub root_certificates: Option<String>,
     /// What the names of exchange and queues begin with. Installations that share a virtual host
     /// differ in it.
     pub prefix: String,
@@ -33,6 +36,7 @@ impl RabbitMqConfig {
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            root_certificates: None,
             prefix: "chingu".to_owned(),
             prefetch: 64,
             confirm_timeout: Duration::from_secs(5),
@@ -44,9 +48,6 @@ impl RabbitMqConfig {
     /// The address as lapin takes it.
     pub(super) fn uri(&self) -> Result<AMQPUri, InvalidRabbitMqConfig> {
         let mut uri: AMQPUri = self.url.parse().map_err(InvalidRabbitMqConfig::Url)?;
-        if uri.scheme == AMQPScheme::AMQPS {
-            return Err(InvalidRabbitMqConfig::Encrypted);
-        }
         // The parser takes an address in brackets for no host, and no host for this machine.
         let after_user = self.url.rsplit('@').next().unwrap_or(&self.url);
         if after_user.contains('[') {
@@ -78,6 +79,7 @@ impl fmt::Debug for RabbitMqConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             url: _,
+            root_certificates: _,
             prefix,
             prefetch,
             confirm_timeout,
@@ -99,11 +101,6 @@ impl fmt::Debug for RabbitMqConfig {
 pub enum InvalidRabbitMqConfig {
     #[error("the broker's URL is not understood: {0}; it is amqp://user:password@host:port/vhost")]
     Url(String),
-    #[error(
-        "amqps:// is not supported: this program has no TLS towards the broker. Use amqp:// on a \
-         network that is yours, or a tunnel"
-    )]
-    Encrypted,
     #[error(
         "the broker's prefix '{0}' is not a name: 1 to {PREFIX_LENGTH_MAX} letters, digits, '.', \
          '-' or '_'"
@@ -132,6 +129,8 @@ mod tests {
         );
         assert_eq!(uri.vhost, "/shop");
         assert_eq!(uri.query.heartbeat, Some(HEARTBEAT_SECONDS));
+        let encrypted = RabbitMqConfig::at("amqps://broker.example/%2f").uri();
+        assert_eq!(encrypted.unwrap().authority.port, 5671);
         let own = RabbitMqConfig::at("amqp://localhost/%2f?heartbeat=3")
             .uri()
             .unwrap();
@@ -140,7 +139,6 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_in_words() {
-        assert!(refused("amqps://broker:5671/%2f").contains("no TLS"));
         assert!(refused("http://broker/").contains("amqp://user:password@host:port/vhost"));
         assert!(refused("broker").contains("not understood"));
         assert!(refused("amqp://me:[x]@[::1]:5672/%2f").contains("brackets"));

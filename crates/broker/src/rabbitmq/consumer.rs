@@ -146,7 +146,7 @@ impl Shared {
             let waiting = timeout(ANSWER_TIMEOUT, topology::waiting(channel, &self.names))
                 .await
                 .map_err(|_| Lost::Silent("asking what waits"))??;
-            self.inbox.queued_is(waiting);
+            self.inbox.looks_like(waiting.messages, waiting.receivers);
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

@@ -28,6 +28,8 @@ struct State {
     last_tag: u64,
     /// What waits in the broker for anybody, when it was last asked.
     queued: usize,
+    /// Who received then, this process included.
+    receivers: usize,
 }
 
 impl Inbox {
@@ -81,11 +83,16 @@ impl Inbox {
         let mut state = self.state();
         state.waiting.clear();
         state.ackers.clear();
-        state.queued = 0;
+        (state.queued, state.receivers) = (0, 0);
     }
 
-    pub fn queued_is(&self, queued: usize) {
-        self.state().queued = queued;
+    pub fn looks_like(&self, queued: usize, receivers: usize) {
+        let mut state = self.state();
+        (state.queued, state.receivers) = (queued, receivers);
+    }
+
+    pub fn receivers(&self) -> usize {
+        self.state().receivers
     }
 
     pub fn depth(&self) -> Depth {

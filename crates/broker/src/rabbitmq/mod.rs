@@ -107,6 +107,10 @@ impl Broker for RabbitMq {
         self.shared.inbox.depth()
     }
 
+    fn receivers(&self) -> usize {
+        self.shared.inbox.receivers()
+    }
+
     fn availability(&self) -> watch::Receiver<Availability> {
         self.shared.availability()
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::sync::{Notify, watch};
@@ -47,6 +48,8 @@ pub enum Lost {
 
 pub struct Shared {
     pub uri: AMQPUri,
+    /// Whom `amqps://` trusts beside the system's authorities; PEM.
+    root_certificates: Option<String>,
     pub names: Names,
     pub prefetch: u16,
     pub confirm_timeout: Duration,
@@ -75,6 +78,7 @@ impl Shared {
     pub fn of(config: super::RabbitMqConfig, uri: AMQPUri) -> Self {
         Self {
             uri,
+            root_certificates: config.root_certificates,
             names: Names::of(&config.prefix),
             prefetch: config.prefetch,
             confirm_timeout: config.confirm_timeout,
@@ -93,7 +97,12 @@ impl Shared {
     pub async fn connect(&self, side: Side) -> lapin::Result<Connection> {
         let name = format!("{} {}", self.name, side.name());
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        Connection::connect_uri(self.uri.clone(), properties).await
+        let trusted = OwnedTLSConfig {
+            cert_chain: self.root_certificates.clone(),
+            ..OwnedTLSConfig::default()
+        };
+        let runtime = lapin::runtime::default_runtime()?;
+        Connection::connect_uri_with_config(self.uri.clone(), properties, trusted, runtime).await
     }
 
     pub fn availability(&self) -> watch::Receiver<Availability> {

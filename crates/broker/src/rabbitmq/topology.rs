@@ -83,19 +83,30 @@ pub async fn declare(channel: &Channel, names: &Names) -> lapin::Result<()> {
     Ok(())
 }
 
-/// Messages that wait for anybody, over all lanes. A queue that is not there is an error, and the
-/// end of the channel.
-pub async fn waiting(channel: &Channel, names: &Names) -> lapin::Result<usize> {
+/// What stands in the queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// Messages that wait for anybody, over all lanes.
+    pub messages: usize,
+    /// Consumers of the bulk lane: every process that receives has one of each.
+    pub receivers: usize,
+}
+
+/// Looks at all lanes. A queue that is not there is an error, and the end of the channel.
+pub async fn waiting(channel: &Channel, names: &Names) -> lapin::Result<Waiting> {
     let passive = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
     };
-    let mut waiting = 0;
+    let mut waiting = Waiting::default();
     for lane in Lane::ALL {
         let queue = channel
             .queue_declare(names.queue(lane), passive, FieldTable::default())
             .await?;
-        waiting += queue.message_count() as usize;
+        waiting.messages += queue.message_count() as usize;
+        if lane == Lane::Bulk {
+            waiting.receivers = queue.consumer_count() as usize;
+        }
     }
     Ok(waiting)
 }

@@ -4,4 +4,5 @@
 mod conformance; // the same cases for both
 mod queues; // purged, deleted, short of memory, garbage
 mod server; // killed, wiped, frozen
+mod tls; // encrypted, and whom it trusts
 mod world; // a server, and processes that use it

@@ -12,7 +12,15 @@ use url::Url;
 /// Where Debian and its relatives install one folder per version.
 const PACKAGES: &str = "/usr/lib/postgresql";
 /// What of an address's query means the same to these programs.
-const PARAMETERS: [&str; 4] = ["host", "port", "sslmode", "application_name"];
+const PARAMETERS: [&str; 7] = [
+    "host",
+    "port",
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "application_name",
+];
 /// Lines of an error that are repeated.
 const LINES_SHOWN: usize = 5;
 
@@ -135,6 +143,11 @@ mod tests {
                 Some("p@+/q"),
             ),
             ("postgres://u@h/c", "postgres://u@h/c", None),
+            (
+                "postgres://u:p@h/c?sslmode=verify-full&sslrootcert=/r.pem",
+                "postgres://u@h/c?sslmode=verify-full&sslrootcert=%2Fr.pem",
+                Some("p"),
+            ),
             (
                 "postgres://u:p@h/c?sslmode=disable&statement-cache-capacity=5",
                 "postgres://u@h/c?sslmode=disable",

@@ -43,6 +43,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     demo::make_where_wanted(config, address, is_alone).await?;
     let platform = Platform::open_at(config, address).await?;
     note_cluster(&platform).await?;
+    let following = platform.follow_clock();
     let parts = Parts::of(config, &platform, listener.local_addr()?).await?;
     let health = Health::of(
         platform.store.clone(),
@@ -85,6 +86,7 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
     if let Some(sandbox) = &parts.sandbox {
         sandbox.close().await;
     }
+    following.abort();
     platform.close().await?;
     tracing::info!("stopped");
     Ok(match failed {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::bail;
 use broker::InvalidRabbitMqConfig;
 use domain::capability::Capability;
+use domain::trace::Share;
 use sandbox::FaultPlan;
 use store::StoreConfig;
 use tracing_subscriber::EnvFilter;
 use worker::WorkerSettings;
 
-use super::{Config, GuaranteeName, Role, SecretText};
+use super::{Config, GuaranteeName, Role, SecretText, certificates};
 
 /// Longer waits are a typing error.
 const DURATION_MS: RangeInclusive<u64> = 1..=3_600_000;
@@ -55,6 +56,13 @@ impl Config {
             && let Err(error) = EnvFilter::builder().parse(filter)
         {
             faults.add(format!("log.filter: {error}"));
+        }
+        if self.traces.endpoint.is_some() && !cfg!(feature = "otlp") {
+            faults
+                .add("traces.endpoint: this build tells no traces: build it with --features otlp");
+        }
+        if self.traces.per_million > Share::MILLION {
+            faults.add("traces.per_million: is at most 1000000");
         }
         if self.store.data.as_os_str().is_empty() {
             faults.add("store.data: the data folder has no name");
@@ -134,9 +142,14 @@ impl Config {
     fn check_gateway(&self, faults: &mut Faults) {
         let gateway = &self.gateway;
         if let Some(url) = &gateway.url
-            && !is_http_url(url)
+            && !is_http_url(&url.replacen("https://", "http://", 1))
         {
-            faults.add(format!("gateway.url: '{url}' is not an http:// address"));
+            faults.add(format!(
+                "gateway.url: '{url}' is not an http:// or https:// address"
+            ));
+        }
+        if let Err(why) = gateway.root_certificates() {
+            faults.add(format!("gateway.root_certificate: {why:#}"));
         }
         match (gateway.guarantee, gateway.query_settles_ms) {
             (GuaranteeName::Queryable, Some(settles)) => {
@@ -194,13 +207,16 @@ impl Config {
             let key = match why {
                 InvalidRabbitMqConfig::Prefix(_) => "broker.prefix",
                 InvalidRabbitMqConfig::Prefetch => "broker.prefetch",
-                InvalidRabbitMqConfig::Url(_) | InvalidRabbitMqConfig::Encrypted => {
-                    "broker.amqp_url"
-                }
+                InvalidRabbitMqConfig::Url(_) => "broker.amqp_url",
             };
             faults.add(format!("{key}: {why}"));
         }
         let broker = &self.broker;
+        if let Some(path) = &broker.root_certificate
+            && let Err(why) = certificates::read(path)
+        {
+            faults.add(format!("broker.root_certificate: {why:#}"));
+        }
         faults.expect("broker.prefetch", broker.prefetch, PREFETCH);
         let timeout = broker.confirm_timeout_ms;
         faults.expect("broker.confirm_timeout_ms", timeout, DURATION_MS);

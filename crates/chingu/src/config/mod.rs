@@ -2,6 +2,7 @@
 //! ones over earlier ones; unknown keys are errors, and what cannot work together is refused at
 //! start.
 
+mod certificates; // files of whom encrypted connections trust
 mod check; // what cannot work, in words
 mod read; // file, variables, flags
 mod role; // the roles one process can have
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use broker::RabbitMqConfig;
 use clap::ValueEnum;
+use domain::trace::Share;
 use serde::Deserialize;
 use store::StoreConfig;
 
@@ -24,6 +26,8 @@ pub use secret::SecretText;
 
 /// Where the program listens, unless told otherwise.
 const LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8080);
+/// One chunk in a hundred: of a million recipients the way of ten.
+const TRACED_PER_MILLION: u32 = 10_000;
 /// Where `chingu sandbox` listens, unless told otherwise.
 const SANDBOX_LISTEN: ([u8; 4], u16) = ([127, 0, 0, 1], 8081);
 
@@ -38,6 +42,7 @@ pub struct Config {
     pub worker: WorkerSection,
     pub sandbox: SandboxSection,
     pub log: LogSection,
+    pub traces: TracesSection,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -69,6 +74,8 @@ pub struct StoreSection {
 pub struct BrokerSection {
     /// RabbitMQ; `None`: inside the process.
     pub amqp_url: Option<SecretText>,
+    /// A file of whom `amqps://` trusts beside the system's authorities.
+    pub root_certificate: Option<PathBuf>,
     /// Before the names of its queues and exchanges: several installations can share one broker.
     pub prefix: String,
     /// Messages a worker process holds that it has not acknowledged.
@@ -82,6 +89,8 @@ pub struct BrokerSection {
 pub struct GatewaySection {
     /// Up to and without `/v1/pushes`; `None`: the sandbox inside.
     pub url: Option<String>,
+    /// A file of whom `https://` trusts beside the system's authorities.
+    pub root_certificate: Option<PathBuf>,
     pub token: Option<SecretText>,
     pub secret: Option<SecretText>,
     /// Valid beside `secret` during a rotation.
@@ -127,6 +136,16 @@ pub struct LogSection {
     pub filter: Option<String>,
 }
 
+/// Where steps of chunks are told, in builds that can.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TracesSection {
+    /// A collector's address for OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`.
+    pub endpoint: Option<String>,
+    /// Of how many chunks in a million.
+    pub per_million: u32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
@@ -147,6 +166,24 @@ pub enum GuaranteeName {
     Neither,
 }
 
+impl TracesSection {
+    /// Of how many chunks anything is told.
+    pub fn share(&self) -> Share {
+        match self.endpoint {
+            Some(_) => Share::per_million(self.per_million),
+            None => Share::NONE,
+        }
+    }
+}
+
+impl GatewaySection {
+    /// Whom the messenger's certificate may come from beside the system's authorities.
+    pub fn root_certificates(&self) -> anyhow::Result<Option<String>> {
+        let path = self.root_certificate.as_deref();
+        path.map(certificates::read).transpose()
+    }
+}
+
 impl Config {
     /// The embedded engine's database.
     pub fn database_file(&self) -> PathBuf {
@@ -165,7 +202,10 @@ impl Config {
     /// same.
     pub fn rabbitmq(&self) -> RabbitMqConfig {
         let url = self.broker.amqp_url.as_ref();
+        // It was read before; where it is gone since, nobody else is trusted in its stead.
+        let root_certificates = self.broker.root_certificate.as_deref();
         RabbitMqConfig {
+            root_certificates: root_certificates.and_then(|path| certificates::read(path).ok()),
             prefix: self.broker.prefix.clone(),
             prefetch: self.broker.prefetch,
             confirm_timeout: Duration::from_millis(self.broker.confirm_timeout_ms),
@@ -232,6 +272,7 @@ impl Default for BrokerSection {
         let broker = RabbitMqConfig::at("");
         Self {
             amqp_url: None,
+            root_certificate: None,
             prefix: broker.prefix,
             prefetch: broker.prefetch,
             confirm_timeout_ms: broker.confirm_timeout.as_millis() as u64,
@@ -244,6 +285,7 @@ impl Default for GatewaySection {
         let worker = worker::WorkerSettings::default();
         Self {
             url: None,
+            root_certificate: None,
             token: None,
             secret: None,
             previous_secret: None,
@@ -262,6 +304,15 @@ impl Default for SchedulerSection {
         Self {
             window_chunks_min: settings.window_chunks_min,
             window_chunks_max: settings.window_chunks_max,
+        }
+    }
+}
+
+impl Default for TracesSection {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            per_million: TRACED_PER_MILLION,
         }
     }
 }

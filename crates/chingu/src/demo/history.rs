@@ -121,6 +121,8 @@ impl History {
                 base_url,
                 token: TOKEN.to_owned(),
                 secrets,
+                root_certificates: None,
+                traced: domain::trace::Share::NONE,
                 capability: Capability::gateway(),
                 request_timeout: WorkerSettings::default().request_timeout,
             },

@@ -7,6 +7,7 @@ use std::time::Duration;
 use connector::{GatewayConfig, GatewayConnector, Push};
 use domain::capability::Capability;
 use domain::codec::PackedKeys;
+use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::time::{Clock, Timestamp};
 use domain::user::UserKey;
@@ -197,6 +198,8 @@ pub fn config(base_url: &str, capability: Capability) -> GatewayConfig {
         base_url: base_url.to_owned(),
         token: TOKEN.to_owned(),
         secrets: Secrets::of(Secret::parse(SECRET).unwrap()),
+        root_certificates: None,
+        traced: domain::trace::Share::NONE,
         capability,
         request_timeout: REQUEST_TIMEOUT,
     }
@@ -214,6 +217,7 @@ pub struct Chunk {
     keys: PackedKeys,
     content_hash: [u8; 32],
     size: u32,
+    pub account: AccountId,
     pub exclude: Vec<u32>,
     pub variables: Option<String>,
     pub deadline: Duration,
@@ -244,12 +248,14 @@ impl Chunk {
             exclude: Vec::new(),
             variables: None,
             deadline: Duration::MAX,
+            account: AccountId::from_bytes([1; 16]),
         }
     }
 
     pub fn push(&self) -> Push<'_> {
         Push {
             key: key(),
+            account: self.account,
             content_hash: self.content_hash,
             size: self.size,
             frozen: &self.frozen,

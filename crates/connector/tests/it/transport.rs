@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use connector::{Connector, Error, GatewayConnector};
+use connector::{Connector, Error, GatewayConfig, GatewayConnector};
 use domain::answer::{
     AskAnswer, CloseAnswer, NotProcessed, PushAnswer, PushResults, UnknownReason,
 };
 use domain::capability::Capability;
+use domain::trace::{Share, traceparent};
 use gateway::{PushRequest, Secret, Secrets, verify};
 
 use crate::fake::{
@@ -420,7 +421,7 @@ fn configurations_that_cannot_work_are_refused() {
     for address in [
         "",
         "localhost:8080",
-        "https://example.com",
+        "https://",
         "ftp://example.com",
         "http://",
         "http://u:p@example.com",
@@ -444,4 +445,22 @@ fn configurations_that_cannot_work_are_refused() {
         Err(Error::Timeout)
     ));
     assert!(REQUEST_TIMEOUT > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_push_names_its_trace() {
+    let fake = Fake::start(|_, request| Action::Answer(accept_all(request))).await;
+    for (traced, flags) in [(Share::NONE, "00"), (Share::per_million(1_000_000), "01")] {
+        let config = GatewayConfig {
+            traced,
+            ..config(&fake.base_url, Capability::gateway())
+        };
+        let connector =
+            GatewayConnector::open(config, std::sync::Arc::new(ManualClock::default())).unwrap();
+        connector.push(&Chunk::of(SIZE).push()).await;
+        let received = fake.received.lock().unwrap().pop().unwrap();
+        let told = received.header("traceparent").to_owned();
+        assert_eq!(told, traceparent(&key(), traced));
+        assert!(told.ends_with(flags), "{told}");
+    }
 }

@@ -124,7 +124,7 @@ pub async fn write(
     }
     let content = part::to_content(&form, &meaning);
     let (business, account) = (desk.business.id, desk.account.id);
-    let draft = state
+    let draft = desk
         .directory
         .begin_draft(
             business,
@@ -183,7 +183,7 @@ async fn draw(
     let account = desk.account.id;
     // The choices were waited for already: they are known by now, or come with the next page.
     let offers = counting
-        .offers(&state.store, account, desk.now, Duration::ZERO)
+        .offers(&desk.store, account, desk.now, Duration::ZERO)
         .await;
     let lists = offers.lists.iter().map(|list| ListRow {
         id: list.id.to_string(),

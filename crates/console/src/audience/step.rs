@@ -64,7 +64,7 @@ pub async fn show(
     Query(at): Query<At>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     if !draft.is_draft() {
         return Ok(draft.to_door(&desk));
     }
@@ -87,15 +87,13 @@ pub async fn submit(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     let (mut form, sent) = (read(&state, &fields), Sent::of_fields(&fields));
     let focus = Change::parse(&sent.wish).map(|change| form.change(change));
     form = form.arranged();
     let meaning = tree::meaning(&form, &desk.zone);
     let content = part::to_content(&form, &meaning);
-    let save = draft
-        .save(&state, &desk, Part::Audience, &content, &sent)
-        .await?;
+    let save = draft.save(&desk, Part::Audience, &content, &sent).await?;
     let status = match &save.conflict {
         Some(_) => StatusCode::CONFLICT,
         None if sent.wish == "next" && !meaning.gaps.is_empty() => StatusCode::UNPROCESSABLE_ENTITY,
@@ -130,7 +128,7 @@ pub async fn live(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     let sent = Sent::of_fields(&fields);
     let may_edit = draft.may_edit(&desk);
     let form = match may_edit {
@@ -141,9 +139,7 @@ pub async fn live(
     let save = match may_edit {
         true => {
             let content = part::to_content(&form, &meaning);
-            draft
-                .save(&state, &desk, Part::Audience, &content, &sent)
-                .await?
+            draft.save(&desk, Part::Audience, &content, &sent).await?
         }
         false => SaveState::standing(&desk, &draft, Part::Audience),
     };

@@ -161,9 +161,9 @@ impl Asked<'_> {
         };
         let offers = state
             .counting
-            .offers(&state.store, desk.account.id, desk.now, patience)
+            .offers(&desk.store, desk.account.id, desk.now, patience)
             .await;
-        let book = price_book(state, desk).await?;
+        let book = price_book(desk).await?;
         let price = |tariff| words.money(book.unit_price(tariff));
         let groups = self.form.groups.iter().enumerate();
         let fault = |field: &str| {
@@ -268,7 +268,7 @@ impl Asked<'_> {
         };
         let asked = state
             .counting
-            .reach(&state.store, question, self.writer, desk.now);
+            .reach(&desk.store, question, self.writer, desk.now);
         let reach = asked.within(patience).await;
         let mut counts = reach
             .iter()
@@ -307,7 +307,7 @@ impl Asked<'_> {
         let limit = audience.and_then(|audience| audience.limit);
         let people = limit.map_or(reachable, |limit| reachable.min(u64::from(limit.count)));
         let tariff = audience.map_or(Tariff::Untargeted, |audience| audience.tariff(self.purpose));
-        let book = price_book(self.state, self.desk).await?;
+        let book = price_book(self.desk).await?;
         let quote = domain::price::quote([(tariff, people)], &book).map_err(BillingError::from)?;
         let total = quote
             .gross()
@@ -389,9 +389,9 @@ impl Asked<'_> {
 }
 
 /// The prices in force.
-pub async fn price_book(state: &ConsoleState, desk: &Desk) -> Result<PriceBook, Error> {
+pub async fn price_book(desk: &Desk) -> Result<PriceBook, Error> {
     let currency = desk.business.currency;
-    Ok(billing::quote::price_book(&state.store, currency, desk.now).await?)
+    Ok(billing::quote::price_book(&desk.store, currency, desk.now).await?)
 }
 
 fn tariff(purpose: Purpose, of_promotion: Tariff) -> Tariff {

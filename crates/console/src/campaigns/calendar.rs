@@ -15,7 +15,6 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
-use crate::state::ConsoleState;
 
 /// Campaigns one month shows.
 const EVENTS_MAX: u32 = 500;
@@ -68,11 +67,7 @@ struct Event {
     state: String,
 }
 
-pub(super) async fn show(
-    state: &ConsoleState,
-    desk: &Desk,
-    month: &str,
-) -> Result<Response, Error> {
+pub(super) async fn show(desk: &Desk, month: &str) -> Result<Response, Error> {
     let words = desk.words;
     let now = Month::of(desk.now, &desk.zone);
     let month = Month::parse(month).unwrap_or(now);
@@ -85,7 +80,7 @@ pub(super) async fn show(
     let after = days().last().and_then(|day| day.tomorrow().ok());
     let from = midnight(days().next().unwrap_or(month.first_day()), &desk.zone);
     let until = midnight(after.unwrap_or(Date::MAX), &desk.zone);
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let found = snapshot
         .campaigns_between(desk.account.id, from, until, EVENTS_MAX)
         .await?;

@@ -133,7 +133,7 @@ pub async fn show(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     use CampaignState as S;
     match campaign.state {
         S::Draft => Ok(to(&desk, &campaign, "message")),
@@ -224,7 +224,7 @@ async fn price(
     };
     let tariff = audience.tariff(campaign.purpose);
     let currency = desk.business.currency;
-    let book = billing::price_book(&state.store, currency, desk.now).await?;
+    let book = billing::price_book(&desk.store, currency, desk.now).await?;
     let quote = domain::price::quote([(tariff, people)], &book).map_err(billing_error)?;
     let priced = priced(desk, people, book.unit_price(tariff), &quote).map_err(billing_error)?;
     Ok(Some(priced))
@@ -241,7 +241,7 @@ async fn people(
     let limit = audience.limit.map(|limit| u64::from(limit.count));
     let most = limit.unwrap_or(u64::MAX);
     if audience.is_untargeted() && campaign.purpose == Purpose::Promotion {
-        let tally = state.store.friend_tally(campaign.account).await?;
+        let tally = desk.store.friend_tally(campaign.account).await?;
         return Ok(Some(tally.reachable.min(most)));
     }
     let question = Question {
@@ -253,7 +253,7 @@ async fn people(
     let asker = campaign.id.to_string();
     let asked = state
         .counting
-        .reach(&state.store, question, &asker, desk.now);
+        .reach(&desk.store, question, &asker, desk.now);
     let reach = asked.within_or_before(COUNT_PATIENCE).await;
     Ok(reach.map(|reach| reach.found.reachable.min(most)))
 }

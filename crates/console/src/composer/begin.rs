@@ -1,8 +1,6 @@
 //! Drafts: begun, copied from any campaign, taken back to be written on, thrown away.
 
-use std::sync::Arc;
-
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::campaign::CampaignState;
@@ -17,16 +15,15 @@ use crate::draft::Draft;
 use crate::error::Error;
 use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::schedule::form::{PAST, ScheduleForm};
-use crate::state::ConsoleState;
 
 /// Begins a draft and opens its first step.
-pub async fn begin(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
+pub async fn begin(desk: Desk) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
     let time = desk.words.time(desk.now, &desk.zone);
     let name = desk.words.t("composer-first-name").text("time", time);
     let content = Content::begun(name.to_string());
     let parts = [(Part::Message, content.to_json())];
-    let id = state
+    let id = desk
         .directory
         .begin_draft(
             desk.business.id,
@@ -40,31 +37,23 @@ pub async fn begin(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result
 }
 
 /// A draft of its own with the message, the audience and the delivery of any campaign.
-pub async fn copy(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<CampaignPath>,
-) -> Result<Response, Error> {
+pub async fn copy(desk: Desk, Path(path): Path<CampaignPath>) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
-    let id = copied(&state, &desk, &draft).await?;
+    let draft = Draft::open(&desk, &path).await?;
+    let id = copied(&desk, &draft).await?;
     Ok(to_message(&desk, id, "?done=done-copied"))
 }
 
 /// Takes a finished campaign back to be written on. One whose launch failed was launched, and
 /// nothing is launched twice: it is copied.
-pub async fn reopen(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<CampaignPath>,
-) -> Result<Response, Error> {
+pub async fn reopen(desk: Desk, Path(path): Path<CampaignPath>) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let draft = Draft::open(&state, &desk, &path).await?;
+    let draft = Draft::open(&desk, &path).await?;
     let id = draft.campaign.id;
     match draft.campaign.state {
         CampaignState::Draft => return Ok(to_message(&desk, id, "")),
         CampaignState::LaunchFailed => {
-            let id = copied(&state, &desk, &draft).await?;
+            let id = copied(&desk, &draft).await?;
             return Ok(to_message(&desk, id, "?done=done-copied"));
         }
         CampaignState::Review
@@ -74,18 +63,14 @@ pub async fn reopen(
         _ => return Err(too_late(&desk)),
     }
     let (business, account) = (desk.business.id, desk.account.id);
-    state.directory.reopen(business, account, id).await?;
+    desk.directory.reopen(business, account, id).await?;
     Ok(to_message(&desk, id, "?done=done-reopened"))
 }
 
 /// Throws away what was not launched.
-pub async fn discard(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<CampaignPath>,
-) -> Result<Response, Error> {
+pub async fn discard(desk: Desk, Path(path): Path<CampaignPath>) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     let list = desk.at("/campaigns?done=done-discarded");
     match campaign.state {
         // Pressed twice: it is gone, as was asked.
@@ -98,14 +83,13 @@ pub async fn discard(
         | CampaignState::LaunchFailed => {}
         _ => return Err(too_late(&desk)),
     }
-    state
-        .directory
+    desk.directory
         .discard(desk.business.id, desk.account.id, campaign.id)
         .await?;
     Ok(Redirect::to(&list).into_response())
 }
 
-async fn copied(state: &ConsoleState, desk: &Desk, draft: &Draft) -> Result<CampaignId, Error> {
+async fn copied(desk: &Desk, draft: &Draft) -> Result<CampaignId, Error> {
     let mut parts = draft.contents();
     let mut name = String::new();
     for (part, content) in &mut parts {
@@ -125,7 +109,7 @@ async fn copied(state: &ConsoleState, desk: &Desk, draft: &Draft) -> Result<Camp
         }
     }
     let (business, account, member) = (desk.business.id, desk.account.id, desk.member.id);
-    let begun = state
+    let begun = desk
         .directory
         .begin_draft(business, account, member, &name, &parts);
     Ok(begun.await?)

@@ -103,13 +103,13 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     if campaign.state != CampaignState::Draft {
         // The campaign's own page says what it is now.
         let door = desk.at(&format!("/campaigns/{}", campaign.id));
         return Ok(Redirect::to(&door).into_response());
     }
-    let (content, part) = super::content_of(&state, &campaign).await?;
+    let (content, part) = super::content_of(&desk, &campaign).await?;
     let shown = Shown {
         version: part.as_ref().map_or(0, |part| part.version),
         writer: part.as_ref().map_or("", |part| &part.writer),
@@ -205,13 +205,8 @@ fn odd(content: &Content, words: &Words) -> Vec<(String, String)> {
 
 impl Conflict {
     /// Theirs, to be shown beside mine.
-    pub async fn of(
-        state: &ConsoleState,
-        desk: &Desk,
-        path: String,
-        part: &DraftPart,
-    ) -> Result<Self, Error> {
-        let members = state.store.members_of_business(desk.business.id).await?;
+    pub async fn of(desk: &Desk, path: String, part: &DraftPart) -> Result<Self, Error> {
+        let members = desk.store.members_of_business(desk.business.id).await?;
         let who = members
             .into_iter()
             .find(|member| member.id == part.updated_by);

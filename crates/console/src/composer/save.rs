@@ -48,7 +48,7 @@ pub async fn save(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     let accepts = headers.get(header::ACCEPT);
     let is_script = accepts.is_some_and(|value| value == "application/json");
     match save_sent(&state, &desk, &campaign, &pairs, is_script).await {
@@ -79,14 +79,14 @@ async fn save_sent(
         writer: &sent.window,
         name: Some(&sent.content.name),
     };
-    match draft::save(state, desk, campaign.id, &save).await? {
+    match draft::save(desk, campaign.id, &save).await? {
         Saved::Done { version } if is_script => {
             Ok(Json(done(state, desk, &sent, version)).into_response())
         }
         Saved::Done { version } => go_on(state, desk, campaign, &sent, version, changed),
         Saved::Conflict(part) => {
             let path = desk.at(&format!("/campaigns/{}/message", campaign.id));
-            let conflict = Conflict::of(state, desk, path, &part).await?;
+            let conflict = Conflict::of(desk, path, &part).await?;
             match is_script {
                 true => conflicted(desk, &sent, &conflict),
                 false => page::draw(

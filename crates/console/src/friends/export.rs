@@ -1,15 +1,14 @@
 //! The list of friends as a file: as it is filtered, however long it is.
 
-use std::sync::Arc;
-
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use directory::Permission;
 use domain::friend::FriendState;
 use domain::id::{AccountId, UserId};
 use futures_util::stream;
+use store::Store;
 use store::friend_list::{FriendLine, FriendSearch, PageSize};
 use words::Words;
 
@@ -17,7 +16,6 @@ use super::began;
 use super::list::ListQuery;
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::state::ConsoleState;
 
 /// Friends that are read at once.
 const PAGE: u32 = 2_000;
@@ -41,19 +39,15 @@ enum Next {
     After(UserId),
 }
 
-pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, Error> {
+pub async fn show(desk: Desk, Query(query): Query<ListQuery>) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
     let (account, words) = (desk.account.id, desk.words);
-    let search = query.search();
+    let (store, search) = (desk.store.clone(), query.search());
     let body = stream::try_unfold(Some(Next::Beginning), move |next| {
-        let (state, search) = (state.clone(), search.clone());
+        let (store, search) = (store.clone(), search.clone());
         async move {
             let Some(next) = next else { return Ok(None) };
-            page_of(&state, account, &search, words, next)
+            page_of(&store, account, &search, words, next)
                 .await
                 .map(Some)
         }
@@ -71,7 +65,7 @@ pub async fn show(
 }
 
 async fn page_of(
-    state: &ConsoleState,
+    store: &Store,
     account: AccountId,
     search: &FriendSearch,
     words: Words,
@@ -88,10 +82,7 @@ async fn page_of(
         Next::After(id) => Some(id),
     };
     let size = PageSize::of(PAGE);
-    let found = state
-        .store
-        .friends_page(account, search, after, size)
-        .await?;
+    let found = store.friends_page(account, search, after, size).await?;
     for friend in &found.friends {
         push_row(&mut text, &cells(friend));
     }

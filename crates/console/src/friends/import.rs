@@ -2,11 +2,10 @@
 //! refused.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{Form, Multipart, Path, State};
+use axum::extract::{Form, Multipart, Path};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
@@ -24,7 +23,6 @@ use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
 use crate::page;
-use crate::state::ConsoleState;
 
 /// Earlier imports that are shown.
 const IMPORTS: u32 = 50;
@@ -104,19 +102,14 @@ impl MappedColumn {
     }
 }
 
-pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
+pub async fn show(desk: Desk) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
-    draw(&state, &desk, Faults::default(), StatusCode::OK).await
+    draw(&desk, Faults::default(), StatusCode::OK).await
 }
 
-async fn draw(
-    state: &ConsoleState,
-    desk: &Desk,
-    faults: Faults,
-    status: StatusCode,
-) -> Result<Response, Error> {
+async fn draw(desk: &Desk, faults: Faults, status: StatusCode) -> Result<Response, Error> {
     let words = desk.words;
-    let imports = state.store.imports_of_account(desk.account.id, IMPORTS);
+    let imports = desk.store.imports_of_account(desk.account.id, IMPORTS);
     let shown = ImportPage {
         frame: Frame::of(desk, Place::Friends),
         words,
@@ -165,13 +158,12 @@ fn columns(words: &Words) -> Vec<ColumnHelp> {
 }
 
 pub async fn upload(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
     let parts = parts.map_err(|error| Error::Unreadable(error.body_text()))?;
-    let (fault, status) = match keep(&state, &desk, parts).await {
+    let (fault, status) = match keep(&desk, parts).await {
         Ok(Some(upload)) => {
             let to = desk.at(&format!("/friends/import/{}", upload.id));
             return Ok(Redirect::to(&to).into_response());
@@ -185,15 +177,11 @@ pub async fn upload(
     let said = desk.words.t(fault);
     let said = said.num("count", FILE_BYTES_MAX / MEGABYTE);
     let said = said.num("files", FILES_MAX);
-    draw(&state, &desk, Faults::one(FILE, said), status).await
+    draw(&desk, Faults::one(FILE, said), status).await
 }
 
 /// Keeps the file of a form, once all of the form has come.
-async fn keep(
-    state: &ConsoleState,
-    desk: &Desk,
-    mut parts: Multipart,
-) -> Result<Option<ImportUpload>, UploadError> {
+async fn keep(desk: &Desk, mut parts: Multipart) -> Result<Option<ImportUpload>, UploadError> {
     let mut arrived = None;
     while let Some(part) = parts.next_field().await.map_err(cut_off)? {
         if part.name() == Some(FILE) && arrived.is_none() {
@@ -201,27 +189,41 @@ async fn keep(
                 None | Some("") => "friends.csv".to_owned(),
                 Some(name) => name.to_owned(),
             };
-            arrived = Some((arrive(state, desk, part).await?, name));
+            arrived = Some((arrive(desk, part).await?, name));
         }
     }
     let Some((arriving, name)) = arrived else {
         return Ok(None);
     };
     let (account, member) = (desk.account.id, desk.member.id);
-    let kept = state.uploads.finish(arriving, account, member, name);
+    let kept = desk.uploads.finish(arriving, account, member, name);
     kept.await.map(Some)
 }
 
-async fn arrive(
-    state: &ConsoleState,
-    desk: &Desk,
-    mut part: Field<'_>,
-) -> Result<Arriving, UploadError> {
-    let mut arriving = state.uploads.begin(desk.account.id).await?;
+async fn arrive(desk: &Desk, mut part: Field<'_>) -> Result<Arriving, UploadError> {
+    let mut arriving = match desk.uploads.begin(desk.account.id).await {
+        Ok(arriving) => arriving,
+        Err(error) => return refuse(part, error).await,
+    };
     while let Some(bytes) = part.chunk().await.map_err(cut_off)? {
-        arriving.write(&bytes).await?;
+        if let Err(error) = arriving.write(&bytes).await {
+            return refuse(part, error).await;
+        }
     }
     Ok(arriving)
+}
+
+/// A browser sends first and listens afterwards: it hears why only if the rest is taken, and
+/// dropped. What is longer than any file is cut off.
+async fn refuse(mut part: Field<'_>, error: UploadError) -> Result<Arriving, UploadError> {
+    let mut dropped = 0;
+    while let Ok(Some(bytes)) = part.chunk().await {
+        dropped += bytes.len() as u64;
+        if dropped > FILE_BYTES_MAX {
+            break;
+        }
+    }
+    Err(error)
 }
 
 /// Whoever sends it is gone, or it is not what a form is.
@@ -255,15 +257,14 @@ const fn fault_key(fault: FileFault) -> &'static str {
 
 /// The page of a file whose columns are to be named.
 pub(super) async fn draw_mapping(
-    state: &ConsoleState,
     desk: &Desk,
     upload: &ImportUpload,
     told: Option<(Mapping, Faults)>,
 ) -> Result<Response, Error> {
-    let looked = state.uploads.look(upload.id).await;
+    let looked = desk.uploads.look(upload.id).await;
     let look = looked.map_err(|error| Error::Broken(error.to_string()))?;
     let words = desk.words;
-    let wordings = state.store.wordings_of_account(desk.account.id).await?;
+    let wordings = desk.store.wordings_of_account(desk.account.id).await?;
     let wordings: Vec<String> = wordings
         .into_iter()
         .map(|wording| wording.version)
@@ -277,7 +278,7 @@ pub(super) async fn draw_mapping(
         guessed.wording = wordings.last().cloned();
         (guessed, Faults::default())
     });
-    let before = state.store.same_upload(upload).await?.map(|(id, at)| {
+    let before = desk.store.same_upload(upload).await?.map(|(id, at)| {
         let path = desk.at(&format!("/friends/import/{id}"));
         (words.time(at, &desk.zone), path)
     });
@@ -317,20 +318,19 @@ pub(super) async fn draw_mapping(
 }
 
 pub async fn map(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<ImportPath>,
     Form(form): Form<HashMap<String, String>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
     let id = path.id()?;
-    let found = state.store.upload_of_account(desk.account.id, id).await?;
+    let found = desk.store.upload_of_account(desk.account.id, id).await?;
     let upload = found.ok_or(Error::NotFound)?;
     let here = desk.at(&format!("/friends/import/{id}"));
     if upload.asked_at.is_some() {
         return Ok(Redirect::to(&here).into_response());
     }
-    let looked = state.uploads.look(id).await;
+    let looked = desk.uploads.look(id).await;
     let look = looked.map_err(|error| Error::Broken(error.to_string()))?;
     let told = |name: &str| {
         let text = form.get(name).map_or("", |text| text.trim());
@@ -343,9 +343,9 @@ pub async fn map(
         wording: told("wording"),
         source: told("source"),
     };
-    let faults = mapping_faults(&desk, &mapping, &state).await?;
+    let faults = mapping_faults(&desk, &mapping).await?;
     if !faults.is_empty() {
-        return draw_mapping(&state, &desk, &upload, Some((mapping, faults))).await;
+        return draw_mapping(&desk, &upload, Some((mapping, faults))).await;
     }
     // A column says it for each row: what was chosen for all of them is not meant.
     let has = |column: Column| {
@@ -355,7 +355,7 @@ pub async fn map(
     let (says_wording, says_source) = (has(Column::ConsentWording), has(Column::Source));
     mapping.wording = mapping.wording.filter(|_| !says_wording);
     mapping.source = mapping.source.filter(|_| !says_source);
-    match state.uploads.ask(desk.account.id, id, &mapping).await {
+    match desk.uploads.ask(desk.account.id, id, &mapping).await {
         // Somebody else was faster: the page shows it.
         Ok(()) | Err(UploadError::Store(store::StoreError::Conflict(_))) => {
             Ok(Redirect::to(&here).into_response())
@@ -364,11 +364,7 @@ pub async fn map(
     }
 }
 
-async fn mapping_faults(
-    desk: &Desk,
-    mapping: &Mapping,
-    state: &ConsoleState,
-) -> Result<Faults, Error> {
+async fn mapping_faults(desk: &Desk, mapping: &Mapping) -> Result<Faults, Error> {
     let words = desk.words;
     let mut faults = Faults::default();
     let name = |column: Column| {
@@ -416,7 +412,7 @@ async fn mapping_faults(
         faults.add("source", words.t("link-fault-source"));
     }
     if let Some(version) = &mapping.wording {
-        let wordings = state.store.wordings_of_account(desk.account.id).await?;
+        let wordings = desk.store.wordings_of_account(desk.account.id).await?;
         if !wordings.iter().any(|wording| wording.version == *version) {
             faults.add("wording", words.t("import-fault-wording"));
         }
@@ -424,16 +420,12 @@ async fn mapping_faults(
     Ok(faults)
 }
 
-pub async fn discard(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<ImportPath>,
-) -> Result<Response, Error> {
+pub async fn discard(desk: Desk, Path(path): Path<ImportPath>) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
     let id = path.id()?;
-    let found = state.store.upload_of_account(desk.account.id, id).await?;
+    let found = desk.store.upload_of_account(desk.account.id, id).await?;
     found.ok_or(Error::NotFound)?;
-    match state.uploads.discard(desk.account.id, id).await {
+    match desk.uploads.discard(desk.account.id, id).await {
         Ok(()) => {
             let to = desk.at("/friends/import?done=done-import-discarded");
             Ok(Redirect::to(&to).into_response())

@@ -1,10 +1,8 @@
 //! One import: its columns to be named, how far it is, what became of it, and every refused row.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use directory::Permission;
@@ -12,6 +10,7 @@ use domain::friend::RejectReason;
 use domain::id::ImportId;
 use futures_util::stream;
 use serde::Deserialize;
+use store::Store;
 use store::import::{Import, Rejection};
 use store::import_upload::ImportUpload;
 use words::Words;
@@ -22,7 +21,6 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
-use crate::state::ConsoleState;
 
 /// Refused rows of one page, and of one piece of a download.
 const PAGE: u32 = 100;
@@ -68,40 +66,37 @@ struct RejectedRow {
 }
 
 pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<ImportPath>,
     Query(query): Query<ReportQuery>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
     let id = path.id()?;
-    let upload = state.store.upload_of_account(desk.account.id, id).await?;
+    let upload = desk.store.upload_of_account(desk.account.id, id).await?;
     if let Some(upload) = upload.as_ref().filter(|upload| upload.asked_at.is_none()) {
-        return draw_mapping(&state, &desk, upload, None).await;
+        return draw_mapping(&desk, upload, None).await;
     }
-    let import = import_of(&state, &desk, id, upload.as_ref()).await?;
+    let import = import_of(&desk, id, upload.as_ref()).await?;
     if upload.is_none() && import.is_none() {
         return Err(Error::NotFound);
     }
-    draw(&state, &desk, (id, upload, import), &query).await
+    draw(&desk, (id, upload, import), &query).await
 }
 
 /// What an upload became or is becoming; or an import of the shell by its own id.
 async fn import_of(
-    state: &ConsoleState,
     desk: &Desk,
     id: ImportId,
     upload: Option<&ImportUpload>,
 ) -> Result<Option<Import>, Error> {
     let became = upload.and_then(|upload| upload.import).unwrap_or(id);
-    Ok(state
+    Ok(desk
         .store
         .import_of_account(desk.account.id, became)
         .await?)
 }
 
 async fn draw(
-    state: &ConsoleState,
     desk: &Desk,
     (id, upload, import): (ImportId, Option<ImportUpload>, Option<Import>),
     query: &ReportQuery,
@@ -130,11 +125,11 @@ async fn draw(
     let taken_before = was_before.map(|import| words.time(import.started_at, &desk.zone));
     let (mut reasons, mut rows, mut next) = (Vec::new(), Vec::new(), None);
     if let Some(import) = import.as_ref().filter(|_| is_over) {
-        for counted in state.store.rejection_counts(import).await? {
+        for counted in desk.store.rejection_counts(import).await? {
             reasons.push((reason_words(&words, counted.reason), counted.rows));
         }
         let behind = (query.line, &*query.reason);
-        let found = state
+        let found = desk
             .store
             .rejections_page(import.id, behind, PAGE + 1)
             .await?;
@@ -183,22 +178,19 @@ pub fn reason_words(words: &Words, reason: RejectReason) -> String {
 }
 
 /// Only the refused rows, each as it was written, with the line and the reasons behind it.
-pub async fn rejected(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<ImportPath>,
-) -> Result<Response, Error> {
+pub async fn rejected(desk: Desk, Path(path): Path<ImportPath>) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
     let id = path.id()?;
-    let upload = state.store.upload_of_account(desk.account.id, id).await?;
-    let import = import_of(&state, &desk, id, upload.as_ref()).await?;
+    let upload = desk.store.upload_of_account(desk.account.id, id).await?;
+    let import = import_of(&desk, id, upload.as_ref()).await?;
     let import = import.ok_or(Error::NotFound)?.id;
     let words = desk.words;
+    let store = desk.store.clone();
     let body = stream::try_unfold(Some((0, String::new())), move |from| {
-        let state = state.clone();
+        let store = store.clone();
         async move {
             let Some(from) = from else { return Ok(None) };
-            piece(&state, import, words, from).await
+            piece(&store, import, words, from).await
         }
     });
     let headers = [
@@ -215,7 +207,7 @@ pub async fn rejected(
 type Behind = (u64, String);
 
 async fn piece(
-    state: &ConsoleState,
+    store: &Store,
     import: ImportId,
     words: Words,
     (line, reason): Behind,
@@ -223,7 +215,7 @@ async fn piece(
     let mut text = String::new();
     if line == 0 {
         text.push_str(BYTE_ORDER_MARK);
-        let kept = state.store.rejected_rows(import, (1, 1)).await?;
+        let kept = store.rejected_rows(import, (1, 1)).await?;
         let names = kept.first().map_or("", |(_, cells)| cells.as_str());
         push_kept(
             &mut text,
@@ -235,8 +227,7 @@ async fn piece(
             ],
         );
     }
-    let found = state
-        .store
+    let found = store
         .rejections_page(import, (line, &reason), PIECE)
         .await?;
     let (Some(first), Some(last)) = (found.first(), found.last()) else {
@@ -244,7 +235,7 @@ async fn piece(
     };
     let next = (last.line, last.reason.as_str().to_owned());
     let lines = (first.line, last.line);
-    let kept = state.store.rejected_rows(import, lines).await?;
+    let kept = store.rejected_rows(import, lines).await?;
     let cells = |line: u64| {
         let place = kept.binary_search_by_key(&line, |(line, _)| *line);
         place.map_or("", |place| kept[place].1.as_str())
@@ -256,8 +247,7 @@ async fn piece(
     for told in own {
         let of_line = match told[0].line == last.line {
             true => {
-                state
-                    .store
+                store
                     .rejections_page(import, (last.line, ""), PIECE)
                     .await?
             }

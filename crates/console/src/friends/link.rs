@@ -74,7 +74,7 @@ pub async fn show(
         true => StatusCode::OK,
         false => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let tally = state.store.friend_tally(desk.account.id).await?;
+    let tally = desk.store.friend_tally(desk.account.id).await?;
     let named = tally
         .sources
         .iter()

@@ -1,10 +1,8 @@
 //! The page of friends: how many and why not all can be reached, how they came and went, who they
 //! are.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::Response;
 use directory::Permission;
 use domain::time::LocalDay;
@@ -19,7 +17,6 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
-use crate::state::ConsoleState;
 
 /// Friends of one page.
 const PAGE: u32 = 50;
@@ -139,11 +136,7 @@ impl ListQuery {
     }
 }
 
-pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, Error> {
+pub async fn show(desk: Desk, Query(query): Query<ListQuery>) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
     let account = desk.account.id;
     let search = query.search();
@@ -155,10 +148,9 @@ pub async fn show(
     let days = days.unwrap_or(RANGES[0]);
     let today = LocalDay::of(desk.now, &desk.zone);
     let (tally, growth, found) = tokio::try_join!(
-        state.store.friend_tally(account),
-        state.store.growth(account, today, days),
-        state
-            .store
+        desk.store.friend_tally(account),
+        desk.store.growth(account, today, days),
+        desk.store
             .friends_page(account, &search, after, PageSize::of(PAGE)),
     )?;
     let words = desk.words;

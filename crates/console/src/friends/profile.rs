@@ -2,10 +2,9 @@
 //! wrote back.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::Response;
 use directory::Permission;
@@ -23,7 +22,6 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
-use crate::state::ConsoleState;
 use crate::{page, reasons};
 
 /// Campaigns that one page asks for this friend: each is a look through its chunks.
@@ -102,26 +100,17 @@ struct MessageRow {
 }
 
 pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<FriendPath>,
     Query(query): Query<ProfileQuery>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let friend = own_friend(&state, &desk, &path).await?;
-    draw(
-        &state,
-        &desk,
-        friend,
-        &query,
-        (String::new(), Faults::default()),
-    )
-    .await
+    let friend = own_friend(&desk, &path).await?;
+    draw(&desk, friend, &query, (String::new(), Faults::default())).await
 }
 
 /// The page, with a tag as it was typed and what is wrong with it.
 pub(super) async fn draw(
-    state: &ConsoleState,
     desk: &Desk,
     own: OwnFriend,
     query: &ProfileQuery,
@@ -133,13 +122,12 @@ pub(super) async fn draw(
         text => Some(text.parse().map_err(|_| Error::NotFound)?),
     };
     let (tags, consents, wordings, sends, messages) = tokio::try_join!(
-        state.store.tags(account, number),
-        state.store.consent_history(account, number),
-        state.store.wordings_of_account(account),
-        state
-            .store
+        desk.store.tags(account, number),
+        desk.store.consent_history(account, number),
+        desk.store.wordings_of_account(account),
+        desk.store
             .sends_of_friend(business, account, number, before, CAMPAIGNS),
-        state.store.messages_of_friend(account, number, MESSAGES),
+        desk.store.messages_of_friend(account, number, MESSAGES),
     )?;
     let words = desk.words;
     let texts: HashMap<String, String> = wordings

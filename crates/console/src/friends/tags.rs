@@ -1,8 +1,6 @@
 //! Tags of one friend, set by hand.
 
-use std::sync::Arc;
-
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path};
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::{Permission, TagChange};
 use domain::friend::{TAG_CHARS_MAX, TAGS_MAX};
@@ -13,7 +11,6 @@ use super::{FriendPath, own_friend};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::form::Faults;
-use crate::state::ConsoleState;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -22,33 +19,26 @@ pub struct TagForm {
 }
 
 pub async fn add(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<FriendPath>,
     Form(form): Form<TagForm>,
 ) -> Result<Response, Error> {
-    change(&state, &desk, &path, TagChange::Add(&form.tag)).await
+    change(&desk, &path, TagChange::Add(&form.tag)).await
 }
 
 pub async fn remove(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<FriendPath>,
     Form(form): Form<TagForm>,
 ) -> Result<Response, Error> {
-    change(&state, &desk, &path, TagChange::Remove(&form.tag)).await
+    change(&desk, &path, TagChange::Remove(&form.tag)).await
 }
 
-async fn change(
-    state: &ConsoleState,
-    desk: &Desk,
-    path: &FriendPath,
-    change: TagChange<'_>,
-) -> Result<Response, Error> {
+async fn change(desk: &Desk, path: &FriendPath, change: TagChange<'_>) -> Result<Response, Error> {
     desk.expect(Permission::ManageFriends)?;
-    let own = own_friend(state, desk, path).await?;
+    let own = own_friend(desk, path).await?;
     let (business, account) = (desk.business.id, desk.account.id);
-    let changed = state
+    let changed = desk
         .directory
         .change_tag(business, account, (own.number, &own.key), change)
         .await;
@@ -68,7 +58,7 @@ async fn change(
             };
             let faults = Faults::one("tag", said);
             let typed = (typed.to_owned(), faults);
-            profile::draw(state, desk, own, &ProfileQuery::default(), typed).await
+            profile::draw(desk, own, &ProfileQuery::default(), typed).await
         }
         Err(error) => Err(error.into()),
     }

@@ -1,10 +1,7 @@
 //! What is being sent: a small piece of the first page that asks again every two seconds, and
 //! stops asking once everything has ended.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::State;
 use axum::response::Response;
 use directory::Permission;
 use domain::money::Money;
@@ -16,7 +13,6 @@ use crate::campaign_words::{Badge, StateGroup, called};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::page;
-use crate::state::ConsoleState;
 
 /// Campaigns with a progress of their own on the first page.
 const RUNS_MAX: u32 = 5;
@@ -42,9 +38,9 @@ struct NowPiece<'a> {
     runs: Vec<RunRow>,
 }
 
-pub async fn now(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
+pub async fn now(desk: Desk) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let runs = read(&snapshot, &desk).await?;
     snapshot.end().await?;
     page::show(&NowPiece {

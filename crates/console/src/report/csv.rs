@@ -1,10 +1,8 @@
 //! Every send as a file: streamed page by page, so that ten million lines take no more memory than
 //! a page.
 
-use std::sync::Arc;
-
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use billing::report::{ReportPage, SendReport};
@@ -15,22 +13,20 @@ use super::sends::{Asked, Wish};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::own_campaign::{CampaignPath, own_campaign};
-use crate::state::ConsoleState;
 
 pub async fn download(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<CampaignPath>,
     asked: Asked,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
-    let wish = Wish::read(&state, &desk, asked).await?;
+    let campaign = own_campaign(&desk, &path).await?;
+    let wish = Wish::read(&desk, asked).await?;
     if !wish.is_possible() {
         let said = desk.words.t("report-fault-friend").to_string();
         return Err(Error::Unreadable(said));
     }
-    let (store, business) = (&state.store, desk.business.id);
+    let (store, business) = (&desk.store, desk.business.id);
     let mut report = SendReport::open_filtered(store, business, campaign.id, wish.filter).await?;
     // What cannot be read at all is a page that says so, not a file that breaks off.
     let header = report.next_page().await?;

@@ -15,7 +15,6 @@ use super::sends::{outcome_words, when};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::reasons;
-use crate::state::ConsoleState;
 
 pub struct Evidence {
     pub friend: String,
@@ -34,22 +33,17 @@ pub struct Step {
     pub quote: Option<String>,
 }
 
-pub async fn read(
-    state: &ConsoleState,
-    desk: &Desk,
-    campaign: &Campaign,
-    line: &SendLine,
-) -> Result<Evidence, Error> {
+pub async fn read(desk: &Desk, campaign: &Campaign, line: &SendLine) -> Result<Evidence, Error> {
     let mut steps = Vec::new();
     if campaign.purpose == Purpose::Promotion {
-        steps.extend(consent(state, desk, line).await?);
+        steps.extend(consent(desk, line).await?);
     }
     match &line.chunk {
-        Some(_) => steps.extend(pushes(state, desk, line).await?),
+        Some(_) => steps.extend(pushes(desk, line).await?),
         None => steps.extend(left_out(desk, line)),
     }
     steps.extend(booked(desk, campaign, line));
-    steps.extend(afterwards(state, desk, campaign, line).await?);
+    steps.extend(afterwards(desk, campaign, line).await?);
     Ok(Evidence {
         friend: line.friend.to_string(),
         steps,
@@ -70,12 +64,8 @@ impl Step {
 }
 
 /// The last answer to the question for consent that was known when it was decided.
-async fn consent(
-    state: &ConsoleState,
-    desk: &Desk,
-    line: &SendLine,
-) -> Result<Option<Step>, Error> {
-    let history = state
+async fn consent(desk: &Desk, line: &SendLine) -> Result<Option<Step>, Error> {
+    let history = desk
         .store
         .consent_history(desk.account.id, line.number)
         .await?;
@@ -91,7 +81,7 @@ async fn consent(
     };
     let mut step = Step::of(desk, key, Some(fact.at));
     step.text = source_words(desk, &fact);
-    let wordings = state.store.wordings_of_account(desk.account.id).await?;
+    let wordings = desk.store.wordings_of_account(desk.account.id).await?;
     let version = fact.wording.as_deref();
     if let Some(wording) = wordings
         .into_iter()
@@ -110,12 +100,12 @@ fn source_words(desk: &Desk, fact: &ConsentFact) -> String {
 }
 
 /// Every round of the chunk, each with its claims: the last check and the push.
-async fn pushes(state: &ConsoleState, desk: &Desk, line: &SendLine) -> Result<Vec<Step>, Error> {
+async fn pushes(desk: &Desk, line: &SendLine) -> Result<Vec<Step>, Error> {
     let Some(chunk) = &line.chunk else {
         return Ok(Vec::new());
     };
     let mut steps = Vec::new();
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     for round in 0..=chunk.id.round {
         let id = domain::chunk::ChunkId { round, ..chunk.id };
         let attempts = snapshot.attempts_of(id).await?;
@@ -239,14 +229,9 @@ fn booked(desk: &Desk, campaign: &Campaign, line: &SendLine) -> Option<Step> {
     Some(step)
 }
 
-async fn afterwards(
-    state: &ConsoleState,
-    desk: &Desk,
-    campaign: &Campaign,
-    line: &SendLine,
-) -> Result<Vec<Step>, Error> {
+async fn afterwards(desk: &Desk, campaign: &Campaign, line: &SendLine) -> Result<Vec<Step>, Error> {
     let (business, numbers) = (desk.business.id, [line.number]);
-    let receipts = state
+    let receipts = desk
         .store
         .receipts_of(business, campaign.id, &numbers)
         .await?;

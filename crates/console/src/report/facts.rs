@@ -11,7 +11,6 @@ use words::Words;
 
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::state::ConsoleState;
 
 /// Values of one condition that are named; the rest is counted.
 const VALUES_NAMED: usize = 3;
@@ -21,7 +20,6 @@ pub struct Facts {
 }
 
 pub async fn read(
-    state: &ConsoleState,
     desk: &Desk,
     campaign: &Campaign,
     figures: &CampaignFigures,
@@ -56,7 +54,7 @@ pub async fn read(
         "report-fact-audience",
         audience_words(&words, &campaign.audience, &desk.zone),
     );
-    if let Some(name) = last_writer(state, desk, campaign).await? {
+    if let Some(name) = last_writer(desk, campaign).await? {
         add("report-fact-writer", name);
     }
     add("report-fact-zone", words.zone(&desk.account.time_zone));
@@ -65,15 +63,11 @@ pub async fn read(
 }
 
 /// Who saved a part of it last, as long as they are a member.
-async fn last_writer(
-    state: &ConsoleState,
-    desk: &Desk,
-    campaign: &Campaign,
-) -> Result<Option<String>, Error> {
-    let parts = state.store.draft_parts(campaign.id).await?;
+async fn last_writer(desk: &Desk, campaign: &Campaign) -> Result<Option<String>, Error> {
+    let parts = desk.store.draft_parts(campaign.id).await?;
     let last = parts.into_iter().max_by_key(|part| part.updated_at);
     let Some(last) = last else { return Ok(None) };
-    let members = state.store.members_of_business(desk.business.id).await?;
+    let members = desk.store.members_of_business(desk.business.id).await?;
     let member = members
         .into_iter()
         .find(|member| member.id == last.updated_by);

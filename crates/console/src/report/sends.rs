@@ -110,12 +110,12 @@ pub async fn show(
     asked: Asked,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     if campaign.launch.is_none() {
         let path = desk.at(&format!("/campaigns/{}", campaign.id));
         return Ok(Redirect::to(&path).into_response());
     }
-    let wish = Wish::read(&state, &desk, asked).await?;
+    let wish = Wish::read(&desk, asked).await?;
     let figures = super::read(&state, &desk, &campaign).await?;
     let found = match wish.has_no_friend {
         true => billing::sends::SendsPage {
@@ -125,16 +125,16 @@ pub async fn show(
         },
         false => {
             let business = desk.business.id;
-            let (store, filter) = (&state.store, wish.filter);
+            let (store, filter) = (&desk.store, wish.filter);
             billing::sends::page(store, business, campaign.id, filter, wish.after).await?
         }
     };
     let evidence = match (wish.filter.friend, found.lines.first()) {
-        (Some(_), Some(line)) => Some(evidence::read(&state, &desk, &campaign, line).await?),
+        (Some(_), Some(line)) => Some(evidence::read(&desk, &campaign, line).await?),
         _ => None,
     };
     let head = Head::of(&desk, &campaign, &figures);
-    let lines = lines(&state, &desk, &campaign, &head.path, &found.lines).await?;
+    let lines = lines(&desk, &campaign, &head.path, &found.lines).await?;
     let base = format!("{}/sends", head.path);
     let status = match wish.faults.is_empty() {
         true => StatusCode::OK,
@@ -161,7 +161,7 @@ pub async fn show(
 
 impl Wish {
     /// A wrong filter is said; a wrong friend is a fault of the field it was typed into.
-    pub async fn read(state: &ConsoleState, desk: &Desk, asked: Asked) -> Result<Self, Error> {
+    pub async fn read(desk: &Desk, asked: Asked) -> Result<Self, Error> {
         let refuse = |what: &str| {
             let said = desk.words.t("report-bad-filter").text("what", shown(what));
             Error::Unreadable(said.to_string())
@@ -193,7 +193,7 @@ impl Wish {
         };
         let typed = of("friend").unwrap_or_default().trim();
         let friend = match typed.len() <= FRIEND_BYTES_MAX {
-            true => friend_of(state, typed).await?,
+            true => friend_of(desk, typed).await?,
             false => None,
         };
         let mut faults = Faults::default();
@@ -250,11 +250,11 @@ fn address(base: &str, filter: &SendFilter, friend: Option<&str>, from: Option<C
     }
 }
 
-async fn friend_of(state: &ConsoleState, typed: &str) -> Result<Option<UserNumber>, Error> {
+async fn friend_of(desk: &Desk, typed: &str) -> Result<Option<UserNumber>, Error> {
     let Ok(id) = typed.parse::<UserId>() else {
         return Ok(None);
     };
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let number = snapshot.user_of_id(id).await?;
     snapshot.end().await?;
     Ok(number)
@@ -456,14 +456,13 @@ fn count(words: &Words, filter: &SendFilter, figures: &CampaignFigures) -> Optio
 }
 
 async fn lines(
-    state: &ConsoleState,
     desk: &Desk,
     campaign: &Campaign,
     path: &str,
     lines: &[SendLine],
 ) -> Result<Vec<Line>, Error> {
     let numbers: Vec<UserNumber> = lines.iter().map(|line| line.number).collect();
-    let store = &state.store;
+    let store = &desk.store;
     let receipts = store
         .receipts_of(desk.business.id, campaign.id, &numbers)
         .await?;

@@ -55,7 +55,7 @@ pub async fn outcome_of(
     if !may_be_cancelled {
         return Ok(None);
     }
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let actions = snapshot.campaign_actions(campaign.id).await?;
     snapshot.end().await?;
     if !actions
@@ -64,15 +64,11 @@ pub async fn outcome_of(
     {
         return Ok(None);
     }
-    let tally = look(state, desk.business.id, campaign.id).await?;
-    of_tally(state, desk, &tally).await
+    let tally = look(state, desk, campaign.id).await?;
+    of_tally(desk, &tally).await
 }
 
-pub(super) async fn of_tally(
-    state: &ConsoleState,
-    desk: &Desk,
-    tally: &Tally,
-) -> Result<Option<Outcome>, Error> {
+pub(super) async fn of_tally(desk: &Desk, tally: &Tally) -> Result<Option<Outcome>, Error> {
     let Some(cancel) = tally.cancel() else {
         return Ok(None);
     };
@@ -81,7 +77,7 @@ pub(super) async fn of_tally(
     let who_and_when = match cancel.member {
         None => when,
         Some(id) => {
-            let members = state.store.members_of_business(desk.business.id).await?;
+            let members = desk.store.members_of_business(desk.business.id).await?;
             let member = members.into_iter().find(|member| member.id == id);
             match member {
                 Some(member) => words

@@ -117,7 +117,7 @@ pub async fn events(
     Path(path): Path<CampaignPath>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Read)?;
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     if campaign.launch.is_none() {
         return Err(Error::NotFound);
     }
@@ -173,7 +173,7 @@ impl Feed {
 
     /// The next event; `None` where nothing changed.
     async fn look(&mut self) -> Result<Option<Event>, Error> {
-        let tally = look(&self.state, self.desk.business.id, self.campaign).await?;
+        let tally = look(&self.state, &self.desk, self.campaign).await?;
         if tally.campaign.state == CampaignState::Closed {
             self.is_over = true;
             let report = format!("/campaigns/{}/report", self.campaign);

@@ -163,7 +163,7 @@ impl<'a> LivePart<'a> {
             chunks: chunk_rows(&words, tally),
             responses: receipts.map(|receipts| responses(&words, receipts)),
             banner: banner(desk, tally),
-            outcome: outcome::of_tally(state, desk, tally).await?,
+            outcome: outcome::of_tally(desk, tally).await?,
             may_send: desk.may(Permission::Send),
         })
     }

@@ -1,9 +1,7 @@
 //! The account: how friends see it, where it is, how fast it may send, what friends agreed to.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Form, Request, State};
+use axum::extract::{Form, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::{AccountRequest, Permission};
@@ -18,7 +16,6 @@ use crate::form::Faults;
 use crate::frame::{Frame, Place};
 use crate::media::{self, NotTaken};
 use crate::page;
-use crate::state::ConsoleState;
 use crate::upload::Upload;
 
 /// Zones offered first; any other the account has is offered too.
@@ -93,26 +90,15 @@ impl AccountForm {
     }
 }
 
-pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
+pub async fn show(desk: Desk) -> Result<Response, Error> {
     if !desk.may(Permission::ManageSettings) {
         return Ok(Redirect::to(&desk.at("/settings/me")).into_response());
     }
     let fields = AccountForm::of(&desk);
-    draw(
-        &state,
-        &desk,
-        fields,
-        WordingForm::default(),
-        Faults::default(),
-    )
-    .await
+    draw(&desk, fields, WordingForm::default(), Faults::default()).await
 }
 
-pub async fn change(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    request: Request,
-) -> Result<Response, Error> {
+pub async fn change(desk: Desk, request: Request) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
     let (fields, picture) = match media::read(request, "picture").await {
         Ok(upload) => (AccountForm::sent(&upload), upload.file),
@@ -120,17 +106,17 @@ pub async fn change(
         Err(refusal) => {
             let faults = picture_faults(&desk, refusal)?;
             let fields = AccountForm::of(&desk);
-            return draw(&state, &desk, fields, WordingForm::default(), faults).await;
+            return draw(&desk, fields, WordingForm::default(), faults).await;
         }
     };
     let mut fields = fields;
     if let Some(picture) = picture {
-        match media::keep(&state, &desk, &picture.name, picture.bytes).await {
+        match media::keep(&desk, &picture.name, picture.bytes).await {
             // Its own address may change: the path stays.
             Ok(kept) => fields.icon_url = kept.preview_path,
             Err(refusal) => {
                 let faults = picture_faults(&desk, refusal)?;
-                return draw(&state, &desk, fields, WordingForm::default(), faults).await;
+                return draw(&desk, fields, WordingForm::default(), faults).await;
             }
         }
     }
@@ -140,7 +126,7 @@ pub async fn change(
     };
     let Ok(rate_per_second) = rate else {
         let faults = Faults::one("rate", desk.words.t("settings-fault-rate"));
-        return draw(&state, &desk, fields, WordingForm::default(), faults).await;
+        return draw(&desk, fields, WordingForm::default(), faults).await;
     };
     let icon = fields.icon_url.trim();
     let request = AccountRequest {
@@ -151,7 +137,7 @@ pub async fn change(
         rate_per_second,
     };
     let (business, account) = (desk.business.id, desk.account.id);
-    match state
+    match desk
         .directory
         .change_account(business, account, &request)
         .await
@@ -159,19 +145,15 @@ pub async fn change(
         Ok(_) => Ok(Redirect::to(&desk.at("/settings?done=done-account")).into_response()),
         Err(error) => {
             let faults = super::faults(&desk.words, error)?;
-            draw(&state, &desk, fields, WordingForm::default(), faults).await
+            draw(&desk, fields, WordingForm::default(), faults).await
         }
     }
 }
 
-pub async fn add_wording(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Form(wording): Form<WordingForm>,
-) -> Result<Response, Error> {
+pub async fn add_wording(desk: Desk, Form(wording): Form<WordingForm>) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
     let (business, account) = (desk.business.id, desk.account.id);
-    let added = state
+    let added = desk
         .directory
         .add_wording(business, account, wording.version.trim(), &wording.text)
         .await;
@@ -182,11 +164,10 @@ pub async fn add_wording(
         }
         Err(error) => super::faults(&desk.words, error)?,
     };
-    draw(&state, &desk, AccountForm::of(&desk), wording, faults).await
+    draw(&desk, AccountForm::of(&desk), wording, faults).await
 }
 
 async fn draw(
-    state: &ConsoleState,
     desk: &Desk,
     fields: AccountForm,
     wording: WordingForm,
@@ -206,7 +187,7 @@ async fn draw(
         tabs: super::tabs(desk, ""),
         fields,
         zones,
-        wordings: state.store.wordings_of_account(desk.account.id).await?,
+        wordings: desk.store.wordings_of_account(desk.account.id).await?,
         wording,
         faults,
     };

@@ -46,8 +46,8 @@ pub struct PasswordForm {
     again: String,
 }
 
-pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
-    draw(&state, &desk, Faults::default()).await
+pub async fn show(desk: Desk) -> Result<Response, Error> {
+    draw(&desk, Faults::default()).await
 }
 
 pub async fn change_password(
@@ -64,7 +64,7 @@ pub async fn change_password(
         faults.add("again", words.t("settings-fault-again"));
     }
     if !faults.is_empty() {
-        return draw(&state, &desk, faults).await;
+        return draw(&desk, faults).await;
     }
     let address = address.ip().to_string();
     let confirmed = state
@@ -74,12 +74,12 @@ pub async fn change_password(
         Ok(()) => {}
         Err(SignInError::Wrong) => {
             let faults = Faults::one("current", words.t("settings-fault-current"));
-            return draw(&state, &desk, faults).await;
+            return draw(&desk, faults).await;
         }
         Err(SignInError::TooMany { until }) => {
             let minutes = until.since(desk.now).as_secs().div_ceil(60);
             let said = words.t("sign-in-too-many").num("minutes", minutes);
-            return draw(&state, &desk, Faults::one("current", said)).await;
+            return draw(&desk, Faults::one("current", said)).await;
         }
         Err(SignInError::Directory(error)) => return Err(error.into()),
     }
@@ -99,9 +99,9 @@ pub async fn sign_out_elsewhere(
     Ok(Redirect::to(&desk.at("/settings/me?done=done-elsewhere")).into_response())
 }
 
-async fn draw(state: &ConsoleState, desk: &Desk, faults: Faults) -> Result<Response, Error> {
+async fn draw(desk: &Desk, faults: Faults) -> Result<Response, Error> {
     let words = desk.words;
-    let sessions = state.store.sessions_of(desk.member.id, desk.now).await?;
+    let sessions = desk.store.sessions_of(desk.member.id, desk.now).await?;
     let sessions = sessions.into_iter().map(|session| SessionRow {
         is_this: session.token_hash == desk.session.token_hash,
         last_seen: words.time(session.last_seen_at, &desk.zone),

@@ -79,9 +79,9 @@ pub struct MemberPath {
     member: String,
 }
 
-pub async fn show(State(state): State<Arc<ConsoleState>>, desk: Desk) -> Result<Response, Error> {
+pub async fn show(desk: Desk) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
-    draw(&state, &desk, MemberForm::default(), Faults::default()).await
+    draw(&desk, MemberForm::default(), Faults::default()).await
 }
 
 pub async fn add(
@@ -93,14 +93,14 @@ pub async fn add(
     let words = desk.words;
     let Some(role) = Role::from_name(&fields.role) else {
         let faults = Faults::one("role", words.t("settings-fault-role-unknown"));
-        return draw(&state, &desk, fields, faults).await;
+        return draw(&desk, fields, faults).await;
     };
     if check_password(&fields.password).is_err() {
         let faults = Faults::one("password", words.t("settings-fault-password"));
-        return draw(&state, &desk, fields, faults).await;
+        return draw(&desk, fields, faults).await;
     }
     let business = desk.business.id;
-    let added = state
+    let added = desk
         .directory
         .add_member(business, fields.email.trim(), fields.name.trim(), role)
         .await;
@@ -108,7 +108,7 @@ pub async fn add(
         Ok(member) => member,
         Err(error) => {
             let faults = super::faults(&words, error)?;
-            return draw(&state, &desk, fields, faults).await;
+            return draw(&desk, fields, faults).await;
         }
     };
     let password = &fields.password;
@@ -120,7 +120,6 @@ pub async fn add(
 }
 
 pub async fn change_role(
-    State(state): State<Arc<ConsoleState>>,
     desk: Desk,
     Path(path): Path<MemberPath>,
     Form(fields): Form<RoleForm>,
@@ -128,39 +127,25 @@ pub async fn change_role(
     desk.expect(Permission::ManageSettings)?;
     let member = member_of(&path)?;
     let Some(role) = Role::from_name(&fields.role) else {
-        expect_member(&state, &desk, member).await?;
+        expect_member(&desk, member).await?;
         let faults = Faults::one("role", desk.words.t("settings-fault-role-unknown"));
-        return draw(&state, &desk, MemberForm::default(), faults).await;
+        return draw(&desk, MemberForm::default(), faults).await;
     };
-    let changed = state
+    let changed = desk
         .directory
         .change_role(desk.business.id, member, role)
         .await;
-    ended(&state, &desk, changed, "/settings/members?done=done-role").await
+    ended(&desk, changed, "/settings/members?done=done-role").await
 }
 
-pub async fn remove(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<MemberPath>,
-) -> Result<Response, Error> {
+pub async fn remove(desk: Desk, Path(path): Path<MemberPath>) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
     let member = member_of(&path)?;
-    let removed = state
-        .directory
-        .remove_member(desk.business.id, member)
-        .await;
-    ended(
-        &state,
-        &desk,
-        removed,
-        "/settings/members?done=done-member-removed",
-    )
-    .await
+    let removed = desk.directory.remove_member(desk.business.id, member).await;
+    ended(&desk, removed, "/settings/members?done=done-member-removed").await
 }
 
 async fn ended(
-    state: &ConsoleState,
     desk: &Desk,
     done: Result<(), directory::Error>,
     to: &str,
@@ -169,7 +154,7 @@ async fn ended(
         Ok(()) => Ok(Redirect::to(&desk.at(to)).into_response()),
         Err(error) => {
             let faults = super::faults(&desk.words, error)?;
-            draw(state, desk, MemberForm::default(), faults).await
+            draw(desk, MemberForm::default(), faults).await
         }
     }
 }
@@ -178,23 +163,18 @@ fn member_of(path: &MemberPath) -> Result<MemberId, Error> {
     path.member.parse().map_err(|_| Error::NotFound)
 }
 
-async fn expect_member(state: &ConsoleState, desk: &Desk, id: MemberId) -> Result<(), Error> {
-    let members = state.store.members_of_business(desk.business.id).await?;
+async fn expect_member(desk: &Desk, id: MemberId) -> Result<(), Error> {
+    let members = desk.store.members_of_business(desk.business.id).await?;
     match members.iter().any(|member| member.id == id) {
         true => Ok(()),
         false => Err(Error::NotFound),
     }
 }
 
-async fn draw(
-    state: &ConsoleState,
-    desk: &Desk,
-    fields: MemberForm,
-    faults: Faults,
-) -> Result<Response, Error> {
+async fn draw(desk: &Desk, fields: MemberForm, faults: Faults) -> Result<Response, Error> {
     let words = desk.words;
     let role_words = |role: Role| words.t(format!("role-{}", role.name())).to_string();
-    let members = state.store.members_of_business(desk.business.id).await?;
+    let members = desk.store.members_of_business(desk.business.id).await?;
     let members = members.into_iter().filter_map(|member| {
         let role = Role::from_name(&member.role)?;
         Some(MemberRow {

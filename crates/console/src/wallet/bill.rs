@@ -1,10 +1,8 @@
 //! One campaign's bill: how many times which price, what was held for it and what went back, and
 //! why the others cost nothing.
 
-use std::sync::Arc;
-
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use billing::{Bill, BillingError};
 use directory::Permission;
@@ -18,7 +16,6 @@ use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::page;
-use crate::state::ConsoleState;
 
 #[derive(Template)]
 #[template(path = "wallet/bill.html")]
@@ -56,18 +53,14 @@ struct OutcomeRow {
     is_billed: bool,
 }
 
-pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Path(path): Path<CampaignPath>,
-) -> Result<Response, Error> {
+pub async fn show(desk: Desk, Path(path): Path<CampaignPath>) -> Result<Response, Error> {
     // Whose campaign it is not learns nothing, whatever their role is.
-    let campaign = own_campaign(&state, &desk, &path).await?;
+    let campaign = own_campaign(&desk, &path).await?;
     if !desk.may(Permission::ReadMoney) {
         return super::closed(&desk);
     }
     let words = desk.words;
-    let bill = billing::bill(&state.store, desk.business.id, campaign.id).await?;
+    let bill = billing::bill(&desk.store, desk.business.id, campaign.id).await?;
     let (vat, total) = vat_and_total(bill.captured).map_err(BillingError::from)?;
     let outcomes = outcome_rows(&words, &bill);
     page::show(&BillPage {

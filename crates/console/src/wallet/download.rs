@@ -1,10 +1,8 @@
 //! Every movement as a file for a spreadsheet, in the order of the books, with the balance after
 //! each. It is made while it is read: a year of movements takes no more memory than a page.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use directory::Permission;
@@ -21,7 +19,6 @@ use super::WalletFields;
 use crate::campaigns::months::Month;
 use crate::desk::Desk;
 use crate::error::Error;
-use crate::state::ConsoleState;
 
 /// Transactions read at once.
 const TRANSACTIONS: u32 = 500;
@@ -43,16 +40,12 @@ struct Reading {
     is_over: bool,
 }
 
-pub async fn show(
-    State(state): State<Arc<ConsoleState>>,
-    desk: Desk,
-    Query(fields): Query<WalletFields>,
-) -> Result<Response, Error> {
+pub async fn show(desk: Desk, Query(fields): Query<WalletFields>) -> Result<Response, Error> {
     desk.expect(Permission::ReadMoney)?;
     let month = Month::parse(&fields.month);
     let bounds = month.map(|month| month.bounds(&desk.zone));
     let business = desk.business.id;
-    let snapshot = state.store.snapshot().await?;
+    let snapshot = desk.store.snapshot().await?;
     let after = match bounds {
         Some((from, _)) => snapshot.last_sequence_before(business, from).await?,
         None => 0,
@@ -60,7 +53,7 @@ pub async fn show(
     let (available, held) = snapshot.balance_after(business, after).await?;
     snapshot.end().await?;
     let reading = Reading {
-        store: state.store.clone(),
+        store: desk.store.clone(),
         business,
         currency: desk.business.currency,
         zone: desk.zone.clone(),

@@ -8,6 +8,7 @@ use connector::{Connector, GatewayConfig, GatewayConnector, Push};
 use domain::answer::{AskAnswer, CloseAnswer, PushAnswer, PushResults};
 use domain::capability::Capability;
 use domain::codec::PackedKeys;
+use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::time::{Clock, Timestamp};
 use domain::user::UserKey;
@@ -99,6 +100,8 @@ impl World {
             base_url: format!("{}{}", self.address, sandbox::serve::GATEWAY_BASE),
             token: TOKEN.to_owned(),
             secrets: secrets(),
+            root_certificates: None,
+            traced: domain::trace::Share::NONE,
             capability,
             request_timeout: REQUEST_TIMEOUT,
         };
@@ -301,6 +304,7 @@ impl Chunk {
     pub fn push(&self) -> Push<'_> {
         Push {
             key: self.key,
+            account: AccountId::from_bytes([1; 16]),
             content_hash: self.content_hash,
             size: self.size,
             frozen: &self.frozen,

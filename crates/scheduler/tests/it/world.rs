@@ -264,6 +264,7 @@ impl World {
         let frozen = FrozenBody::from_stored(&body).unwrap();
         let push = Push {
             key: PushKey::of(&chunk),
+            account: campaign.account,
             content_hash: gateway::content_hash(&frozen, &recipients.keys, None).unwrap(),
             size: recipients.keys.to_keys().unwrap().len() as u32,
             frozen: &frozen,

@@ -20,6 +20,8 @@ macro_rules! migrator {
             "0010_rejected_rows",
             "0011_dispatched",
             "0012_restore",
+            "0013_throttled",
+            "0014_wall",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

@@ -1,6 +1,6 @@
 //! From the rules' decision to the rows that are written.
 
-use domain::chunk::{ChunkState, Next, NextRound, Settlement};
+use domain::chunk::{ChunkId, ChunkState, Next, NextRound, Settlement};
 use domain::codec::{self, PackedKeys};
 use domain::outcome::{Outcome, OutcomeCounts};
 use domain::push::PushKey;
@@ -8,8 +8,8 @@ use domain::time::Timestamp;
 use domain::user::UserNumber;
 
 use super::{Change, NextRoundRows};
-use crate::StoreError;
 use crate::chunk::Recipients;
+use crate::{Store, StoreError};
 
 /// What of a chunk a change is made from.
 pub struct ChangeSource<'a> {
@@ -18,7 +18,26 @@ pub struct ChangeSource<'a> {
     /// Recipients in one request of the connector.
     pub batch_max: u32,
     pub recipients: &'a Recipients,
+    /// Read by [`Store::numbers_of_next_round`].
+    pub numbers: &'a [UserNumber],
     pub now: Timestamp,
+}
+
+impl Store {
+    /// The user numbers of a chunk of which some go on in a next round. Of the many others nothing
+    /// is read.
+    pub async fn numbers_of_next_round(
+        &self,
+        chunk: ChunkId,
+        next: &Next,
+    ) -> Result<Vec<UserNumber>, StoreError> {
+        match next {
+            Next::Settle(settlement) if settlement.next_round.is_some() => {
+                self.chunk_numbers(chunk).await
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
 }
 
 impl Change {
@@ -117,13 +136,8 @@ fn next_round_rows(
         column,
         why,
     };
-    let numbers = codec::unpack_numbers(&source.recipients.numbers)
-        .map_err(|error| corrupt("numbers", error.to_string()))?;
-    let chosen: Option<Vec<UserNumber>> = next
-        .positions
-        .iter()
-        .map(|position| numbers.get(*position as usize).copied())
-        .collect();
+    let number = |position: &u32| source.numbers.get(*position as usize).copied();
+    let chosen: Option<Vec<UserNumber>> = next.positions.iter().map(number).collect();
     let chosen = chosen.ok_or_else(|| corrupt("numbers", "fewer than positions".into()))?;
     let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else {
         return Err(corrupt("numbers", "a next round of nobody".into()));

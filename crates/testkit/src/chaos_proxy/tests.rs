@@ -72,6 +72,28 @@ fn it_cuts_within_the_byte_that_was_asked_for() {
 }
 
 #[test]
+fn it_stands_still_within_what_is_written_until_its_client_has_gone() {
+    let proxy = ChaosProxy::start(echo()).unwrap();
+    proxy.stall_after(4);
+    let mut socket = connect(&proxy);
+    socket.write_all(b"12345678").unwrap();
+    let mut back = [0; 4];
+    socket.read_exact(&mut back).unwrap();
+    assert_eq!(&back, b"1234");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let error = socket.read(&mut [0]).unwrap_err();
+    assert!(is_only_time(&error), "{error}");
+    socket.shutdown(Shutdown::Write).unwrap();
+    assert!(rest_of(&mut socket).is_empty());
+    let struck = proxy.struck();
+    assert_eq!((struck.stalled, struck.cuts), (1, 1));
+    // Once.
+    comes_back(&mut connect(&proxy), b"12345678").unwrap();
+}
+
+#[test]
 fn silent_and_one_way_it_keeps_the_connection_and_passes_nothing() {
     let proxy = ChaosProxy::start(echo()).unwrap();
     let mut socket = connect(&proxy);

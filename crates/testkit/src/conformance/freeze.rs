@@ -54,6 +54,8 @@ pub async fn a_range_is_written_completely(world: World) {
             (chunk.epoch, chunk.sequence, chunk.outcomes().unwrap()),
             (0, None, None)
         );
+        let read = world.store.chunk_numbers(chunk.id).await.unwrap();
+        assert_eq!(read, numbers);
         all.extend(numbers);
         let recipients = world.store.recipients(chunk.id).await.unwrap();
         assert_eq!(

@@ -10,6 +10,8 @@ use domain::gate::Consent;
 use domain::id::CampaignId;
 use domain::outcome::Outcome;
 use domain::user::UserNumber;
+use store::chunk::OnItsWay;
+use store::hot::Change;
 use store::stage::Stages;
 
 use super::world::{LEASE, NOW, Person, QUARANTINE, RULE, World, returned, settle, unknown};
@@ -505,4 +507,56 @@ pub async fn an_overdue_uncertain_recipient_is_named(world: World) {
     assert!(left().await.1.contains(&(claimed.id, 0)));
     assert!(world.amend(claimed.id, 0, Outcome::WrittenOff).await);
     assert_eq!(left().await, (0, vec![]));
+}
+
+pub async fn an_account_is_held_as_long_as_it_was_asked_to_wait(world: World) {
+    let chunks = world
+        .running_of(world.business, world.account, &[1, 2])
+        .await;
+    let on_their_way = || async { world.store.on_their_way(NOW).await.unwrap() };
+    assert_eq!(on_their_way().await, []);
+    world.dispatch(&chunks, NOW).await;
+    let expected = |chunks, held_until| OnItsWay {
+        account: world.account,
+        chunks,
+        held_until,
+    };
+    assert_eq!(on_their_way().await, [expected(2, None)]);
+    let claimed = world.claim(&chunks[..1]).await;
+    let until = NOW + Duration::from_secs(3);
+    assert!(world.record(&claimed[0], returned(until)).await);
+    assert_eq!(on_their_way().await, [expected(1, Some(until))]);
+    // The time has come: it is due, and holds nobody.
+    let then = world.store.on_their_way(until).await.unwrap();
+    assert_eq!(then, [expected(1, None)]);
+    // Other detours are of the chunk alone.
+    let claimed = world.claim(&chunks[1..]).await;
+    let held = Change::Return {
+        due_at: until + Duration::from_secs(60),
+        detour: "held",
+    };
+    assert!(world.record(&claimed[0], held).await);
+    assert_eq!(on_their_way().await, [expected(0, Some(until))]);
+}
+
+pub async fn campaigns_with_something_due_are_found(world: World) {
+    let chunks = world
+        .running_of(world.business, world.account, &[1, 2])
+        .await;
+    let campaign = chunks[0].campaign;
+    let due = |now| {
+        let store = &world.store;
+        async move { store.campaigns_with_due_chunks(now, None).await.unwrap() }
+    };
+    assert_eq!(due(NOW).await, [campaign]);
+    world.dispatch(&chunks, NOW).await;
+    assert_eq!(due(NOW).await, [], "everything is handed out");
+    let claimed = world.claim(&chunks[..1]).await;
+    let later = NOW + Duration::from_secs(60);
+    assert!(world.record(&claimed[0], returned(later)).await);
+    assert_eq!(due(NOW).await, []);
+    assert_eq!(due(later).await, [campaign]);
+    let reason = CampaignEvent::Pause(PauseReason::Requested);
+    world.move_campaign(campaign, reason).await;
+    assert_eq!(due(later).await, [], "it is paused");
 }

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use chingu_tests::place;
 use chingu_tests::table::Table;
+use chingu_tests::verdict;
 use serde::{Deserialize, Serialize};
-
-use crate::production::columns;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
@@ -52,31 +51,44 @@ impl Results {
         std::fs::rename(&fresh, file).context("keeping a row")
     }
 
-    pub fn publish(&self) -> Result<()> {
+    /// `order` are the names of all rows, as they stand in the table.
+    pub fn publish(&self, order: &[String]) -> Result<()> {
         let mut table = Table::with_columns(&columns());
         let number = |row: &Row| row.id[1..].parse::<u32>().unwrap_or(u32::MAX);
-        let mut rows: Vec<&Row> = self.rows.values().collect();
-        rows.sort_by_key(|row| number(row));
-        for row in rows {
+        let place = |name: &str| order.iter().position(|known| known == name);
+        let mut rows: Vec<(&String, &Row)> = self.rows.iter().collect();
+        rows.sort_by_key(|(name, row)| (number(row), place(name)));
+        for (_, row) in rows {
             table.add(row.line());
         }
         table.publish(
             "faults.md",
             "Faults, on the production engine",
             "Two accounts, three campaigns each, two schedulers, two workers and a front process \
-             on PostgreSQL and RabbitMQ, a messenger beside them. Lost and duplicated by the \
-             messenger's own log; after each row `chingu reconcile` was clean and every campaign \
-             had exactly one hold. *Recovered* is from the end of the fault until the messenger \
-             accepts again. Written by `just faults`.",
+             on PostgreSQL and RabbitMQ, a messenger beside them; rows with fewer recipients have \
+             campaigns of their own. Lost and duplicated by the messenger's own log; after each \
+             row `chingu reconcile` was clean and every campaign had exactly one hold. \
+             *Recovered* is from the end of the fault until the messenger accepts again; after a \
+             crash (F3) until it has accepted everybody, after a promotion (F31) until everything \
+             is closed. A row is repeated by its name and its seed: \
+             `CHINGU_FAULTS=F8 CHINGU_SEED=… just faults`. Written by `just faults`.",
         )
     }
+}
+
+/// Columns of the table.
+fn columns() -> Vec<&'static str> {
+    let mut columns = vec!["#", "fault", "seed"];
+    columns.extend(verdict::COLUMNS);
+    columns.extend(["recovered", "struck"]);
+    columns
 }
 
 impl Row {
     fn line(&self) -> Vec<String> {
         let mut line = vec![self.id.clone(), self.fault.clone(), self.seed.to_string()];
         line.extend(self.cells.clone());
-        line.push(format!("{:.1} s", self.recovery_seconds));
+        line.push(format!("{:.2} s", self.recovery_seconds));
         line.push(self.proof.clone());
         line
     }
