@@ -99,6 +99,10 @@ rolling: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
         tests/suite faults rolling:: --nocapture
 
+# The same, begun with another revision's program and ended with this one: docs/upgrade.md.
+upgrade revision:
+    tests/upgrade {{ revision }}
+
 # Steady sending for an hour, and what grows meanwhile: docs/soak.md.
 soak seconds="3600" rate="20000": _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \

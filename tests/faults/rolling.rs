@@ -1,14 +1,15 @@
 //! Two schedulers and four workers, each restarted once in the middle of a broadcast: everybody gets
 //! it once, and it is billed once.
 //!
-//! The suite takes a short broadcast, `just rolling` one to a million.
+//! The suite takes a short broadcast, `just rolling` one to a million. `just upgrade` begins it with
+//! the program of another revision and restarts every process, the front one too, as this one.
 
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use chingu_tests::course::Course;
 use chingu_tests::draw::Draw;
-use chingu_tests::fleet::{self, Fleet, Size};
+use chingu_tests::fleet::{Fleet, Size};
 use chingu_tests::place;
 use chingu_tests::table::Table;
 use chingu_tests::wait::{self, Stopwatch};
@@ -57,14 +58,16 @@ fn run() -> Result<()> {
         || fleet.messenger.accepted(),
         |accepted| *accepted >= brand.reachable / 10,
     )?;
+    let is_upgrade = place::upgrade();
     let watch = Stopwatch::start();
     let mut table = Table::with_columns(&["restarted", "accepted then", "seconds until ready"]);
     let mut restart = |fleet: &mut Fleet, role: &str, number: usize| -> Result<()> {
         let accepted = fleet.messenger.accepted()?;
         let watch = Stopwatch::start();
         match role {
-            "scheduler" => fleet::restart(&mut fleet.schedulers, number)?,
-            _ => fleet::restart(&mut fleet.workers, number)?,
+            "scheduler" => fleet.schedulers[number].restart()?,
+            "worker" => fleet.workers[number].restart()?,
+            _ => fleet.front.restart()?,
         }
         table.add(vec![
             format!("{role} {number}"),
@@ -78,6 +81,9 @@ fn run() -> Result<()> {
         if number < SIZE.schedulers {
             restart(&mut fleet, "scheduler", number)?;
         }
+    }
+    if is_upgrade {
+        restart(&mut fleet, "front", 0)?;
     }
     let restarting_seconds = watch.seconds();
     let accepted = fleet.messenger.accepted()?;
@@ -93,16 +99,20 @@ fn run() -> Result<()> {
     let silence = courses
         .get(&campaign)
         .map_or(0.0, |course| course.longest_silence_ms() as f64 / 1_000.0);
+    let (file, title, verb) = match is_upgrade {
+        true => ("upgrade.md", "An upgrade while a broadcast runs", "upgrade"),
+        false => ("rolling.md", "A rolling restart", "rolling"),
+    };
     let introduction = format!(
         "{}; a broadcast at {rate} recipients/s, meanwhile each of {} schedulers and {} workers ended \
          by SIGTERM and started again, one after the other, within {restarting_seconds:.1} s. \
          {reckoning}. The longest time without an acceptance: {silence:.2} s. Seed {}. Written by \
-         `just rolling`.",
+         `just {verb}`.",
         place::profile()?,
         SIZE.schedulers,
         SIZE.workers,
         draw.seed
     );
-    table.publish("rolling.md", "A rolling restart", &introduction)?;
+    table.publish(file, title, &introduction)?;
     fleet.stop()
 }

@@ -6,6 +6,18 @@ use chingu_tests::{engine, place, shell};
 use serde_json::Value;
 
 const FRIENDS: u64 = 20_000;
+const SOME_FRIENDS: u64 = 3_000;
+const MORE_TO_DO: [&str; 9] = [
+    "--accounts",
+    "3",
+    "--changed",
+    "10",
+    "--fault",
+    "reject=0.03:blocked",
+    "--batch-max",
+    "100",
+    "--personal",
+];
 /// Recipients of one chunk.
 const CHUNK_SIZE: u64 = 1_000;
 /// 15 KRW.
@@ -13,7 +25,7 @@ const UNIT_PRICE_MICRO: u64 = 15_000_000;
 
 #[test]
 fn a_broadcast_on_the_embedded_engine() {
-    let report = report_of(&[]).unwrap();
+    let report = report_of(FRIENDS, &[]).unwrap();
     assert_eq!(report["engine"], "embedded");
     assert_eq!(report["durability"]["synchronous"], "full");
     assert_whole(&report);
@@ -25,7 +37,7 @@ fn a_broadcast_on_the_production_engine() {
     let database = ["--database-url", &servers.database_url];
     let arguments = [&database[..], &["--amqp-url", &servers.amqp_url]].concat();
     let shared = [&arguments[..], &["--workers", "2"]].concat();
-    let report = report_of(&shared).unwrap();
+    let report = report_of(FRIENDS, &shared).unwrap();
     assert_eq!(report["engine"], "production");
     for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
         assert_eq!(report["durability"][setting], "on", "{report}");
@@ -46,10 +58,41 @@ fn a_broadcast_on_the_production_engine() {
 #[test]
 fn a_broadcast_without_a_broker_of_its_own() {
     let servers = engine::fresh_servers("bench-alone");
-    let report = report_of(&["--database-url", &servers.database_url]).unwrap();
+    let report = report_of(FRIENDS, &["--database-url", &servers.database_url]).unwrap();
     assert_eq!(report["engine"], "production");
     assert_eq!(report["cpu_us_per_send"]["broker"], 0.0);
     assert_whole(&report);
+}
+
+/// Accounts that send at once, friends who change their minds, a messenger that refuses some of them
+/// and takes small requests only.
+#[test]
+fn a_broadcast_with_more_to_do() {
+    let report = report_of(SOME_FRIENDS, &MORE_TO_DO).unwrap();
+    assert_more_done(&report);
+}
+
+#[test]
+fn a_broadcast_with_more_to_do_on_the_production_engine() {
+    let servers = engine::fresh_servers("bench-more");
+    let database = ["--database-url", &servers.database_url];
+    let broker = ["--amqp-url", &servers.amqp_url, "--workers", "2"];
+    let arguments = [&database[..], &broker, &MORE_TO_DO].concat();
+    let report = report_of(SOME_FRIENDS, &arguments).unwrap();
+    assert_more_done(&report);
+}
+
+/// Nobody is lost or doubled: such a run ends with words.
+fn assert_more_done(report: &Value) {
+    let number = |key: &str| report[key].as_u64().unwrap_or_default();
+    assert_eq!(report["scenario"]["accounts"], 3, "{report}");
+    assert_eq!(number("excluded"), SOME_FRIENDS / 10, "{report}");
+    let failed = number("failed");
+    assert!((1..SOME_FRIENDS / 10).contains(&failed), "{report}");
+    let sends = number("sends");
+    let recorded = sends + failed + number("excluded");
+    assert_eq!(recorded, SOME_FRIENDS, "{report}");
+    assert_eq!(number("billed_micro"), sends * UNIT_PRICE_MICRO, "{report}");
 }
 
 #[test]
@@ -150,21 +193,21 @@ fn assert_whole(report: &Value) {
     assert_eq!(broker["acknowledged"], broker["delivered"], "{report}");
 }
 
-fn report_of(arguments: &[&str]) -> Result<Value> {
-    let output = bench(arguments)?;
+fn report_of(friends: u64, arguments: &[&str]) -> Result<Value> {
+    let output = bench(friends, arguments)?;
     ensure!(output.status.success(), "{}", shell::words(&output));
     serde_json::from_slice(&output.stdout).with_context(|| shell::words(&output))
 }
 
 /// What is said where it does not begin.
 fn words_of(arguments: &[&str]) -> Result<String> {
-    let output = bench(arguments)?;
+    let output = bench(FRIENDS, arguments)?;
     ensure!(!output.status.success(), "{}", shell::words(&output));
     Ok(shell::words(&output))
 }
 
-fn bench(arguments: &[&str]) -> Result<std::process::Output> {
-    let friends = FRIENDS.to_string();
+fn bench(friends: u64, arguments: &[&str]) -> Result<std::process::Output> {
+    let friends = friends.to_string();
     let mut command = place::command()?;
     command.args(["bench", "broadcast", "--friends", &friends, "--json"]);
     command.args(arguments);

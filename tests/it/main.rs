@@ -17,6 +17,7 @@ mod closing_keys; // what was not delivered is not delivered later
 mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
+mod personal; // everybody reads their own name
 
 mod restore; // backups, and what comes back of them
 

@@ -222,14 +222,6 @@ impl Fleet {
     }
 }
 
-/// Ends one of several processes by SIGTERM and starts it again.
-pub fn restart(programs: &mut Vec<Program>, number: usize) -> Result<()> {
-    let (status, recipe) = programs.remove(number).stop()?;
-    ensure!(status.success(), "{status}. {}", recipe.log_end());
-    programs.insert(number, recipe.start()?);
-    Ok(())
-}
-
 fn recipe(folder: &Path, name: &str, roles: &str, servers: &Servers, size: Size) -> Result<Recipe> {
     let recipe = Recipe::new(folder, name, &["serve", "--no-demo", "--role", roles])?;
     engine::place_on(&recipe.data, servers.clone());

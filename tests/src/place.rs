@@ -4,18 +4,36 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use anyhow::{Context, Result, bail};
+
+/// Where another executable is named than the one beside the tests.
+const VARIABLE: &str = "CHINGU_BIN";
+const VARIABLE_OF_NEXT: &str = "CHINGU_BIN_NEXT";
+static IS_UPGRADED: AtomicBool = AtomicBool::new(false);
+
+/// From now on every process is started from the executable that `CHINGU_BIN_NEXT` names; whether it
+/// names one.
+pub fn upgrade() -> bool {
+    let names_one = std::env::var_os(VARIABLE_OF_NEXT).is_some();
+    IS_UPGRADED.store(names_one, Ordering::SeqCst);
+    names_one
+}
 
 /// The executable: `CHINGU_BIN`, or beside the running test.
 ///
 /// It must be built with the pause points, as `tests/run` and `just suite` do.
 pub fn program() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("CHINGU_BIN") {
+    let variable = match IS_UPGRADED.load(Ordering::SeqCst) {
+        true => VARIABLE_OF_NEXT,
+        false => VARIABLE,
+    };
+    if let Some(path) = std::env::var_os(variable) {
         let path = PathBuf::from(path);
         if !path.is_file() {
-            bail!("CHINGU_BIN names {}, which is not there", path.display());
+            bail!("{variable} names {}, which is not there", path.display());
         }
         return Ok(path);
     }

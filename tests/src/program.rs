@@ -188,6 +188,17 @@ impl Program {
         self.wait_until_ended()
     }
 
+    /// SIGTERM, and started again once it has ended well.
+    pub fn restart(&mut self) -> Result<()> {
+        self.ask_to_stop()?;
+        let status = self.ended()?;
+        if !status.success() {
+            bail!("{status}. {}", self.recipe.log_end());
+        }
+        *self = self.recipe.clone().start()?;
+        Ok(())
+    }
+
     /// SIGTERM, and nothing is waited for.
     pub fn ask_to_stop(&self) -> Result<()> {
         self.signal("TERM")
@@ -195,14 +206,18 @@ impl Program {
 
     /// How it ended after [`Program::ask_to_stop`], and the recipe to start it again.
     pub fn wait_until_ended(mut self) -> Result<(ExitStatus, Recipe)> {
+        let status = self.ended()?;
+        Ok((status, self.recipe.clone()))
+    }
+
+    fn ended(&mut self) -> Result<ExitStatus> {
         let recipe = self.recipe.clone();
-        let status = wait::until(
+        wait::until(
             "the program ends after SIGTERM",
             STOP_WITHIN,
             || self.child.try_wait().ok().flatten(),
             || recipe.log_end(),
-        )?;
-        Ok((status, recipe))
+        )
     }
 
     /// SIGSTOP: it stands still until [`Program::resume`].

@@ -12,7 +12,8 @@ use crate::shell::{admin, json, text};
 /// What a promotion to the whole reach costs per friend, net, in micro-units of a won.
 pub const UNTARGETED_MICRO: i64 = 15_000_000;
 
-const WORDING: &str = "ad-2025-03";
+/// The wording that whoever agreed has agreed to.
+pub const WORDING: &str = "ad-2025-03";
 /// What every campaign of a suite says, and to whom.
 pub const MESSAGES: &str = r#"[{"type":"text","text":"(광고) 가을 원두가 나왔어요"}]"#;
 pub const EVERYBODY: &str = r#"{"expression":{"all":true}}"#;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::bail;
 use domain::id::CampaignId;
 use sqlx::Row;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use store::StoreConfig;
 
@@ -37,9 +37,7 @@ impl Books {
                 Self::Sqlite(pool.connect_with(options).await?)
             }
             StoreConfig::Postgres(config) => {
-                // As the store connects: there is no encryption to begin with.
                 let options = PgConnectOptions::from_str(&config.url)?;
-                let options = options.ssl_mode(PgSslMode::Disable);
                 let pool = PgPoolOptions::new().max_connections(1);
                 Self::Postgres(pool.connect_with(options).await?)
             }

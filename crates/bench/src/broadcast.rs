@@ -9,17 +9,21 @@ use std::time::Duration;
 use anyhow::bail;
 use domain::id::{BusinessId, CampaignId, IdSource};
 use domain::time::{Clock, Timestamp};
+use futures_util::future::try_join_all;
+use gateway::Secret;
 use store::Store;
 
 use crate::books::Books;
+use crate::changes;
 use crate::counters::Counters;
 use crate::engine::Engine;
 use crate::neighbour::Neighbours;
-use crate::place::{Place, logs_end};
+use crate::place::{Place, SECRET, handle, logs_end};
 use crate::process::{Server, children_cpu};
 use crate::record::{self, Accepted, Recorded};
 use crate::report::{BroadcastReport, BrokerCounts, BytesPerSend, CpuPerSend};
 use crate::roofline::{Ground, Roofline};
+use crate::scenario::Scenario;
 use crate::wal::WalMeter;
 
 /// Between two looks at the wallet and the log.
@@ -27,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// From the last capture to the last acknowledgement.
 const AT_REST_WITHIN: Duration = Duration::from_secs(5);
 /// What a broadcast may take at most: a fraction of the goal, so that a stall ends the run.
-const DEADLINE_MIN: Duration = Duration::from_secs(60);
+const TIME_MIN: Duration = Duration::from_secs(60);
 const SENDS_PER_SECOND_MIN: u32 = 5_000;
 
 /// What a run needs.
@@ -35,6 +39,7 @@ pub struct BroadcastRun {
     pub executable: PathBuf,
     pub engine: Engine,
     pub friends: u32,
+    pub scenario: Scenario,
     /// Processes that push; more than one where they share a broker.
     pub workers: usize,
     pub cores: usize,
@@ -68,15 +73,13 @@ pub async fn broadcast(
     run: &BroadcastRun,
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<BroadcastReport> {
-    if run.friends == 0 {
-        bail!("a broadcast needs friends");
-    }
+    run.scenario.check(run.friends)?;
     run.engine.check(run.workers).await?;
-    let place = Place::create(&run.executable, &run.engine)?;
+    let place = Place::create(&run.executable, &run.engine, &run.scenario)?;
     say("importing friends");
-    let business = place.import(run.friends).await?;
+    let business = place.import(run.friends, &run.scenario).await?;
     say("broadcasting");
-    let campaign = place.campaign().await?;
+    let campaigns = place.campaigns(&run.scenario).await?;
     let neighbours = Neighbours::of(&run.engine).await;
     let store = Store::open(&place.database).await?;
     let durability = store.durability_in_force().await?.into_iter().collect();
@@ -84,21 +87,21 @@ pub async fn broadcast(
     let bytes_before = books.table_bytes().await?;
     books.close().await;
     let seen = run
-        .launch(&place, &neighbours, &store, business, campaign)
+        .send(&place, &neighbours, &store, business, &campaigns)
         .await?;
     store.close().await?;
     say("reading the record and the messenger's log");
     let books = Books::open(&place.database).await?;
-    let recorded = record::recorded(&books, campaign, bytes_before).await?;
+    let recorded = record::recorded(&books, &campaigns, bytes_before).await?;
     books.close().await;
-    let accepted = record::accepted(&place.accept_log(), campaign).await?;
+    let accepted = record::accepted(&place.accept_log(), &campaigns).await?;
     say("measuring the raw loops");
     let ground = Ground {
         messenger: &place.sink,
         database: &place.database,
         broker: run.engine.broker(),
         neighbours,
-        campaign,
+        campaign: campaigns[0],
         clock: run.clock.clone(),
         ids: run.ids.clone(),
     };
@@ -112,30 +115,42 @@ pub async fn broadcast(
 }
 
 impl BroadcastRun {
-    /// Launches and waits until nothing is held any more.
-    async fn launch(
+    /// Launches and waits until nothing is held any more. Where friends change after the freeze it
+    /// begins with the first process that may push.
+    async fn send(
         &self,
         place: &Place,
         neighbours: &Neighbours,
         store: &Store,
         business: BusinessId,
-        campaign: CampaignId,
+        campaigns: &[CampaignId],
     ) -> anyhow::Result<Seen> {
         let clock = self.clock.as_ref();
-        let sink = place.start_sink().await?;
+        let sink = place.start_sink(&self.scenario).await?;
         let processes = self.engine.processes(self.workers);
-        let chingu = place.start_platform(&processes, &sink, clock).await?;
+        let changes = self.scenario.changed_percent > 0;
+        let mut chingu = Vec::new();
+        if changes {
+            self.freeze_alone(place, &sink, store, campaigns).await?;
+        } else {
+            chingu = place.start_platform(&processes, &sink, clock).await?;
+        }
         let mut wal = WalMeter::of(&place.database).await?;
         let cpu_before = CpuTimes::of(&chingu, &sink, neighbours)?;
         let requested_at = clock.now();
         let started = clock.monotonic();
-        let id = campaign.to_string();
-        let command = ["campaign", "launch", &id];
-        let launch = place.admin(&command);
+        if changes {
+            chingu = place.start_platform(&processes, &sink, clock).await?;
+        }
+        let launch = async {
+            if changes {
+                return Ok(());
+            }
+            launch_all(place, campaigns).await
+        };
         tokio::pin!(launch);
         let mut is_launched = false;
-        let deadline =
-            started + DEADLINE_MIN + Duration::from_secs(1) * self.friends / SENDS_PER_SECOND_MIN;
+        let deadline = started + self.time_max();
         let seconds = loop {
             tokio::select! {
                 launched = &mut launch, if !is_launched => {
@@ -174,6 +189,50 @@ impl BroadcastRun {
             gate_reads: counters.gate_reads()?,
         })
     }
+
+    /// Freezes everything while nobody pushes, then lets friends block their accounts.
+    async fn freeze_alone(
+        &self,
+        place: &Place,
+        sink: &Server,
+        store: &Store,
+        campaigns: &[CampaignId],
+    ) -> anyhow::Result<()> {
+        let clock = self.clock.as_ref();
+        let platform = place.start("freeze", "scheduler,api", sink).await?;
+        launch_all(place, campaigns).await?;
+        let deadline = clock.monotonic() + self.time_max();
+        for campaign in campaigns {
+            while store.campaign(*campaign).await?.freeze_ended_at.is_none() {
+                if clock.monotonic() > deadline {
+                    bail!("the freeze does not end:\n{}", platform.log_end());
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        let secret = Secret::parse(SECRET)?;
+        for (number, share) in self.scenario.shares(self.friends).enumerate() {
+            let (url, handle) = (&platform.url, handle(number));
+            changes::block(url, &secret, &handle, share, &self.scenario, clock).await?;
+        }
+        platform.stop().await
+    }
+
+    /// What the sending may take at most.
+    fn time_max(&self) -> Duration {
+        let requests_of_one = if self.scenario.batch_max == 1 { 10 } else { 1 };
+        TIME_MIN + Duration::from_secs(1) * requests_of_one * self.friends / SENDS_PER_SECOND_MIN
+    }
+}
+
+/// All at the same moment.
+async fn launch_all(place: &Place, campaigns: &[CampaignId]) -> anyhow::Result<()> {
+    let launches = campaigns.iter().map(|campaign| async move {
+        let id = campaign.to_string();
+        place.admin(&["campaign", "launch", &id]).await
+    });
+    try_join_all(launches).await?;
+    Ok(())
 }
 
 /// A settle is booked before its message is acknowledged: what is still on its way is waited for.
@@ -239,8 +298,11 @@ fn report(
     let first_push = accepted.first_at.since(seen.requested_at);
     BroadcastReport {
         engine: run.engine.name(),
+        scenario: run.scenario.clone(),
         friends: u64::from(run.friends),
         sends,
+        failed: recorded.failed,
+        excluded: recorded.excluded,
         seconds: rounded(seen.seconds, 3),
         sends_per_second: sends_per_second.round(),
         dispatch_sends_per_second: rate(sends, dispatch),
@@ -249,7 +311,8 @@ fn report(
         roofline_sends_per_second: ceiling.map(f64::round),
         roofline_ratio: ceiling.map(|ceiling| rounded(sends_per_second / ceiling, 3)),
         peak_memory_bytes: seen.peak_memory_bytes,
-        lost: u64::from(run.friends).saturating_sub(accepted.people),
+        lost: u64::from(run.friends)
+            .saturating_sub(accepted.people + recorded.failed + recorded.excluded),
         duplicated: accepted.duplicated,
         billed_micro: recorded.billed_micro,
         cpu_us_per_send: CpuPerSend {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::Range;
 use std::path::Path;
 
 /// The wording every friend of a run agreed to.
@@ -14,16 +15,14 @@ const HEADER: &str = "user_key,display_name,language,country,region,gender,birth
 const GENDERS: [&str; 3] = ["female", "male", "unknown"];
 const SOURCES: [&str; 3] = ["qr_store", "search", "ad"];
 
-/// Writes `count` friends; their keys have no order.
-pub fn write_all(path: &Path, count: u32) -> std::io::Result<()> {
-    write(path, 0..count, "friend")
+/// Writes the friends of these indexes; their keys have no order.
+pub fn write_all(path: &Path, friends: Range<u32>) -> std::io::Result<()> {
+    write(path, friends, "friend")
 }
 
 /// Writes the friends that changed since: other names, the same keys, another order.
-pub fn write_updated(path: &Path, count: u32) -> std::io::Result<()> {
-    let changed = (0..count.div_ceil(UPDATED_EACH))
-        .rev()
-        .map(|index| index * UPDATED_EACH);
+pub fn write_updated(path: &Path, friends: Range<u32>) -> std::io::Result<()> {
+    let changed = friends.step_by(UPDATED_EACH as usize).rev();
     write(path, changed, "changed")
 }
 
@@ -80,8 +79,8 @@ mod tests {
             folder.path().join("all.csv"),
             folder.path().join("some.csv"),
         );
-        write_all(&all, 1_001).unwrap();
-        write_updated(&some, 1_001).unwrap();
+        write_all(&all, 0..1_001).unwrap();
+        write_updated(&some, 0..1_001).unwrap();
         let keys = |path: &Path| -> Vec<String> {
             let text = std::fs::read_to_string(path).unwrap();
             let keys = text

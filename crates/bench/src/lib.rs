@@ -4,6 +4,7 @@
 //! It owns the runs, the raw loops beside them and the report. It wires nothing: every process it
 //! measures was started by a command of the documentation.
 
+pub mod scenario; // how a run differs from a plain broadcast
 pub mod friends; // files of friends, as many as asked for
 pub mod engine; // which engine, and how its processes share the work
 pub mod process; // processes of the executable, their time and memory
@@ -12,6 +13,7 @@ pub mod counters; // what the processes count of themselves
 pub mod books; // a connection of the bench's own to the database
 pub mod wal; // bytes that went through the write-ahead log
 pub mod record; // what the database and the messenger say of a run
+pub mod changes; // friends who block an account between freeze and push
 pub mod roofline; // the hot functions alone, one after the other
 pub mod place; // the run's folder, its brand, its processes
 pub mod broadcast; // the run: import, launch, until the last capture
@@ -22,3 +24,4 @@ pub use broadcast::{BroadcastRun, broadcast};
 pub use engine::{Engine, Servers};
 pub use lookups::{LookupsReport, LookupsRun, lookups};
 pub use report::BroadcastReport;
+pub use scenario::{ACCOUNTS_MAX, Scenario};

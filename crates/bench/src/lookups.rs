@@ -25,8 +25,9 @@ use store::Store;
 use crate::books::Books;
 use crate::engine::Engine;
 use crate::friends::mixed;
-use crate::place::Place;
+use crate::place::{Place, handle};
 use crate::report::grouped;
+use crate::scenario::Scenario;
 
 const CHUNK_SIZE: u64 = 1_000;
 /// Full chunks of one range of user numbers.
@@ -100,9 +101,10 @@ pub async fn lookups(
     );
     ensure!(run.lookups > 0, "a bench of lookups looks something up");
     run.engine.check(1).await?;
-    let place = Place::create(&run.executable, &run.engine)?;
-    let business = place.import(1).await?;
-    let template = place.campaign().await?;
+    let plain = Scenario::default();
+    let place = Place::create(&run.executable, &run.engine, &plain)?;
+    let business = place.import(1, &plain).await?;
+    let template = place.campaign(&handle(0), &plain).await?;
     let store = Store::open(&place.database).await?;
     let Books::Postgres(books) = Books::open(&place.database).await? else {
         bail!("a URL is PostgreSQL's");

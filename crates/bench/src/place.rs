@@ -1,5 +1,6 @@
 //! The run's folder, what stands in it, and the processes that work there.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,9 +15,13 @@ use crate::counters::Counters;
 use crate::engine::Engine;
 use crate::friends;
 use crate::process::{Program, Server};
+use crate::scenario::Scenario;
 
-const HANDLE: &str = "@bench";
+/// What platform and messenger share; any will do.
+pub const TOKEN: &str = "token-of-the-bench";
+pub const SECRET: &str = "secret-of-the-bench";
 const MESSAGES: &str = r#"[{"type":"text","text":"A message of the bench"}]"#;
+const PERSONAL: &str = r#"[{"type":"text","text":"A message for {{name|you}}"}]"#;
 /// More than any tariff costs, in won.
 const FUNDS_PER_FRIEND: u64 = 100;
 /// From the start of the processes until somebody leads and the broker is reached.
@@ -38,7 +43,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn create(executable: &Path, engine: &Engine) -> anyhow::Result<Self> {
+    pub fn create(executable: &Path, engine: &Engine, scenario: &Scenario) -> anyhow::Result<Self> {
         let folder = TempDir::with_prefix("chingu-bench-")?;
         let text = |name: &str| -> anyhow::Result<String> {
             let path = folder.path().join(name);
@@ -54,9 +59,14 @@ impl Place {
             folder: folder.path().to_owned(),
             variables,
         };
+        let shared = [
+            ("CHINGU_GATEWAY_TOKEN", TOKEN.to_owned()),
+            ("CHINGU_GATEWAY_SECRET", SECRET.to_owned()),
+        ];
+        let batch = [("CHINGU_GATEWAY__BATCH_MAX", scenario.batch_max.to_string())];
         Ok(Self {
-            program: program(engine.variables()),
-            sink: program(Vec::new()),
+            program: program([&engine.variables()[..], &shared[..], &batch[..]].concat()),
+            sink: program(shared.to_vec()),
             database: engine.database(Path::new(&platform)),
             platform,
             messenger,
@@ -69,8 +79,8 @@ impl Place {
         Path::new(&self.messenger).join("sandbox.db")
     }
 
-    /// A brand with its friends and enough money.
-    pub async fn import(&self, count: u32) -> anyhow::Result<BusinessId> {
+    /// A brand with its friends, shared by its accounts, and enough money.
+    pub async fn import(&self, count: u32, scenario: &Scenario) -> anyhow::Result<BusinessId> {
         let business = self
             .admin(&["business", "create", "--name", "Bench"])
             .await?;
@@ -78,53 +88,91 @@ impl Place {
             .as_str()
             .context("the business has an id")?
             .to_owned();
-        let account = [
-            "account",
-            "create",
-            "--business",
-            &business,
-            "--handle",
-            HANDLE,
-        ];
-        let named = ["--name", "Bench", "--zone", "Asia/Seoul"];
-        self.admin(&[&account[..], &named[..]].concat()).await?;
-        let wording = ["wording", "create", "--account", HANDLE];
-        let version = ["--version", friends::WORDING, "--text", "Messages, please"];
-        self.admin(&[&wording[..], &version[..]].concat()).await?;
         let funds = (u64::from(count) * FUNDS_PER_FRIEND).to_string();
         let top_up = ["top-up", "--business", &business, "--amount", &funds];
         self.admin(&[&top_up[..], &["--reference", "bench"]].concat())
             .await?;
+        for (number, share) in scenario.shares(count).enumerate() {
+            self.import_account(&business, &handle(number), share)
+                .await?;
+        }
+        Ok(business.parse()?)
+    }
+
+    async fn import_account(
+        &self,
+        business: &str,
+        handle: &str,
+        share: Range<u32>,
+    ) -> anyhow::Result<()> {
+        let account = ["account", "create", "--business", business];
+        let named = [
+            "--handle",
+            handle,
+            "--name",
+            "Bench",
+            "--zone",
+            "Asia/Seoul",
+        ];
+        self.admin(&[&account[..], &named[..]].concat()).await?;
+        let wording = ["wording", "create", "--account", handle];
+        let version = ["--version", friends::WORDING, "--text", "Messages, please"];
+        self.admin(&[&wording[..], &version[..]].concat()).await?;
         let all = self.program.folder.join("friends.csv");
         let updated = self.program.folder.join("updated.csv");
-        friends::write_all(&all, count)?;
-        friends::write_updated(&updated, count)?;
+        friends::write_all(&all, share.clone())?;
+        friends::write_updated(&updated, share)?;
         for file in [all, updated] {
             let name = file.to_str().context("the file's name is UTF-8")?;
-            let import = ["import", "friends", "--account", HANDLE, name];
+            let import = ["import", "friends", "--account", handle, name];
             let report = self.run(&import).await?;
             if report["rejected"] != 0 {
                 bail!("friends were refused: {report}");
             }
             std::fs::remove_file(&file)?;
         }
-        Ok(business.parse()?)
+        Ok(())
     }
 
-    pub async fn campaign(&self) -> anyhow::Result<CampaignId> {
-        let create = ["campaign", "create", "--account", HANDLE, "--name", "Bench"];
+    /// A campaign of every account.
+    pub async fn campaigns(&self, scenario: &Scenario) -> anyhow::Result<Vec<CampaignId>> {
+        let mut campaigns = Vec::new();
+        for number in 0..scenario.accounts as usize {
+            campaigns.push(self.campaign(&handle(number), scenario).await?);
+        }
+        Ok(campaigns)
+    }
+
+    pub async fn campaign(&self, handle: &str, scenario: &Scenario) -> anyhow::Result<CampaignId> {
+        let messages = if scenario.personal {
+            PERSONAL
+        } else {
+            MESSAGES
+        };
+        let create = ["campaign", "create", "--account", handle, "--name", "Bench"];
         let created = self
-            .admin(&[&create[..], &["--messages", MESSAGES]].concat())
+            .admin(&[&create[..], &["--messages", messages]].concat())
             .await?;
         let id = created["id"].as_str().context("the campaign has an id")?;
         Ok(id.parse()?)
     }
 
     /// The messenger, in a process of its own.
-    pub async fn start_sink(&self) -> anyhow::Result<Server> {
+    pub async fn start_sink(&self, scenario: &Scenario) -> anyhow::Result<Server> {
+        let faults = scenario.faults();
+        let faults = faults.iter().flat_map(|fault| ["--fault", fault]);
         let listen = ["sandbox", "--listen", "127.0.0.1:0"];
         let arguments = [&listen[..], &["--data", &self.messenger]].concat();
+        let arguments: Vec<&str> = arguments.into_iter().chain(faults).collect();
         self.sink.serve("messenger", &arguments).await
+    }
+
+    /// One process of the platform with these roles.
+    pub async fn start(&self, name: &str, roles: &str, sink: &Server) -> anyhow::Result<Server> {
+        let serve = ["serve", "--role", roles, "--listen", "127.0.0.1:0"];
+        let places = ["--data", &self.platform, "--gateway-url", &sink.url];
+        let arguments = [&serve[..], &places[..]].concat();
+        self.program.serve(name, &arguments).await
     }
 
     /// A process for each of these roles, ready to work.
@@ -136,11 +184,8 @@ impl Place {
     ) -> anyhow::Result<Vec<Server>> {
         let mut servers = Vec::with_capacity(processes.len());
         for (index, roles) in processes.iter().enumerate() {
-            let serve = ["serve", "--role", roles, "--listen", "127.0.0.1:0"];
-            let places = ["--data", &self.platform, "--gateway-url", &sink.url];
-            let arguments = [&serve[..], &places[..]].concat();
             let name = format!("{index}-{roles}");
-            servers.push(self.program.serve(&name, &arguments).await?);
+            servers.push(self.start(&name, roles, sink).await?);
         }
         let deadline = clock.monotonic() + READY_WITHIN;
         while !Counters::of(&servers).await?.are_ready() {
@@ -161,6 +206,11 @@ impl Place {
             .run(&[arguments, &["--data", &self.platform]].concat())
             .await
     }
+}
+
+/// The account of this number.
+pub fn handle(number: usize) -> String {
+    format!("@bench-{number}")
 }
 
 /// What each of them said last.

@@ -20,6 +20,10 @@ pub struct Recorded {
     pub first_attempt_at: Timestamp,
     pub last_settled_at: Timestamp,
     pub accepted: u64,
+    /// Refused by the messenger for good.
+    pub failed: u64,
+    /// Left out by the gate.
+    pub excluded: u64,
     pub billed_micro: i64,
     /// Accepted by the record, times the unit price.
     pub due_micro: i64,
@@ -34,19 +38,51 @@ pub struct Accepted {
     pub first_at: Timestamp,
 }
 
-/// `bytes_before` is what the empty tables took: indexes and partitions have their first pages.
+/// Of these campaigns together. `bytes_before` is what the empty tables took: indexes and partitions
+/// have their first pages.
 pub async fn recorded(
     books: &Books,
-    campaign: CampaignId,
+    campaigns: &[CampaignId],
     bytes_before: u64,
 ) -> anyhow::Result<Recorded> {
-    const COLUMNS: [&str; 8] = [
+    let mut all: Option<Recorded> = None;
+    for campaign in campaigns {
+        let one = recorded_of(books, *campaign).await?;
+        all = Some(all.map_or(one, |sum| sum.with(&one)));
+    }
+    let mut all = all.context("there was no campaign")?;
+    all.table_bytes = books.table_bytes().await?.saturating_sub(bytes_before);
+    Ok(all)
+}
+
+impl Recorded {
+    fn with(self, other: &Self) -> Self {
+        Self {
+            launched_at: self.launched_at.min(other.launched_at),
+            frozen: self.frozen + other.frozen,
+            freeze_ended_at: self.freeze_ended_at.max(other.freeze_ended_at),
+            first_attempt_at: self.first_attempt_at.min(other.first_attempt_at),
+            last_settled_at: self.last_settled_at.max(other.last_settled_at),
+            accepted: self.accepted + other.accepted,
+            failed: self.failed + other.failed,
+            excluded: self.excluded + other.excluded,
+            billed_micro: self.billed_micro + other.billed_micro,
+            due_micro: self.due_micro + other.due_micro,
+            table_bytes: self.table_bytes,
+        }
+    }
+}
+
+async fn recorded_of(books: &Books, campaign: CampaignId) -> anyhow::Result<Recorded> {
+    const COLUMNS: [&str; 10] = [
         "launched_at",
         "frozen",
         "freeze_ended_at",
         "first_attempt_at",
         "last_settled_at",
         "accepted",
+        "failed",
+        "excluded",
         "billed",
         "unit_price",
     ];
@@ -58,6 +94,8 @@ pub async fn recorded(
             (SELECT MIN(began_at) FROM attempt WHERE campaign = k.id) AS first_attempt_at,
             (SELECT MAX(settled_at) FROM chunk WHERE campaign = k.id) AS last_settled_at,
             (SELECT CAST(SUM(accepted) AS BIGINT) FROM chunk WHERE campaign = k.id) AS accepted,
+            (SELECT CAST(SUM(failed) AS BIGINT) FROM chunk WHERE campaign = k.id) AS failed,
+            (SELECT CAST(SUM(excluded) AS BIGINT) FROM chunk WHERE campaign = k.id) AS excluded,
             (SELECT CAST(SUM(amount) AS BIGINT) FROM capture WHERE campaign = k.id) AS billed,
             (SELECT unit_price FROM campaign_tariff WHERE campaign = k.id) AS unit_price
         FROM campaign k WHERE k.id = $1";
@@ -76,20 +114,22 @@ pub async fn recorded(
         first_attempt_at: time("first_attempt_at")?,
         last_settled_at: time("last_settled_at")?,
         accepted: accepted as u64,
+        failed: number("failed")? as u64,
+        excluded: number("excluded")? as u64,
         billed_micro: number("billed")?,
         due_micro: accepted * number("unit_price")?,
-        table_bytes: books.table_bytes().await?.saturating_sub(bytes_before),
+        table_bytes: 0,
     })
 }
 
-/// Reads the accept log of one campaign.
-pub async fn accepted(file: &Path, campaign: CampaignId) -> anyhow::Result<Accepted> {
+/// Reads the accept log of these campaigns, whose friends are different people.
+pub async fn accepted(file: &Path, campaigns: &[CampaignId]) -> anyhow::Result<Accepted> {
     let log = AcceptLog::open(file).await?;
     let mut times: HashMap<u128, u32> = HashMap::new();
     let mut first_at = None;
     let mut acceptances = 0;
     log.for_each(|entry| {
-        if entry.campaign == campaign {
+        if campaigns.contains(&entry.campaign) {
             acceptances += 1;
             first_at = Some(first_at.map_or(entry.at, |first: Timestamp| first.min(entry.at)));
             let digits = entry.user_key.trim_start_matches('U');

@@ -5,11 +5,18 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::scenario::Scenario;
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BroadcastReport {
     pub engine: &'static str,
+    pub scenario: Scenario,
     pub friends: u64,
+    /// Accepted by the record.
     pub sends: u64,
+    /// Refused by the messenger for good, and left out by the gate.
+    pub failed: u64,
+    pub excluded: u64,
     /// From the launch request to the last capture committed.
     pub seconds: f64,
     pub sends_per_second: f64,
@@ -69,10 +76,11 @@ impl BroadcastReport {
         if self.duplicated > 0 {
             words.push(format!("{} were sent twice", self.duplicated));
         }
-        if self.sends != self.friends {
+        let recorded = self.sends + self.failed + self.excluded;
+        if recorded != self.friends {
             words.push(format!(
-                "{} of {} friends are recorded",
-                self.sends, self.friends
+                "{recorded} of {} friends are recorded",
+                self.friends
             ));
         }
         if self.billed_micro != due_micro {
@@ -89,8 +97,15 @@ impl fmt::Display for BroadcastReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: String| writeln!(f, "{name:<34}{value:>16}");
         line("engine", self.engine.to_owned())?;
+        line("accounts", grouped(f64::from(self.scenario.accounts)))?;
+        line(
+            "recipients of a request",
+            grouped(f64::from(self.scenario.batch_max)),
+        )?;
         line("friends", grouped(self.friends as f64))?;
         line("sends", grouped(self.sends as f64))?;
+        line("  refused for good", grouped(self.failed as f64))?;
+        line("  left out by the gate", grouped(self.excluded as f64))?;
         line(
             "seconds, launch to last capture",
             format!("{:.3}", self.seconds),
@@ -168,8 +183,11 @@ mod tests {
     fn report() -> BroadcastReport {
         BroadcastReport {
             engine: "embedded",
+            scenario: Scenario::default(),
             friends: 1_000_000,
             sends: 1_000_000,
+            failed: 0,
+            excluded: 0,
             seconds: 2.5,
             sends_per_second: 400_000.0,
             dispatch_sends_per_second: 500_000.0,
@@ -215,8 +233,11 @@ mod tests {
             .collect();
         let mut expected = [
             "engine",
+            "scenario",
             "friends",
             "sends",
+            "failed",
+            "excluded",
             "seconds",
             "sends_per_second",
             "dispatch_sends_per_second",

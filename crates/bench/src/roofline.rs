@@ -32,6 +32,7 @@ use tokio::time::timeout;
 
 use crate::books::Books;
 use crate::neighbour::{Neighbour, Neighbours};
+use crate::place::{SECRET, TOKEN};
 use crate::process::{Program, own_cpu};
 
 /// As the worker claims and records.
@@ -44,9 +45,6 @@ const LEASE: Duration = Duration::from_secs(3_600);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// A broker that is not reached by then, or does not deliver what it took, ends the run.
 const BROKER_WITHIN: Duration = Duration::from_secs(60);
-/// Any will do: the loop's messenger is started with them.
-const TOKEN: &str = "roofline-token";
-const SECRET: &str = "roofline-secret-of-the-bench";
 
 /// CPU time of each loop, over all sends, on both sides of its connection; `None` where a server's
 /// side cannot be known.
@@ -222,8 +220,6 @@ impl Ground<'_> {
         let data = self.messenger.folder.join("roofline");
         let data = data.to_str().context("the folder's name is UTF-8")?;
         let arguments = ["sandbox", "--listen", "127.0.0.1:0", "--data", data];
-        let shared = ["--gateway-token", TOKEN, "--gateway-secret", SECRET];
-        let arguments = [&arguments[..], &shared[..]].concat();
         let messenger = self.messenger.serve("roofline", &arguments).await?;
         let connector = GatewayConnector::open(
             GatewayConfig {
@@ -249,7 +245,7 @@ impl Ground<'_> {
                     size: chunk.size,
                     frozen: body,
                     keys: &recipients.keys,
-                    variables: None,
+                    variables: recipients.variables.as_deref(),
                     not_after: None,
                     exclude: &[],
                     deadline,

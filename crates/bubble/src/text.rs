@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use domain::variable;
+
 use crate::address;
 use crate::part::Part;
 
@@ -19,27 +21,14 @@ pub(crate) enum Piece {
 
 /// The text with `{{name}}` and `{{name|fallback}}` filled in. Braces that are no variable stay.
 pub fn filled(text: &str, variables: &BTreeMap<String, String>) -> String {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, opened)) = rest.split_once("{{") {
-        let Some((inside, after)) = opened.split_once("}}") else {
-            break;
-        };
-        if inside.contains('{') || inside.contains('\n') || inside.trim().is_empty() {
-            // The brace may open a variable further on.
-            filled.push_str(before);
-            filled.push('{');
-            rest = &rest[before.len() + 1..];
-            continue;
+    let piece = |piece| match piece {
+        variable::Piece::Words(words) => words,
+        variable::Piece::Variable { name, fallback } => {
+            let value = variables.get(name).filter(|value| !value.is_empty());
+            value.map_or(fallback, String::as_str)
         }
-        filled.push_str(before);
-        let (name, fallback) = inside.split_once('|').unwrap_or((inside, ""));
-        let value = variables.get(name.trim()).filter(|value| !value.is_empty());
-        filled.push_str(value.map_or(fallback.trim(), String::as_str));
-        rest = after;
-    }
-    filled.push_str(rest);
-    filled
+    };
+    variable::pieces(text).map(piece).collect()
 }
 
 /// A text message in pieces. Emojis replace the `$` at their index, counted in UTF-16 code units.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use domain::capability::Capability;
 
 use crate::admin::AdminArgs;
 use crate::config::{LogFormat, Overrides, Role, SecretText};
@@ -195,6 +196,36 @@ pub struct BroadcastArgs {
         value_parser = clap::value_parser!(u16).range(1..=i64::from(BENCH_WORKERS_MAX))
     )]
     pub workers: u16,
+    /// Accounts that share the friends, each with a campaign of its own at the same moment
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(bench::ACCOUNTS_MAX))
+    )]
+    pub accounts: u32,
+    /// Friends of a hundred who block their account between the freeze and the first push
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(0..100)
+    )]
+    pub changed: u32,
+    /// How the messenger behaves, as `chingu sandbox --fault` takes it; may be repeated
+    #[arg(long = "fault", value_name = "SPEC")]
+    pub faults: Vec<String>,
+    /// Recipients of one request
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = Capability::gateway().batch_max,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(Capability::gateway().batch_max))
+    )]
+    pub batch_max: u32,
+    /// The message holds each friend's name
+    #[arg(long)]
+    pub personal: bool,
     #[arg(long)]
     pub json: bool,
 }

@@ -18,9 +18,7 @@ use domain::time::Clock;
 use domain::trace::{Share, traceparent};
 use domain::user::UserKey;
 use futures_util::{StreamExt, stream};
-use gateway::{
-    Secrets, classify_ask, classify_close, classify_push, content_hash, push_body, select_variables,
-};
+use gateway::{Secrets, classify_ask, classify_close, classify_push, part_of_body, push_body};
 use reqwest::Method;
 
 use crate::breaker::{BreakReason, Breaker, Health, Permission};
@@ -343,11 +341,8 @@ impl PartBody {
             .ok_or(CorruptBlob::Impossible("fewer keys than recipients"))?;
         let keys = PackedKeys::of(chosen);
         let positions: Vec<u32> = range.clone().collect();
-        let variables = push
-            .variables
-            .map(|text| select_variables(text, &positions))
-            .transpose()?;
-        let content_hash = content_hash(push.frozen, &keys, variables.as_deref())?;
+        let (content_hash, variables) =
+            part_of_body(push.frozen, &keys, push.variables, &positions)?;
         let exclude = push
             .exclude
             .iter()

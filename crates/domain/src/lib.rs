@@ -10,6 +10,7 @@ pub mod time; // instants, months, zones and the clock port
 pub mod user; // user numbers and the messenger's user keys
 pub mod friend; // friends, consents and what makes a friend reachable
 pub mod message; // message objects in LINE's shapes and their one validator
+pub mod variable; // what differs per friend in a message
 mod document; // reads our own small JSON documents, every fault at its path
 pub mod audience; // who gets a campaign: the expression
 pub mod price; // price book, tariffs, quote

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::variables::select_variables;
 use crate::{BODY_BYTES_MAX, MESSAGES_MAX};
 
 /// The account as its friends see it, frozen at launch.
@@ -174,6 +175,21 @@ pub fn content_hash(
     push_variables(&mut rest, variables);
     rest.push(b'}');
     Ok(frozen.prefix.clone().chain_update(&rest).finalize().into())
+}
+
+/// Content hash and variables of those recipients of a chunk that are at `positions`: a next round,
+/// or one part of a chunk. `keys` are theirs already, `variables` are the whole chunk's.
+pub fn part_of_body(
+    frozen: &FrozenBody,
+    keys: &PackedKeys,
+    variables: Option<&str>,
+    positions: &[u32],
+) -> Result<([u8; 32], Option<String>), Error> {
+    let variables = variables
+        .map(|text| select_variables(text, positions))
+        .transpose()?;
+    let hash = content_hash(frozen, keys, variables.as_deref())?;
+    Ok((hash, variables))
 }
 
 /// The body of one push. Refuses one that the messenger would refuse for its size.

@@ -15,7 +15,9 @@ pub mod event; // messenger to platform: what friends did
 pub mod retry_after; // how long to wait
 
 pub use answer::{HttpAnswer, PushResponse, classify_ask, classify_close, classify_push};
-pub use body::{AccountCard, ContentHash, FrozenBody, FrozenParts, Link, content_hash, push_body};
+pub use body::{
+    AccountCard, ContentHash, FrozenBody, FrozenParts, Link, content_hash, part_of_body, push_body,
+};
 pub use error::Error;
 pub use event::{
     AccountRef, BadEvent, ConsentKind, Event, EventBody, EventId, FriendEvent, parse_events,

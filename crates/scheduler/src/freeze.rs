@@ -15,6 +15,7 @@ use domain::money::Money;
 use domain::restore::{self, Doubt};
 use domain::rule::RuleId;
 use domain::user::{UserKey, UserNumber};
+use domain::variable;
 use gateway::FrozenBody;
 use roaring::RoaringBitmap;
 use store::campaign::{Campaign, Launch};
@@ -30,6 +31,25 @@ struct Cut {
     chunks: Vec<FrozenChunk>,
     exclusions: Vec<(RuleId, u32, Vec<u8>)>,
     frozen: u32,
+}
+
+/// What a range is cut by.
+struct CutTerms {
+    range: FreezeRange,
+    chunk_size: u32,
+    /// Units that may still be frozen.
+    room: u64,
+    /// Who is within the audience's limit; `None` where there is none.
+    chosen: Option<RoaringBitmap>,
+    body: FrozenBody,
+    names: Option<Names>,
+}
+
+/// The display names of a range, under the words that the messages use for them.
+struct Names {
+    used: Vec<&'static str>,
+    /// In the order of their numbers.
+    of_friends: Vec<(UserNumber, String)>,
 }
 
 impl Scheduler {
@@ -94,13 +114,18 @@ impl Scheduler {
         })?;
         let body = FrozenBody::from_stored(&self.store.message(message).await?)
             .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
-        let room = self.room(campaign, &launch).await?;
-        let chosen = self.chosen(campaign, &audience).await?;
-        let cut = tokio::task::spawn_blocking(move || {
-            cut(&read, range, &launch, room, chosen.as_ref(), &body)
-        })
-        .await
-        .map_err(|error| SchedulerError::NotPossible(format!("the cut failed: {error}")))??;
+        let names = self.names(campaign, range).await?;
+        let terms = CutTerms {
+            range,
+            chunk_size: launch.chunk_size,
+            room: self.room(campaign, &launch).await?,
+            chosen: self.chosen(campaign, &audience).await?,
+            body,
+            names,
+        };
+        let cut = tokio::task::spawn_blocking(move || cut(&read, &terms))
+            .await
+            .map_err(|error| SchedulerError::NotPossible(format!("the cut failed: {error}")))??;
         pause::point("freeze:before_write").await;
         self.commit_range(epoch, campaign, launch, range, cut)
             .await?;
@@ -132,6 +157,22 @@ impl Scheduler {
         let tariffs = self.store.campaign_tariffs(campaign.id).await?;
         let tariff = tariffs.iter().find(|tariff| tariff.tariff == launch.tariff);
         Ok(tariff.map_or(0, |tariff| tariff.granted - tariff.frozen))
+    }
+
+    /// What the campaign's messages say differently to each friend of a range. It is read for those
+    /// campaigns alone: names lie in the wide rows of friends.
+    async fn names(
+        &self,
+        campaign: &Campaign,
+        range: FreezeRange,
+    ) -> Result<Option<Names>, SchedulerError> {
+        let used = variable::display_names_used(&campaign.messages);
+        if used.is_empty() {
+            return Ok(None);
+        }
+        let numbers = range.first..=range.last;
+        let of_friends = self.store.display_names(campaign.account, numbers).await?;
+        Ok(Some(Names { used, of_friends }))
     }
 
     /// Who is within the audience's limit; `None` where there is none.
@@ -234,14 +275,9 @@ impl Scheduler {
 }
 
 /// Cuts one range: groups, chunks, and whom the rules leave out.
-fn cut(
-    read: &ReachRead,
-    range: FreezeRange,
-    launch: &Launch,
-    room: u64,
-    chosen: Option<&RoaringBitmap>,
-    body: &FrozenBody,
-) -> Result<Cut, SchedulerError> {
+fn cut(read: &ReachRead, terms: &CutTerms) -> Result<Cut, SchedulerError> {
+    let (range, room) = (terms.range, terms.room);
+    let chosen = terms.chosen.as_ref();
     let mut groups: BTreeMap<ChunkGroup, Vec<usize>> = BTreeMap::new();
     let mut excluded: BTreeMap<RuleId, RoaringBitmap> = BTreeMap::new();
     let mut frozen: u32 = 0;
@@ -267,9 +303,9 @@ fn cut(
     }
     let mut chunks = Vec::new();
     for (group, members) in &groups {
-        for part in members.chunks(launch.chunk_size as usize) {
+        for part in members.chunks(terms.chunk_size as usize) {
             let number = chunk_number(range.index, chunks.len() as u32);
-            chunks.push(chunk(read, number, *group, part, body)?);
+            chunks.push(chunk(read, number, *group, part, terms)?);
         }
     }
     let exclusions = excluded
@@ -293,7 +329,7 @@ fn chunk(
     number: u64,
     group: ChunkGroup,
     members: &[usize],
-    body: &FrozenBody,
+    terms: &CutTerms,
 ) -> Result<FrozenChunk, SchedulerError> {
     let numbers: Vec<UserNumber> = members
         .iter()
@@ -310,7 +346,8 @@ fn chunk(
             PackedKeys::of(&chosen)
         }
     };
-    let content_hash = gateway::content_hash(body, &keys, None)
+    let variables = terms.names.as_ref().map(|names| names.columns(&numbers));
+    let content_hash = gateway::content_hash(&terms.body, &keys, variables.as_deref())
         .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
     Ok(FrozenChunk {
         number,
@@ -322,5 +359,20 @@ fn chunk(
         last_number: numbers[numbers.len() - 1],
         numbers: codec::pack_numbers(&numbers),
         keys,
+        variables,
     })
+}
+
+impl Names {
+    /// Parallel columns as the wire has them; whoever is no friend any more has no name.
+    fn columns(&self, numbers: &[UserNumber]) -> String {
+        let name = |number: &UserNumber| {
+            let found = self.of_friends.binary_search_by_key(number, |(n, _)| *n);
+            found.map_or("", |place| &self.of_friends[place].1)
+        };
+        let column: Vec<&str> = numbers.iter().map(name).collect();
+        let columns: BTreeMap<&str, &[&str]> =
+            self.used.iter().map(|used| (*used, &column[..])).collect();
+        serde_json::json!(columns).to_string()
+    }
 }

@@ -248,8 +248,10 @@ impl Scheduler {
             numbers: &numbers,
             now,
         };
-        let hash = |keys: &_| gateway::content_hash(&frozen, keys, None).ok();
-        Ok(Change::of(next, &source, hash)?)
+        let variables = recipients.variables.as_deref();
+        Ok(Change::of(next, &source, |keys, positions| {
+            gateway::part_of_body(&frozen, keys, variables, positions).ok()
+        })?)
     }
 }
 

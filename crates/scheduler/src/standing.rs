@@ -440,6 +440,7 @@ fn cut(
                 last_number: numbers[numbers.len() - 1],
                 numbers: codec::pack_numbers(&numbers),
                 keys,
+                variables: None,
             });
         }
     }

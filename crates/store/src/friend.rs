@@ -6,6 +6,7 @@ pub mod record; // the one way a friend changes, with reach and reach_change
 pub mod history; // what one friend was sent, and what they wrote back
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use domain::friend::{ConsentFact, ConsentPurpose, ConsentSource, FriendState, Gender, ReachFlags};
 use domain::friend::{StateFact, supersedes};
@@ -103,6 +104,22 @@ impl Store {
     }
 
     /// Who became less reachable in this transaction or later, in the order of user numbers.
+    /// Display names of those of `numbers` who are friends of the account, in the order of their
+    /// numbers.
+    pub async fn display_names(
+        &self,
+        account: AccountId,
+        numbers: RangeInclusive<UserNumber>,
+    ) -> Result<Vec<(UserNumber, String)>, StoreError> {
+        let sql = "SELECT number, display_name FROM friend
+                   WHERE account = $1 AND number BETWEEN $2 AND $3 ORDER BY number";
+        let bound = values![account, numbers.start().0, numbers.end().0];
+        let rows = row::all(self.reader(), "friend", sql, bound).await?;
+        rows.iter()
+            .map(|row| Ok((UserNumber(row.int("number")?), row.get("display_name")?)))
+            .collect()
+    }
+
     pub async fn reach_changes(
         &self,
         account: AccountId,

@@ -229,8 +229,9 @@ impl Worker {
             numbers: &numbers,
             now: self.clock.now(),
         };
-        Change::of(next, &source, |keys| {
-            gateway::content_hash(frozen, keys, None).ok()
+        let variables = recipients.variables.as_deref();
+        Change::of(next, &source, |keys, positions| {
+            gateway::part_of_body(frozen, keys, variables, positions).ok()
         })
     }
 }

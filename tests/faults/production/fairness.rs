@@ -8,6 +8,7 @@ use chingu_tests::course::Course;
 use chingu_tests::draw::Draw;
 use chingu_tests::wait::{self, Stopwatch};
 use chingu_tests::world::{Brand, UNTARGETED_MICRO, Wishes};
+use serde_json::Value;
 
 use super::site::{IN_FLIGHT, Run, Site, WORKERS};
 use super::{Act, Case, Struck, Told, is_whole, struck};
@@ -58,6 +59,7 @@ const BACKLOG_SECONDS: u64 = 40;
 const BACKLOG_SECONDS_SHORT: u64 = 20;
 const STARTS_WITHIN_MS: i64 = 5_000;
 const SMALL_FRIENDS: u64 = 120;
+const BOOKS_FOLLOW_WITHIN: Duration = Duration::from_secs(10);
 
 fn one_account_slow(site: &mut Site, run: &Run, _: &mut Draw) -> Result<Struck> {
     let (before, lasts) = match is_whole() {
@@ -167,26 +169,19 @@ fn rejected_and_uncertain(site: &mut Site, _: &mut Draw) -> Result<Told> {
         .misbehave(&["reject=0.03:blocked,left,uncertain=0.001"])?;
     let run = site.launch("F20")?;
     let watch = Stopwatch::start();
-    let mut uncertain = None;
+    let mut uncertain = 0;
     for (brand, campaign) in &run.campaigns {
-        let shown = site.wait_for_state(&run, brand, campaign, &["closing", "closed"])?;
-        let number = |field: &str| {
-            let number = shown[field].as_i64();
-            number.with_context(|| format!("{field} of {shown}"))
-        };
-        let of_campaign = number("uncertain")?;
-        // Nobody is billed but who was accepted; who is uncertain is held, who failed no longer
-        // than until the campaign begins to close.
-        let (failed, accepted) = (number("failed")?, number("accepted")?);
-        let open = number("open_micro")?;
-        let (least, most) = (of_campaign, of_campaign + failed);
-        let fits = (least * UNTARGETED_MICRO..=most * UNTARGETED_MICRO).contains(&open);
-        ensure!(fits, "{least} to {most} should be held: {shown}");
-        let captured = number("captured_micro")?;
-        ensure!(captured == accepted * UNTARGETED_MICRO, "{shown}");
-        *uncertain.get_or_insert(0) += of_campaign;
+        site.wait_for_state(&run, brand, campaign, &["closing", "closed"])?;
+        // The books follow the record within a second.
+        let shown = wait::until_state(
+            "the books follow",
+            BOOKS_FOLLOW_WITHIN,
+            || brand.show(campaign),
+            is_billed_exactly,
+        );
+        let shown = shown.with_context(|| site.logs())?;
+        uncertain += shown["uncertain"].as_i64().unwrap_or_default();
     }
-    let uncertain = uncertain.unwrap_or_default();
     site.messenger.misbehave(&[])?;
     let told = Stopwatch::start();
     site.messenger.resolve_uncertain(0.5)?;
@@ -212,6 +207,16 @@ fn rejected_and_uncertain(site: &mut Site, _: &mut Draw) -> Result<Told> {
             proof,
         },
     })
+}
+
+/// Nobody is billed but who was accepted; who is uncertain is held, who failed no longer than until
+/// the campaign is closed.
+fn is_billed_exactly(shown: &Value) -> bool {
+    let number = |field: &str| shown[field].as_i64().unwrap_or(i64::MIN);
+    let (uncertain, failed) = (number("uncertain"), number("failed"));
+    let held = uncertain * UNTARGETED_MICRO..=(uncertain + failed) * UNTARGETED_MICRO;
+    held.contains(&number("open_micro"))
+        && number("captured_micro") == number("accepted") * UNTARGETED_MICRO
 }
 
 fn small_beside_backlog(site: &mut Site, draw: &mut Draw) -> Result<Told> {

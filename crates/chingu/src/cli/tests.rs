@@ -45,6 +45,8 @@ fn every_documented_command_is_understood() {
         "bench broadcast --friends 1000000 --json",
         "bench broadcast --friends 9 --database-url postgres://u:p@h/c --amqp-url amqp://h",
         "bench broadcast --friends 9 --workers 4 --database-url postgres://u:p@h/c",
+        "bench broadcast --friends 9 --accounts 5 --changed 10 --fault reject=0.03 --batch-max 1",
+        "bench broadcast --friends 9 --personal",
         "bench lookups --sends 1000000000 --database-url postgres://u:p@h/c --json",
         "bench lookups --sends 9 --friends 1000 --lookups 5",
         "reconcile --data d --json",
@@ -119,6 +121,17 @@ fn what_is_not_a_command_is_refused() {
         ("bench broadcast --friends 5000000000", ValueValidation),
         ("bench broadcast --friends 9 --workers 0", ValueValidation),
         ("bench broadcast --friends 9 --workers 65", ValueValidation),
+        ("bench broadcast --friends 9 --accounts 0", ValueValidation),
+        (
+            "bench broadcast --friends 9 --accounts 101",
+            ValueValidation,
+        ),
+        ("bench broadcast --friends 9 --changed 100", ValueValidation),
+        ("bench broadcast --friends 9 --batch-max 0", ValueValidation),
+        (
+            "bench broadcast --friends 9 --batch-max 1001",
+            ValueValidation,
+        ),
         ("admin", DisplayHelpOnMissingArgumentOrSubcommand),
         (
             "admin operator create --email a@b.example",

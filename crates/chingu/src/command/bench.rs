@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bench::{BroadcastRun, Engine, LookupsRun, Servers};
+use bench::{BroadcastRun, Engine, LookupsRun, Scenario, Servers};
 
 use crate::cli::{BenchCommand, BroadcastArgs, LookupsArgs};
 use crate::config::Config;
@@ -26,6 +26,7 @@ async fn broadcast(config: &Config, arguments: &BroadcastArgs) -> anyhow::Result
         executable: own_executable()?,
         engine: engine(config),
         friends: arguments.friends,
+        scenario: scenario(arguments),
         workers: arguments.workers.into(),
         cores: std::thread::available_parallelism()?.get(),
         clock: Arc::new(SystemClock::start()),
@@ -53,6 +54,16 @@ async fn lookups(config: &Config, arguments: &LookupsArgs) -> anyhow::Result<()>
     waiting.finish_and_clear();
     let report = measured?;
     Output::of(arguments.json).show(&report, &serde_json::to_value(&report)?)
+}
+
+fn scenario(arguments: &BroadcastArgs) -> Scenario {
+    Scenario {
+        accounts: arguments.accounts,
+        changed_percent: arguments.changed,
+        faults: arguments.faults.clone(),
+        batch_max: arguments.batch_max,
+        personal: arguments.personal,
+    }
 }
 
 fn own_executable() -> anyhow::Result<PathBuf> {

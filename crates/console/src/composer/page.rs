@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::campaign::{CampaignState, Purpose};
 use domain::message::limits;
+use domain::variable::{self, Piece};
 use serde::Deserialize;
 use store::campaign::Campaign;
 use store::draft::DraftPart;
@@ -193,7 +194,7 @@ fn odd(content: &Content, words: &Words) -> Vec<(String, String)> {
         let text = card.text.trim_start();
         let key = if content.purpose == Purpose::Promotion && text.starts_with(AD) {
             "composer-odd-ad"
-        } else if text.contains("{{") {
+        } else if has_odd_variable(text) {
             "composer-odd-variable"
         } else {
             continue;
@@ -201,6 +202,14 @@ fn odd(content: &Content, words: &Words) -> Vec<(String, String)> {
         odd.push((format!("cards[{index}].text"), words.t(key).to_string()));
     }
     odd
+}
+
+/// Whether a text has a variable that nobody fills in, or braces that look like one.
+fn has_odd_variable(text: &str) -> bool {
+    variable::pieces(text).any(|piece| match piece {
+        Piece::Words(words) => words.contains("{{"),
+        Piece::Variable { name, .. } => !variable::DISPLAY_NAME.contains(&name),
+    })
 }
 
 impl Conflict {

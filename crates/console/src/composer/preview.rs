@@ -3,10 +3,14 @@
 //! A text that grew over its limit is shown as far as it fits, and a document that cannot be read
 //! as it last could: the preview keeps what was valid.
 
+use std::collections::BTreeMap;
+
 use bubble::{Context, Mode};
 use domain::message::limits;
+use domain::variable;
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
+use words::Words;
 
 use super::content::{Button, Card, Content, Kind};
 use super::messages::{message, messages};
@@ -27,7 +31,7 @@ pub fn preview(content: &Content, desk: &Desk) -> Preview {
         contact: None,
         purpose: content.purpose,
         time: desk.words.clock(desk.now, &desk.zone),
-        variables: std::collections::BTreeMap::new(),
+        variables: sample(&desk.words),
         mode: Mode::Preview,
     };
     let fitting = Content {
@@ -46,6 +50,13 @@ pub fn preview(content: &Content, desk: &Desk) -> Preview {
         },
         quick: bubble::quick_replies(&drawn, &context),
     }
+}
+
+/// Somebody's name, so that a text with one reads as a friend will read it.
+fn sample(words: &Words) -> BTreeMap<String, String> {
+    let name = words.t("composer-preview-name").to_string();
+    let names = variable::DISPLAY_NAME.map(|variable| (variable.to_owned(), name.clone()));
+    BTreeMap::from(names)
 }
 
 /// A document as it could last be read.

@@ -41,15 +41,15 @@ impl Store {
 }
 
 impl Change {
-    /// The rows of `next`. `content_hash` computes the hash of a next round's body, which has fewer
-    /// recipients than its parent.
+    /// The rows of `next`. `part` tells the content hash and the variables of a next round's body,
+    /// by its keys and its positions in its parent.
     pub fn of(
         next: Next,
         source: &ChangeSource<'_>,
-        content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
+        part: impl FnOnce(&PackedKeys, &[u32]) -> Option<([u8; 32], Option<String>)>,
     ) -> Result<Self, StoreError> {
         match next {
-            Next::Settle(settlement) => settle(settlement, source, content_hash),
+            Next::Settle(settlement) => settle(settlement, source, part),
             Next::Return { pause, detour } => Ok(Self::Return {
                 due_at: source.now + pause,
                 detour: detour.name(),
@@ -101,7 +101,7 @@ impl Change {
 fn settle(
     settlement: Settlement,
     source: &ChangeSource<'_>,
-    content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
+    part: impl FnOnce(&PackedKeys, &[u32]) -> Option<([u8; 32], Option<String>)>,
 ) -> Result<Change, StoreError> {
     // A pair of assertions with the CHECK of the table: what is billed adds up to what was sent.
     assert_eq!(
@@ -113,7 +113,7 @@ fn settle(
     let next_round = settlement
         .next_round
         .as_ref()
-        .map(|next| next_round_rows(next, source, content_hash))
+        .map(|next| next_round_rows(next, source, part))
         .transpose()?;
     let any_uncertain = settlement.counts.uncertain > 0;
     Ok(Change::End {
@@ -129,7 +129,7 @@ fn settle(
 fn next_round_rows(
     next: &NextRound,
     source: &ChangeSource<'_>,
-    content_hash: impl FnOnce(&PackedKeys) -> Option<[u8; 32]>,
+    part: impl FnOnce(&PackedKeys, &[u32]) -> Option<([u8; 32], Option<String>)>,
 ) -> Result<NextRoundRows, StoreError> {
     let corrupt = |column, why: String| StoreError::Corrupt {
         table: "chunk",
@@ -147,17 +147,18 @@ fn next_round_rows(
         .keys
         .select(&next.positions)
         .map_err(|error| corrupt("keys", error.to_string()))?;
-    let hash = content_hash(&keys)
+    let (content_hash, variables) = part(&keys, &next.positions)
         .ok_or_else(|| corrupt("message", "the next round's body cannot be made".into()))?;
     Ok(NextRoundRows {
         size: chosen.len() as u32,
         retry_rounds: next.retry_rounds,
         due_at: source.now + next.pause,
-        content_hash: hash,
+        content_hash,
         first_number: *first,
         last_number: *last,
         numbers: codec::pack_numbers(&chosen),
         keys,
+        variables,
     })
 }
 

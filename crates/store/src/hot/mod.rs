@@ -81,6 +81,8 @@ pub struct FrozenChunk {
     pub last_number: UserNumber,
     pub numbers: Vec<u8>,
     pub keys: PackedKeys,
+    /// Parallel columns of what differs per friend, as JSON.
+    pub variables: Option<String>,
 }
 
 /// A chunk that a worker holds until its lease is over.
@@ -181,6 +183,7 @@ pub struct NextRoundRows {
     pub last_number: UserNumber,
     pub numbers: Vec<u8>,
     pub keys: PackedKeys,
+    pub variables: Option<String>,
 }
 
 /// What one roll-up captured for one business.

@@ -133,8 +133,9 @@ async fn insert_frozen_chunks(write: &Write, commit: &FreezeCommit) -> Result<()
             message, content_hash, night_consent, utc_offset_minutes, first_number, last_number,
             due_at, numbers)
         VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    let insert_recipients = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
-        VALUES ($1, $2, $3, 0, $4)";
+    let insert_recipients =
+        "INSERT INTO chunk_recipients (month, campaign, number, round, keys, variables)
+        VALUES ($1, $2, $3, 0, $4, $5)";
     let month = commit.launch.month.number();
     for chunk in &commit.chunks {
         let bound = values![
@@ -155,7 +156,8 @@ async fn insert_frozen_chunks(write: &Write, commit: &FreezeCommit) -> Result<()
         ];
         row::execute(write.connection(), insert_chunk, bound).await?;
         let keys = chunk.keys.as_blob().to_vec();
-        let bound = values![month, commit.campaign, chunk.number, keys];
+        let variables = chunk.variables.clone();
+        let bound = values![month, commit.campaign, chunk.number, keys, variables];
         row::execute(write.connection(), insert_recipients, bound).await?;
     }
     Ok(())
@@ -350,15 +352,16 @@ async fn insert_next_round(
         next.numbers.clone(),
     ];
     row::execute(write.connection(), sql, bound).await?;
-    let sql = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
-               VALUES ($1, $2, $3, $4, $5)";
+    let sql = "INSERT INTO chunk_recipients (month, campaign, number, round, keys, variables)
+               VALUES ($1, $2, $3, $4, $5, $6)";
     let keys = next.keys.as_blob().to_vec();
     let bound = values![
         month,
         parent.campaign,
         parent.number,
         parent.round + 1,
-        keys
+        keys,
+        next.variables.clone(),
     ];
     row::execute(write.connection(), sql, bound).await?;
     Ok(())

@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use store::StoreError;
 use store::hot::FreezeCommit;
 
-use super::world::{MESSAGE, RULE, World, chunk_of};
+use super::world::{MESSAGE, RULE, World, chunk_of, names_of};
 
 fn bitmap(numbers: &[u32]) -> Vec<u8> {
     let bitmap: RoaringBitmap = numbers.iter().copied().collect();
@@ -56,13 +56,13 @@ pub async fn a_range_is_written_completely(world: World) {
         );
         let read = world.store.chunk_numbers(chunk.id).await.unwrap();
         assert_eq!(read, numbers);
-        all.extend(numbers);
         let recipients = world.store.recipients(chunk.id).await.unwrap();
         assert_eq!(
             recipients.keys.to_keys().unwrap().len(),
             chunk.size as usize
         );
-        assert_eq!(recipients.variables, None);
+        assert_eq!(recipients.variables, Some(names_of(&numbers)));
+        all.extend(numbers);
     }
     assert_eq!(all, (1..=65).map(UserNumber).collect::<Vec<_>>());
     assert_eq!(world.store.frozen_ranges(campaign).await.unwrap(), [0]);

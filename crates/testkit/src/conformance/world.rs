@@ -491,7 +491,14 @@ pub fn chunk_of(number: u64, numbers: &[UserNumber]) -> FrozenChunk {
         last_number: numbers[numbers.len() - 1],
         numbers: codec::pack_numbers(numbers),
         keys: PackedKeys::of(&keys),
+        variables: Some(names_of(numbers)),
     }
+}
+
+/// The variables of such a chunk.
+pub fn names_of(numbers: &[UserNumber]) -> String {
+    let names: Vec<String> = numbers.iter().map(|n| format!("\"{}\"", n.0)).collect();
+    format!(r#"{{"name":[{}]}}"#, names.join(","))
 }
 
 /// The end of a chunk with these outcomes.
@@ -546,6 +553,7 @@ pub fn settle_moving(accepted: u32, moved: u32) -> Change {
             last_number: chunk.last_number,
             numbers: chunk.numbers,
             keys: chunk.keys,
+            variables: chunk.variables,
         })),
     }
 }

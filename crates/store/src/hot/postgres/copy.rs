@@ -9,6 +9,8 @@ const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 const FLAGS_AND_EXTENSION: [u8; 8] = [0; 8];
 /// Instead of a number of fields: the end.
 const TRAILER: [u8; 2] = (-1i16).to_be_bytes();
+/// Instead of a field's length: it has no value.
+const NULL: [u8; 4] = (-1i32).to_be_bytes();
 /// An array of one dimension without nulls has these: dimensions, nulls.
 const ONE_DIMENSION: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 0];
 /// The type of an element of `int4[]`.
@@ -43,6 +45,10 @@ impl CopyRows {
     pub fn bytes(&mut self, value: &[u8]) {
         self.length(value.len());
         self.bytes.extend_from_slice(value);
+    }
+
+    pub fn null(&mut self) {
+        self.bytes.extend_from_slice(&NULL);
     }
 
     pub fn integers(&mut self, values: &[i32]) {

@@ -13,8 +13,9 @@ const CHUNK_COLUMNS: &str = "chunk (month, campaign, number, round, state, size,
 const CHUNK_FIELDS: i16 = 15;
 /// A chunk's row but for its numbers, at most.
 const CHUNK_BYTES: usize = 256;
-const RECIPIENTS_COLUMNS: &str = "chunk_recipients (month, campaign, number, round, keys)";
-const RECIPIENTS_FIELDS: i16 = 5;
+const RECIPIENTS_COLUMNS: &str =
+    "chunk_recipients (month, campaign, number, round, keys, variables)";
+const RECIPIENTS_FIELDS: i16 = 6;
 const RECIPIENTS_BYTES: usize = 96;
 /// An element of an array: its length and its value.
 const ELEMENT_BYTES: usize = 8;
@@ -65,13 +66,20 @@ fn chunk_rows(commit: &FreezeCommit) -> Result<CopyRows, StoreError> {
 }
 
 fn recipient_rows(commit: &FreezeCommit) -> CopyRows {
-    let keys = commit.chunks.iter().map(|chunk| chunk.keys.as_blob().len());
-    let keys: usize = keys.sum();
-    let mut rows = CopyRows::with_capacity(commit.chunks.len() * RECIPIENTS_BYTES + keys);
+    let fields = commit.chunks.iter().map(|chunk| {
+        let variables = chunk.variables.as_ref().map_or(0, String::len);
+        chunk.keys.as_blob().len() + variables
+    });
+    let fields: usize = fields.sum();
+    let mut rows = CopyRows::with_capacity(commit.chunks.len() * RECIPIENTS_BYTES + fields);
     for chunk in &commit.chunks {
         rows.row(RECIPIENTS_FIELDS);
         address(&mut rows, commit, chunk);
         rows.bytes(chunk.keys.as_blob());
+        match &chunk.variables {
+            Some(variables) => rows.bytes(variables.as_bytes()),
+            None => rows.null(),
+        }
     }
     rows
 }

@@ -455,11 +455,12 @@ async fn insert_next_rounds(
         .await?;
     let keys = rounds.iter().map(|next| next.keys.as_blob().to_vec());
     let keys: Vec<Vec<u8>> = keys.collect();
+    let variables: Vec<Option<String>> = rounds.iter().map(|next| next.variables.clone()).collect();
     let sql = format!(
-        "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
-         SELECT {}, campaign, number, round + 1, keys
-         FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[])
-           AS next (campaign, number, round, keys)",
+        "INSERT INTO chunk_recipients (month, campaign, number, round, keys, variables)
+         SELECT {}, campaign, number, round + 1, keys, variables
+         FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::text[])
+           AS next (campaign, number, round, keys, variables)",
         month.number()
     );
     statement(sql)
@@ -467,6 +468,7 @@ async fn insert_next_rounds(
         .bind(chunks.numbers)
         .bind(chunks.rounds)
         .bind(keys)
+        .bind(variables)
         .execute(write.postgres()?)
         .await?;
     Ok(())
