@@ -94,10 +94,11 @@ fn run() -> Result<()> {
     verdict.assert_exactly_once()?;
     ensure!(verdict.cancelled > 0 && verdict.recorded > 0, "{verdict:?}");
     let introduction = format!(
-        "{reachable} recipients on the {} engine, as fast as a messenger with `{MESSENGER}` takes them, up to four \
-         requests in flight. From the command's return to the last acceptance in the messenger's \
-         log, of the resume to the first. The cancel gave back {} KRW at once, {not_begun} recipients that had not begun, and \
-         the books closed. Written by `just control`.",
+        "{reachable} recipients on the {} engine, as fast as a messenger with `{MESSENGER}` takes \
+         them, up to four requests in flight. From the command's return to the last acceptance in \
+         the messenger's log, of the resume to the first. The cancel gave back {} KRW at once, \
+         {not_begun} recipients that had not begun, and the books closed. Written by \
+         `just control`.",
         engine_in_words(),
         given_back / 1_000_000
     );

@@ -280,8 +280,8 @@ fn publish_pace(measured: &[Measured], is_whole: bool, draw: &Draw) -> Result<()
     }
     let introduction = format!(
         "{}; two schedulers and two workers on PostgreSQL and RabbitMQ, the messenger beside them, \
-         all on one machine that other work kept busy; each rate alone. The lower ones are those of \
-         a campaign, {CONNECTOR_RATE}/s is that of the whole connector, for {} campaigns at once. \
+         all on one machine; each rate alone. The lower ones are those of a campaign, \
+         {CONNECTOR_RATE}/s is that of the whole connector, for {} campaigns at once. \
          Every window of ten seconds that \
          begins a tenth of a second later than the one before, between the first and the last \
          acceptance in the messenger's own log; after a stall (the broker's processes stand still \

@@ -1,8 +1,8 @@
-//! Two schedulers and four workers, each restarted once in the middle of a broadcast: everybody gets
-//! it once, and it is billed once.
+//! Two schedulers and four workers, each restarted once in the middle of a broadcast: everybody
+//! gets it once, and it is billed once.
 //!
-//! The suite takes a short broadcast, `just rolling` one to a million. `just upgrade` begins it with
-//! the program of another revision and restarts every process, the front one too, as this one.
+//! The suite takes a short broadcast, `just rolling` one to a million. `just upgrade` begins it
+//! with the program of another revision and restarts every process, the front one too, as this one.
 
 use std::time::Duration;
 
@@ -104,9 +104,9 @@ fn run() -> Result<()> {
         false => ("rolling.md", "A rolling restart", "rolling"),
     };
     let introduction = format!(
-        "{}; a broadcast at {rate} recipients/s, meanwhile each of {} schedulers and {} workers ended \
-         by SIGTERM and started again, one after the other, within {restarting_seconds:.1} s. \
-         {reckoning}. The longest time without an acceptance: {silence:.2} s. Seed {}. Written by \
+        "{}; a broadcast at {rate} recipients/s, meanwhile each of {} schedulers and {} workers \
+         ended by SIGTERM and started again, one after the other, within \
+         {restarting_seconds:.1} s. {reckoning}. The longest time without an acceptance: {silence:.2} s. Seed {}. Written by \
          `just {verb}`.",
         place::profile()?,
         SIZE.schedulers,

@@ -1,8 +1,8 @@
 //! Steady sending for as long as asked for: campaigns that are launched as others close, and what
 //! every process holds meanwhile. Whatever grows with time and not with what is recorded shows.
 //!
-//! `CHINGU_SOAK_SECONDS` says how long, `CHINGU_SOAK_RATE` how many recipients per second; the suite
-//! takes some seconds of it, `just soak` an hour.
+//! `CHINGU_SOAK_SECONDS` says how long, `CHINGU_SOAK_RATE` how many recipients per second; the
+//! suite takes some seconds of it, `just soak` an hour.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -212,7 +212,8 @@ impl Soak {
              {:.1} bytes of database. Memory is what the system counts as resident (of PostgreSQL \
              and RabbitMQ the proportional share of all their processes); its slope is the least \
              squares over all samples but the first quarter. A metered chunk is due as soon as it \
-             is frozen, so the oldest due one is as old as a campaign lasts. Written by `just soak`.",
+             is frozen, so the oldest due one is as old as a campaign lasts. Written by \
+             `just soak`.",
             place::profile()?,
             self.fleet.schedulers.len(),
             self.fleet.workers.len(),

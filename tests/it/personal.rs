@@ -1,4 +1,4 @@
-//! A message with the friend's name: everybody reads their own, in whichever round they are reached.
+//! A message with the friend's name: everybody reads their own, in whichever round it comes.
 
 use std::fmt::Write;
 

@@ -215,8 +215,8 @@ pub fn for_each_accepted(data: &Path, mut take: impl FnMut(&Line<'_>) -> Result<
     Ok(())
 }
 
-/// Whom a messenger accepted of campaigns of which each has so many recipients, by a log that is too
-/// long to be kept.
+/// Whom a messenger accepted of campaigns of which each has so many recipients, by a log that is
+/// too long to be kept.
 pub fn count_all(data: &Path, campaigns: &[(String, u64)]) -> Result<Counted> {
     let sizes: HashMap<&str, u64> = campaigns
         .iter()

@@ -14,8 +14,8 @@ const VARIABLE: &str = "CHINGU_BIN";
 const VARIABLE_OF_NEXT: &str = "CHINGU_BIN_NEXT";
 static IS_UPGRADED: AtomicBool = AtomicBool::new(false);
 
-/// From now on every process is started from the executable that `CHINGU_BIN_NEXT` names; whether it
-/// names one.
+/// From now on every process is started from the executable that `CHINGU_BIN_NEXT` names; whether
+/// it names one.
 pub fn upgrade() -> bool {
     let names_one = std::env::var_os(VARIABLE_OF_NEXT).is_some();
     IS_UPGRADED.store(names_one, Ordering::SeqCst);

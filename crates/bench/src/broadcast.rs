@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use domain::id::{BusinessId, CampaignId, IdSource};
 use domain::time::{Clock, Timestamp};
 use futures_util::future::try_join_all;
@@ -74,6 +74,12 @@ pub async fn broadcast(
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<BroadcastReport> {
     run.scenario.check(run.friends)?;
+    let changes = run.scenario.changed_percent > 0;
+    ensure!(
+        !changes || run.engine.broker().is_some(),
+        "friends can change after the freeze where it runs in a process of its own: name a broker \
+         with --amqp-url"
+    );
     run.engine.check(run.workers).await?;
     let place = Place::create(&run.executable, &run.engine, &run.scenario)?;
     say("importing friends");

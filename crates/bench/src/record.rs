@@ -38,8 +38,8 @@ pub struct Accepted {
     pub first_at: Timestamp,
 }
 
-/// Of these campaigns together. `bytes_before` is what the empty tables took: indexes and partitions
-/// have their first pages.
+/// Of these campaigns together. `bytes_before` is what the empty tables took: indexes and
+/// partitions have their first pages.
 pub async fn recorded(
     books: &Books,
     campaigns: &[CampaignId],

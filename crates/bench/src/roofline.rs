@@ -182,8 +182,9 @@ impl Ground<'_> {
             };
             let claimed = store.hot().claim(&mut write, batch, &terms).await?;
             write.commit().await?;
-            for chunk in claimed {
-                let recipients = store.recipients(chunk.id).await?;
+            let ids: Vec<ChunkId> = claimed.iter().map(|chunk| chunk.id).collect();
+            let recipients = store.hot().recipients(store, &ids).await?;
+            for (chunk, recipients) in claimed.into_iter().zip(recipients) {
                 records.push(all_accepted(&chunk));
                 done.push((chunk, recipients));
             }

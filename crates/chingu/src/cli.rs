@@ -11,6 +11,8 @@ use domain::capability::Capability;
 use crate::admin::AdminArgs;
 use crate::config::{LogFormat, Overrides, Role, SecretText};
 
+/// Recipients of one request of the gateway.
+const BATCH_MAX: u32 = Capability::gateway().batch_max;
 /// Worker processes of one bench, all on one machine.
 const BENCH_WORKERS_MAX: u16 = 64;
 /// Of one bench of lookups: what a disk holds, what an account has, what is asked in an hour.
@@ -219,8 +221,8 @@ pub struct BroadcastArgs {
     #[arg(
         long,
         value_name = "N",
-        default_value_t = Capability::gateway().batch_max,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(Capability::gateway().batch_max))
+        default_value_t = BATCH_MAX,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(BATCH_MAX))
     )]
     pub batch_max: u32,
     /// The message holds each friend's name

@@ -1,5 +1,5 @@
-//! When to stop asking: a messenger that refuses our credentials, that cannot be reached, that fails
-//! every second request of an account, or that wants an account to wait.
+//! When to stop asking: a messenger that refuses our credentials, that cannot be reached, that
+//! fails every second request of an account, or that wants an account to wait.
 //!
 //! What concerns the connection stops everybody, what concerns one account stops that account: the
 //! others go on. While a breaker is open nothing is sent, so what it answers is certain: not

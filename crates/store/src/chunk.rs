@@ -70,6 +70,32 @@ pub(crate) const IN_ORDER: &str = "(chunk.size > 1 OR chunk.request IS NULL OR N
     WHERE own.id = chunk.request AND earlier.account = own.account
       AND earlier.sequence < own.sequence))";
 
+pub(crate) fn recipients_of(row: &Row) -> Result<Recipients, StoreError> {
+    Ok(Recipients {
+        keys: PackedKeys::from_blob(row.get("keys")?),
+        variables: row.get("variables")?,
+    })
+}
+
+/// A friend whose reach changed, as they stand now.
+pub(crate) fn gate_fact(row: &Row) -> Result<(UserNumber, RecipientFacts), StoreError> {
+    let flags: u8 = row.int("flags")?;
+    let state = FriendState::from_code(row.int("state")?)
+        .ok_or_else(|| row.corrupt("state", "no such state"))?;
+    // Whoever was frozen had agreed; without consent now, they have refused since.
+    let promotion = match flags & ReachFlags::PROMOTION {
+        0 => Consent::Refused,
+        _ => Consent::Granted,
+    };
+    let facts = RecipientFacts {
+        state,
+        promotion,
+        suppressed: false,
+        erased: false,
+    };
+    Ok((UserNumber(row.int("number")?), facts))
+}
+
 impl Store {
     /// Chunks of a campaign that are due and not dispatched, in order; `retry_unknown_since` also
     /// takes UNKNOWN ones whose first attempt was after that moment: their key may be used again.
@@ -123,10 +149,7 @@ impl Store {
         let bound = values![id.campaign, id.number, id.round];
         let row = row::one(self.reader(), "chunk_recipients", &sql, bound).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("recipients of {id}")))?;
-        Ok(Recipients {
-            keys: PackedKeys::from_blob(row.get("keys")?),
-            variables: row.get("variables")?,
-        })
+        recipients_of(&row)
     }
 
     /// The user numbers of a chunk, in order: the few pushes that exclude somebody need them.
@@ -141,43 +164,6 @@ impl Store {
         let row = row.ok_or_else(|| StoreError::NotFound(format!("chunk {id}")))?;
         let numbers = codec::unpack_numbers(&row.packed_numbers("numbers")?);
         numbers.map_err(|error| row.corrupt("numbers", error))
-    }
-
-    /// The gate's hint and facts: the friends between two numbers whose reach changed since `mark`,
-    /// as they stand now.
-    pub async fn gate_facts(
-        &self,
-        account: AccountId,
-        first: UserNumber,
-        last: UserNumber,
-        mark: i64,
-    ) -> Result<Vec<(UserNumber, RecipientFacts)>, StoreError> {
-        let sql = "SELECT DISTINCT h.number AS number, COALESCE(r.flags, 0) AS flags,
-                          COALESCE(f.state, 3) AS state
-                   FROM reach_change h
-                   LEFT JOIN reach r ON r.account = h.account AND r.number = h.number
-                   LEFT JOIN friend f ON f.account = h.account AND f.number = h.number
-                   WHERE h.account = $1 AND h.number BETWEEN $2 AND $3 AND h.sequence >= $4";
-        let bound = values![account, first.0, last.0, mark];
-        let rows = row::all(self.reader(), "reach_change", sql, bound).await?;
-        let read = |row: &Row| {
-            let flags: u8 = row.int("flags")?;
-            let state = FriendState::from_code(row.int("state")?)
-                .ok_or_else(|| row.corrupt("state", "no such state"))?;
-            // Whoever was frozen had agreed; without consent now, they have refused since.
-            let promotion = match flags & ReachFlags::PROMOTION {
-                0 => Consent::Refused,
-                _ => Consent::Granted,
-            };
-            let facts = RecipientFacts {
-                state,
-                promotion,
-                suppressed: false,
-                erased: false,
-            };
-            Ok((UserNumber(row.int("number")?), facts))
-        };
-        rows.iter().map(read).collect()
     }
 
     /// The frozen body parts of a message.

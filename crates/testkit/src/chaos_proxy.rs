@@ -2,10 +2,10 @@
 //! commit.
 //!
 //! It stands between a program and a server: delays, cuts or stands still after so many bytes, goes
-//! silent with its connections open (half-open), drops one direction, or cuts at COMMIT: before the server has
-//! seen it, or after the server has done it and before its answer is passed on. Every fault is
-//! counted, so that a test knows that it struck. Threads, not tasks: tests of real processes have
-//! no runtime.
+//! silent with its connections open (half-open), drops one direction, or cuts at COMMIT: before the
+//! server has seen it, or after the server has done it and before its answer is passed on. Every
+//! fault is counted, so that a test knows that it struck. Threads, not tasks: tests of real
+//! processes have no runtime.
 
 mod frames; // PostgreSQL's messages, found in the stream
 

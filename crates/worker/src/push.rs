@@ -1,17 +1,20 @@
 //! Pushing: the gate's last word, then the request, then what follows from the answer.
 
+use std::sync::Arc;
+
 use connector::Push;
 use domain::answer::{NotProcessed, PushAnswer, PushResults};
-use domain::chunk::{self, ChunkFacts, Detour, Next, Situation};
+use domain::chunk::{self, ChunkFacts, ChunkId, Detour, Next, Situation};
 use domain::gate::{self, Decision, GateFacts, RecipientFacts};
 use domain::id::AccountId;
 use domain::push::PushKey;
 use domain::restore;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
+use domain::user::UserNumber;
 use gateway::FrozenBody;
 use store::chunk::Recipients;
-use store::hot::{Change, ChangeSource, Claimed, Record};
+use store::hot::{Change, ChangeSource, Claimed, GateSpan, Record};
 use store::{StoreError, pause};
 
 use crate::campaign_facts::CampaignFacts;
@@ -29,6 +32,15 @@ enum Gated {
     ClaimLost,
 }
 
+/// What a push is made of besides its claim, read right before it.
+#[derive(Debug)]
+pub struct Ground {
+    facts: Arc<CampaignFacts>,
+    recipients: Recipients,
+    /// Friends whose reach changed since the launch, as they stand now.
+    changed: Vec<(UserNumber, RecipientFacts)>,
+}
+
 /// What of a push is not in its claim.
 struct Request<'a> {
     account: AccountId,
@@ -42,15 +54,54 @@ impl Worker {
     /// Pushes one claimed chunk. `None` where the claim was lost before the first byte: there is
     /// nothing to record then.
     pub async fn push(&self, claim: &Claim) -> Result<Option<Record>, WorkerError> {
+        let ground = self.ground(std::slice::from_ref(claim)).await?.pop();
+        let ground = ground.ok_or_else(|| StoreError::NotFound("what is pushed".into()))?;
+        self.push_on(claim, &ground).await
+    }
+
+    /// What the pushes of these claims are made of, in their order: two statements for all of them,
+    /// not two for each.
+    pub(crate) async fn ground(&self, claims: &[Claim]) -> Result<Vec<Ground>, WorkerError> {
+        let mut facts = Vec::with_capacity(claims.len());
+        let mut spans = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let claimed = &claim.claimed;
+            let of_campaign = self.facts.of(&self.store, claimed.id.campaign).await?;
+            spans.push(GateSpan {
+                account: of_campaign.account,
+                first: claimed.first_number,
+                last: claimed.last_number,
+                mark: of_campaign.reach_mark,
+            });
+            facts.push(of_campaign);
+        }
+        let ids: Vec<ChunkId> = claims.iter().map(|claim| claim.claimed.id).collect();
+        let hot = self.store.hot();
+        let recipients = hot.recipients(&self.store, &ids).await?;
+        let changed = hot.gate_facts(&self.store, &spans).await?;
+        metrics::counter!("chingu_gate_reads_total").increment(spans.len() as u64);
+        let all = facts.into_iter().zip(recipients).zip(changed);
+        let ground = all.map(|((facts, recipients), changed)| Ground {
+            facts,
+            recipients,
+            changed,
+        });
+        Ok(ground.collect())
+    }
+
+    pub(crate) async fn push_on(
+        &self,
+        claim: &Claim,
+        ground: &Ground,
+    ) -> Result<Option<Record>, WorkerError> {
         let claimed = &claim.claimed;
-        let facts = self.facts.of(&self.store, claimed.id.campaign).await?;
+        let (facts, recipients) = (&ground.facts, &ground.recipients);
         let message = claimed.message_hash;
         let frozen = self
             .facts
             .body(&self.store, claimed.id.campaign, message)
             .await?;
-        let recipients = self.store.recipients(claimed.id).await?;
-        let (answer, exclusions) = match self.gate(claimed, &facts).await? {
+        let (answer, exclusions) = match self.gate(claimed, ground).await? {
             Gated::ClaimLost => return Ok(None),
             Gated::Hold { at, rule } => {
                 return Ok(Some(self.hold(claimed, at, rule)));
@@ -60,7 +111,7 @@ impl Worker {
                     account: facts.account,
                     not_after: facts.not_after,
                     frozen: &frozen,
-                    recipients: &recipients,
+                    recipients,
                     exclusions: &exclusions,
                 };
                 let answer = self.request(claim, &request).await;
@@ -86,7 +137,7 @@ impl Worker {
             known = self.with_lost_exclusions(claimed, results, known).await?;
         }
         let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
-        let change = self.change(next, claimed, &frozen, &recipients).await?;
+        let change = self.change(next, claimed, &frozen, recipients).await?;
         Ok(Some(Record {
             id: claimed.id,
             epoch: claimed.epoch,
@@ -95,23 +146,18 @@ impl Worker {
         }))
     }
 
-    async fn gate(&self, claimed: &Claimed, facts: &CampaignFacts) -> Result<Gated, WorkerError> {
-        let (first, last) = (claimed.first_number, claimed.last_number);
-        let changed = self
-            .store
-            .gate_facts(facts.account, first, last, facts.reach_mark)
-            .await?;
-        metrics::counter!("chingu_gate_reads_total").increment(1);
+    async fn gate(&self, claimed: &Claimed, ground: &Ground) -> Result<Gated, WorkerError> {
+        let (facts, changed) = (&ground.facts, &ground.changed);
         metrics::counter!("chingu_gate_changes_total").increment(changed.len() as u64);
         let changed: Vec<(u32, RecipientFacts)> = if changed.is_empty() {
             Vec::new()
         } else {
             let numbers = self.store.chunk_numbers(claimed.id).await?;
             changed
-                .into_iter()
+                .iter()
                 .filter_map(|(number, friend)| {
-                    let position = numbers.binary_search(&number).ok()?;
-                    Some((position as u32, friend))
+                    let position = numbers.binary_search(number).ok()?;
+                    Some((position as u32, *friend))
                 })
                 .collect()
         };

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::claim::Claim;
 use crate::intake::Intake;
+use crate::push::Ground;
 use crate::record::Pushed;
 use crate::settings::{
     CLAIM_BATCH_MAX, PAUSE_AFTER_ERROR, POLL_STEP, RECORD_BATCH_MAX, RECORD_WAIT_MAX,
@@ -47,9 +48,8 @@ impl Worker {
                     tokio::time::sleep(POLL_STEP).await;
                 }
                 Ok(claims) => {
-                    for (claim, place) in claims {
-                        pushes.spawn(push_one(self.clone(), claim, place, pushed.clone()));
-                    }
+                    let all = push_all(self.clone(), claims, pushes.clone(), pushed.clone());
+                    pushes.spawn(all);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "nothing claimed");
@@ -95,16 +95,58 @@ impl Worker {
     }
 }
 
+/// Pushes what was claimed together side by side.
+async fn push_all(
+    worker: Arc<Worker>,
+    claims: Vec<(Claim, OwnedSemaphorePermit)>,
+    pushes: TaskTracker,
+    pushed: mpsc::Sender<InFlight>,
+) {
+    let (claims, places): (Vec<Claim>, Vec<OwnedSemaphorePermit>) = claims.into_iter().unzip();
+    let ground = match worker.ground(&claims).await {
+        Ok(ground) => ground,
+        Err(error) => {
+            // Not recorded, not acknowledged as done: the leases run out and rescue looks at them.
+            tracing::error!(%error, "what was claimed could not be read");
+            return give_up(claims, places, &pushed).await;
+        }
+    };
+    for ((claim, place), ground) in claims.into_iter().zip(places).zip(ground) {
+        pushes.spawn(push_one(
+            worker.clone(),
+            claim,
+            ground,
+            place,
+            pushed.clone(),
+        ));
+    }
+}
+
+async fn give_up(
+    claims: Vec<Claim>,
+    places: Vec<OwnedSemaphorePermit>,
+    pushed: &mpsc::Sender<InFlight>,
+) {
+    for (claim, place) in claims.into_iter().zip(places) {
+        let done = Pushed {
+            record: None,
+            delivery: claim.delivery,
+        };
+        let _ = pushed.send((done, place)).await;
+    }
+}
+
 async fn push_one(
     worker: Arc<Worker>,
     claim: Claim,
+    ground: Ground,
     place: OwnedSemaphorePermit,
     pushed: mpsc::Sender<InFlight>,
 ) {
     let in_flight = metrics::gauge!("chingu_chunks_in_flight");
     in_flight.increment(1.0);
     let began = worker.clock.monotonic();
-    let pushed_to = worker.push(&claim).await;
+    let pushed_to = worker.push_on(&claim, &ground).await;
     let took = worker.clock.monotonic().saturating_sub(began);
     metrics::histogram!("chingu_push_seconds").record(took.as_secs_f64());
     trace::tell(Step::Push, &claim.claimed.id, claim.claimed.epoch, took);

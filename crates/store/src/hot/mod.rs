@@ -17,6 +17,7 @@ use std::time::Duration;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::codec::PackedKeys;
 use domain::freeze::{ChunkGroup, FreezeRange};
+use domain::gate::RecipientFacts;
 use domain::id::{AccountId, BusinessId, CampaignId, LedgerTransactionId, WorkerId};
 use domain::outcome::OutcomeCounts;
 use domain::rule::RuleId;
@@ -26,7 +27,7 @@ use domain::user::UserNumber;
 use sea_orm::DbBackend;
 
 use crate::campaign::{Campaign, Launch};
-use crate::chunk::DueChunk;
+use crate::chunk::{DueChunk, Recipients};
 use crate::row::Row;
 use crate::{Store, StoreError, Write};
 
@@ -134,6 +135,16 @@ pub struct ClaimTerms {
     pub batch_max: u32,
 }
 
+/// Whom the gate asks about before a push.
+#[derive(Debug, Clone, Copy)]
+pub struct GateSpan {
+    pub account: AccountId,
+    pub first: UserNumber,
+    pub last: UserNumber,
+    /// The launch's: earlier changes are in what was frozen.
+    pub mark: i64,
+}
+
 /// What happened to a claimed chunk, to be written under its epoch.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -238,6 +249,21 @@ pub trait Hot: Send + Sync {
         chunks: &[ChunkId],
         terms: &ClaimTerms,
     ) -> Result<Vec<Claimed>, StoreError>;
+
+    /// What the pushes of these chunks send, in their order; outside any write transaction.
+    async fn recipients(
+        &self,
+        store: &Store,
+        chunks: &[ChunkId],
+    ) -> Result<Vec<Recipients>, StoreError>;
+
+    /// The gate's hint and facts for each of `spans`: the friends in it whose reach changed since
+    /// its mark, as they stand now.
+    async fn gate_facts(
+        &self,
+        store: &Store,
+        spans: &[GateSpan],
+    ) -> Result<Vec<Vec<(UserNumber, RecipientFacts)>>, StoreError>;
 
     /// Writes what happened, each under its epoch; for every record whether it was applied.
     async fn record(

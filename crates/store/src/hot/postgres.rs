@@ -10,17 +10,19 @@ use std::collections::BTreeMap;
 
 use domain::chunk::ChunkId;
 use domain::freeze::FreezeRange;
+use domain::gate::RecipientFacts;
 use domain::id::IdSource;
 use domain::time::{LaunchMonth, Timestamp};
+use domain::user::UserNumber;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgArguments, Postgres as Driver};
 use sqlx::query::Query;
 
 use super::{
-    ClaimTerms, Claimed, FreezeCommit, Hot, ReachCount, ReachQuery, ReachRead, Record, RolledUp,
-    range, reach, roll_up,
+    ClaimTerms, Claimed, FreezeCommit, GateSpan, Hot, ReachCount, ReachQuery, ReachRead, Record,
+    RolledUp, range, reach, roll_up,
 };
-use crate::chunk::DueChunk;
+use crate::chunk::{DueChunk, Recipients};
 use crate::row::Row;
 use crate::{Store, StoreError, Write};
 
@@ -29,6 +31,7 @@ mod copy; // COPY BINARY, as far as the freeze writes it
 mod dispatch; // what is published next
 mod freeze; // a range's chunks by COPY
 mod friends; // reading whom a freeze may take
+mod read; // what the pushes of a batch need
 mod record; // what happened, a statement per kind of change
 
 pub(crate) struct Postgres;
@@ -77,6 +80,22 @@ impl Hot for Postgres {
         terms: &ClaimTerms,
     ) -> Result<Vec<Claimed>, StoreError> {
         claim::claim(write, chunks, terms).await
+    }
+
+    async fn recipients(
+        &self,
+        store: &Store,
+        chunks: &[ChunkId],
+    ) -> Result<Vec<Recipients>, StoreError> {
+        read::recipients(store, chunks).await
+    }
+
+    async fn gate_facts(
+        &self,
+        store: &Store,
+        spans: &[GateSpan],
+    ) -> Result<Vec<Vec<(UserNumber, RecipientFacts)>>, StoreError> {
+        read::gate_facts(store, spans).await
     }
 
     async fn record(

@@ -7,16 +7,18 @@ use domain::answer::UnknownReason;
 use domain::campaign::CampaignState;
 use domain::chunk::{ChunkId, ChunkState, Detour};
 use domain::freeze::FreezeRange;
+use domain::gate::RecipientFacts;
 use domain::id::IdSource;
 use domain::time::Timestamp;
+use domain::user::UserNumber;
 use sea_orm::Value;
 
 use self::block::{BLOCK_NUMBERS, read_block, read_mixed};
 use super::{
-    Change, ClaimTerms, Claimed, FreezeCommit, Hot, NextRoundRows, ReachCount, ReachKeys,
+    Change, ClaimTerms, Claimed, FreezeCommit, GateSpan, Hot, NextRoundRows, ReachCount, ReachKeys,
     ReachQuery, ReachRead, Record, RolledUp, attempt, range, reach, roll_up,
 };
-use crate::chunk::{DueChunk, IN_ORDER, due_chunk};
+use crate::chunk::{DueChunk, IN_ORDER, Recipients, due_chunk, gate_fact};
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write};
 
@@ -106,6 +108,30 @@ impl Hot for Sqlite {
         Ok(claimed)
     }
 
+    async fn recipients(
+        &self,
+        store: &Store,
+        chunks: &[ChunkId],
+    ) -> Result<Vec<Recipients>, StoreError> {
+        let mut all = Vec::with_capacity(chunks.len());
+        for id in chunks {
+            all.push(store.recipients(*id).await?);
+        }
+        Ok(all)
+    }
+
+    async fn gate_facts(
+        &self,
+        store: &Store,
+        spans: &[GateSpan],
+    ) -> Result<Vec<Vec<(UserNumber, RecipientFacts)>>, StoreError> {
+        let mut all = Vec::with_capacity(spans.len());
+        for span in spans {
+            all.push(gate_facts(store, span).await?);
+        }
+        Ok(all)
+    }
+
     async fn record(
         &self,
         write: &mut Write,
@@ -126,6 +152,21 @@ impl Hot for Sqlite {
     ) -> Result<Vec<RolledUp>, StoreError> {
         roll_up::roll_up(write, ids).await
     }
+}
+
+async fn gate_facts(
+    store: &Store,
+    span: &GateSpan,
+) -> Result<Vec<(UserNumber, RecipientFacts)>, StoreError> {
+    let sql = "SELECT DISTINCT h.number AS number, COALESCE(r.flags, 0) AS flags,
+                      COALESCE(f.state, 3) AS state
+               FROM reach_change h
+               LEFT JOIN reach r ON r.account = h.account AND r.number = h.number
+               LEFT JOIN friend f ON f.account = h.account AND f.number = h.number
+               WHERE h.account = $1 AND h.number BETWEEN $2 AND $3 AND h.sequence >= $4";
+    let bound = values![span.account, span.first.0, span.last.0, span.mark];
+    let rows = row::all(store.reader(), "reach_change", sql, bound).await?;
+    rows.iter().map(gate_fact).collect()
 }
 
 async fn insert_frozen_chunks(write: &Write, commit: &FreezeCommit) -> Result<(), StoreError> {

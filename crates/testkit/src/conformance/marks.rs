@@ -11,7 +11,7 @@ use domain::id::CampaignId;
 use domain::outcome::Outcome;
 use domain::user::UserNumber;
 use store::chunk::OnItsWay;
-use store::hot::Change;
+use store::hot::{Change, GateSpan};
 use store::stage::Stages;
 
 use super::world::{LEASE, NOW, Person, QUARANTINE, RULE, World, returned, settle, unknown};
@@ -406,12 +406,23 @@ async fn heard(
     last: u32,
     mark: i64,
 ) -> Vec<(u32, FriendState, Consent)> {
-    let (first, last) = (UserNumber(first), UserNumber(last));
-    let facts = world
-        .store
-        .gate_facts(world.account, first, last, mark)
-        .await
-        .unwrap();
+    let span = GateSpan {
+        account: world.account,
+        first: UserNumber(first),
+        last: UserNumber(last),
+        mark,
+    };
+    // Asked beside another one, each is answered for itself.
+    let nobody = GateSpan {
+        mark: i64::MAX,
+        ..span
+    };
+    let hot = world.store.hot();
+    let facts = hot.gate_facts(&world.store, &[nobody, span]).await.unwrap();
+    let [none, facts] = &facts[..] else {
+        panic!("an answer for each: {facts:?}");
+    };
+    assert!(none.is_empty(), "{none:?}");
     let mut heard: Vec<_> = facts
         .iter()
         .map(|(number, facts)| (number.0, facts.state, facts.promotion))
