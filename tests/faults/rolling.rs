@@ -106,8 +106,8 @@ fn run() -> Result<()> {
     let introduction = format!(
         "{}; a broadcast at {rate} recipients/s, meanwhile each of {} schedulers and {} workers \
          ended by SIGTERM and started again, one after the other, within \
-         {restarting_seconds:.1} s. {reckoning}. The longest time without an acceptance: {silence:.2} s. Seed {}. Written by \
-         `just {verb}`.",
+         {restarting_seconds:.1} s. {reckoning}. The longest time without an acceptance: \
+         {silence:.2} s. Seed {}. Written by `just {verb}`.",
         place::profile()?,
         SIZE.schedulers,
         SIZE.workers,

@@ -4,8 +4,8 @@
 //! free again; a grant moves that instant on by size ÷ rate, in whole nanoseconds with the rest
 //! carried, so that no speed is ever rounded. A poll that comes late is made up for, a stall is
 //! not: what was missed is gone and the speed stays what it was. A second rule guards the making
-//! up: nothing is granted while more than the rate has left within the last second, or more than ten
-//! times the rate within the last ten. Hence
+//! up: nothing is granted while more than the rate has left within the last second, or more than
+//! ten times the rate within the last ten. Hence
 //! - in any second: granted ≤ rate + the last chunk; in any ten: ≤ rate × 10 + the last chunk;
 //! - while chunks last 50 ms and polls are at most 50 ms late: granted in any `w` seconds ≥ rate ×
 //!   (w − 0.05) − one chunk. Where full chunks last less, above 20,000 recipients/s, the guard can
