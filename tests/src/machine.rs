@@ -100,12 +100,13 @@ mod tests {
         assert_eq!(year(&machine).trim().parse(), Ok(before));
 
         let file = machine.folder.path().join("file").display().to_string();
-        assert!(on(&machine, &format!("date > {file}")).status.success());
+        // The C library's own streams do not ask for the symbol that the machine stands in for.
+        let write = format!("dd if=/dev/zero of={file} bs=8 count=1");
+        assert!(on(&machine, &write).status.success());
         machine.fill_disk().unwrap();
-        let output = on(&machine, &format!("date >> {file}"));
-        let words = shell::words(&output);
+        let words = shell::words(&on(&machine, &write));
         assert!(words.contains("No space left"), "{words}");
         machine.free_disk().unwrap();
-        assert!(on(&machine, &format!("date >> {file}")).status.success());
+        assert!(on(&machine, &write).status.success());
     }
 }
