@@ -34,6 +34,12 @@ timings friends="1000000" campaigns="200" *folder:
 bench friends="1000000" *arguments:
     cargo run --release -- bench broadcast --friends {{ friends }} {{ arguments }}
 
+# Again and again on both engines, plain and with more to do: docs/speed.md. Goes on where it was
+# interrupted; remove target/speed.json to begin anew.
+speed: _release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
+        cargo run --release -p chingu-tests --bin speed
+
 # The same on PostgreSQL and RabbitMQ; the database is empty, and holds the run afterwards.
 bench-production database_url amqp_url friends="1000000" *arguments:
     CHINGU_DATABASE_URL="{{ database_url }}" CHINGU_AMQP_URL="{{ amqp_url }}" \
