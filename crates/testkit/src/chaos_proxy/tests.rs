@@ -74,12 +74,13 @@ fn it_cuts_within_the_byte_that_was_asked_for() {
 #[test]
 fn it_stands_still_within_what_is_written_until_its_client_has_gone() {
     let proxy = ChaosProxy::start(echo()).unwrap();
-    proxy.stall_after(4);
+    // As many as it takes to see that this is not PostgreSQL.
+    proxy.stall_after(6);
     let mut socket = connect(&proxy);
     socket.write_all(b"12345678").unwrap();
-    let mut back = [0; 4];
+    let mut back = [0; 6];
     socket.read_exact(&mut back).unwrap();
-    assert_eq!(&back, b"1234");
+    assert_eq!(&back, b"123456");
     socket
         .set_read_timeout(Some(Duration::from_millis(200)))
         .unwrap();
