@@ -13,6 +13,9 @@ const REQUESTS: [[u8; 8]; 2] = [
     [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30],
 ];
 
+/// The byte: encrypted it is, or it is not.
+const ANSWERS: [u8; 2] = [b'S', b'N'];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Client,
@@ -34,6 +37,8 @@ pub(super) struct Frames {
     /// The client's first messages have no type.
     is_typed: bool,
     is_foreign: bool,
+    /// The server's first message has come: until then a byte may stand alone.
+    has_begun: bool,
     /// The beginning of a message, until it can be judged.
     held: Vec<u8>,
     /// Bytes of the present message that only pass.
@@ -46,6 +51,7 @@ impl Frames {
             side,
             is_typed: side == Side::Server,
             is_foreign: false,
+            has_begun: side == Side::Client,
             held: Vec::new(),
             to_pass: 0,
         }
@@ -70,8 +76,14 @@ impl Frames {
                 rest = &rest[now..];
                 continue;
             }
-            self.held.push(rest[0]);
-            rest = &rest[1..];
+            let (first, behind) = (rest[0], &rest[1..]);
+            rest = behind;
+            if !self.has_begun && ANSWERS.contains(&first) {
+                passing.push(first);
+                continue;
+            }
+            self.has_begun = true;
+            self.held.push(first);
             let Some(length) = self.length() else {
                 continue;
             };
@@ -182,6 +194,19 @@ mod tests {
         let answers = [message(b'C', b"INSERT 0 1\0"), message(b'C', b"COMMIT\0")].concat();
         let (bytes, found) = passed(&mut Frames::of(Side::Server), &answers, 5);
         assert_eq!((bytes, found), (answers, vec![Frame::Committed]));
+    }
+
+    /// Whoever asked for encryption waits for the byte, and nothing follows until it has come.
+    #[test]
+    fn the_answer_to_a_request_for_encryption_passes_alone() {
+        let mut frames = Frames::of(Side::Server);
+        for byte in [b"N", b"S"] {
+            assert_eq!(frames.split(byte), [(byte.to_vec(), None)]);
+        }
+        let begun = [message(b'R', &[0; 4]), message(b'S', b"a\0b\0")].concat();
+        assert_eq!(frames.split(&begun), [(begun.clone(), None)]);
+        // Later an S is a message of its own, and waits for its length.
+        assert_eq!(frames.split(b"S"), []);
     }
 
     #[test]
