@@ -38,7 +38,7 @@ bench friends="1000000" *arguments:
 # interrupted; remove target/speed.json to begin anew.
 speed: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
-        cargo run --release -p chingu-tests --bin speed
+        cargo run -p chingu-tests --bin speed
 
 # The same on PostgreSQL and RabbitMQ; the database is empty, and holds the run afterwards.
 bench-production database_url amqp_url friends="1000000" *arguments:
