@@ -114,7 +114,7 @@ impl Store {
         );
         let never = Timestamp::from_millis(i64::MAX);
         let bound = values![campaign, now, retry_unknown_since.unwrap_or(never), limit];
-        let rows = row::all(self.reader(), "chunk", &sql, bound).await?;
+        let rows = row::all(&self.hot_reader(), "chunk", &sql, bound).await?;
         rows.iter().map(due_chunk).collect()
     }
 
@@ -136,7 +136,7 @@ impl Store {
                     LIMIT 1) = 1";
         let never = Timestamp::from_millis(i64::MAX);
         let bound = values![now, retry_unknown_since.unwrap_or(never)];
-        let rows = row::all(self.reader(), "campaign", sql, bound).await?;
+        let rows = row::all(&self.hot_reader(), "campaign", sql, bound).await?;
         rows.iter().map(|row| row.id("campaign")).collect()
     }
 
@@ -290,7 +290,7 @@ impl Store {
                    JOIN business b ON b.id = k.business
                    WHERE k.restored_at IS NULL AND a.stopped_at IS NULL AND b.stopped_at IS NULL
                    GROUP BY k.account";
-        let rows = row::all(self.reader(), "chunk", sql, values![now]).await?;
+        let rows = row::all(&self.hot_reader(), "chunk", sql, values![now]).await?;
         let read = |row: &Row| {
             Ok(OnItsWay {
                 account: row.id("account")?,

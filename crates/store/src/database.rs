@@ -115,6 +115,7 @@ impl fmt::Debug for PostgresConfig {
 /// What an engine opens.
 struct Connections {
     writer: DatabaseConnection,
+    beside: DatabaseConnection,
     reader: DatabaseConnection,
     watcher: DatabaseConnection,
 }
@@ -123,6 +124,9 @@ struct Connections {
 #[derive(Debug, Clone)]
 pub struct Store {
     writer: DatabaseConnection,
+    /// For writes beside each other: of PostgreSQL connections of their own, whose plans are made
+    /// once; SQLite has one writer.
+    beside: DatabaseConnection,
     reader: Reader,
     /// A connection that does nothing else, because SQLite counts `data_version` per connection.
     watcher: DatabaseConnection,
@@ -148,6 +152,7 @@ impl Store {
         };
         let store = Self {
             writer: connections.writer,
+            beside: connections.beside,
             reader: Reader {
                 connections: connections.reader,
                 wall: None,
@@ -197,6 +202,7 @@ impl Store {
     pub async fn close(self) -> Result<(), StoreError> {
         self.watcher.close().await?;
         self.reader.connections.close().await?;
+        self.beside.clone().close().await?;
         Ok(self.writer.close().await?)
     }
 
@@ -252,6 +258,7 @@ impl Store {
     pub fn read_only(&self) -> Self {
         Self {
             writer: self.reader.connections.clone(),
+            beside: self.reader.connections.clone(),
             turn: Arc::new(Semaphore::new(1)),
             ..self.clone()
         }
@@ -265,8 +272,23 @@ impl Store {
         &self.writer
     }
 
+    pub(crate) fn beside(&self) -> &DatabaseConnection {
+        &self.beside
+    }
+
     pub(crate) fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Reads what the hot paths ask again and again, by plans that are made once.
+    pub(crate) fn hot_reader(&self) -> Reader {
+        match self.engine() {
+            DbBackend::Postgres => Reader {
+                connections: self.beside.clone(),
+                wall: self.reader.wall.clone(),
+            },
+            _ => self.reader.clone(),
+        }
     }
 
     /// The statements that put a transaction behind the wall, where this store is behind it.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use sea_orm::{
-    ConnectionTrait, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
 };
 use sqlx::PgConnection;
 use tokio::sync::OwnedSemaphorePermit;
@@ -15,13 +16,6 @@ use crate::{Store, StoreError, pause, row};
 
 /// Whoever holds this advisory lock of PostgreSQL has the turn among the cold writes.
 const TURN: i64 = 0x6368_696e_6775_0001;
-/// How a write beside others begins on PostgreSQL, in one message. What it runs finds single rows
-/// by their keys, and its plans are kept. Made for a partition that is still small, or whose
-/// statistics are of yesterday, they would read all of it; so they are made without looking.
-const BEGIN_BESIDE: &str =
-    "BEGIN; SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
-    set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
-    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
 /// Held alone by whoever takes deliveries, and by many at once by whoever settles.
 const DELIVERIES: i64 = 0x6368_696e_6775_0002;
 
@@ -46,7 +40,7 @@ impl Store {
             Ok(Ok(turn)) => turn,
             Ok(Err(_)) | Err(_) => return Err(StoreError::busy("writes of this process")),
         };
-        let mut write = self.begin("BEGIN").await?;
+        let mut write = self.begin(self.writer()).await?;
         // A statement of its own: those after it see what the writer before committed.
         let sql = "SELECT pg_advisory_xact_lock($1)";
         row::execute(write.connection(), sql, values![TURN]).await?;
@@ -57,15 +51,14 @@ impl Store {
     /// Begins a write that takes no turn: for the hot paths alone, which on PostgreSQL lock the
     /// rows they change and run beside each other and beside a cold write. SQLite has one writer.
     pub async fn write_beside(&self) -> Result<Write, StoreError> {
-        self.begin(BEGIN_BESIDE).await
+        self.begin(self.beside()).await
     }
 
-    /// `begin` is how it begins on PostgreSQL.
-    async fn begin(&self, begin: &'static str) -> Result<Write, StoreError> {
+    async fn begin(&self, connections: &DatabaseConnection) -> Result<Write, StoreError> {
         let transaction = match self.engine() {
             DbBackend::Postgres => {
-                let pool = self.writer().get_postgres_connection_pool();
-                let begin = begin_behind(begin, self.behind());
+                let pool = connections.get_postgres_connection_pool();
+                let begin = begin_behind("BEGIN", self.behind());
                 Transaction::of_postgres(pool.begin_with(begin).await?)
             }
             _ => {
@@ -75,7 +68,7 @@ impl Store {
                     sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
                     ..TransactionOptions::default()
                 };
-                Transaction::Sqlite(self.writer().begin_with_options(options).await?)
+                Transaction::Sqlite(connections.begin_with_options(options).await?)
             }
         };
         Ok(Write {

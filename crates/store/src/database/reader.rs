@@ -10,10 +10,7 @@ use sea_orm::{
     Statement,
 };
 
-use sqlx::postgres::PgPool;
-
 use super::wall::begin_behind;
-use crate::StoreError;
 use crate::transaction::Transaction;
 
 const BEGIN: &str = "BEGIN READ ONLY";
@@ -26,16 +23,6 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// PostgreSQL's own connections, for the hot paths; a store behind the wall has none of these.
-    pub fn before_the_wall(&self) -> Result<&PgPool, StoreError> {
-        if self.wall.is_some() || self.get_database_backend() != DbBackend::Postgres {
-            return Err(StoreError::Invariant(
-                "a hot path of PostgreSQL reads before the wall".into(),
-            ));
-        }
-        Ok(self.connections.get_postgres_connection_pool())
-    }
-
     /// The transaction that a statement behind the wall needs.
     async fn behind(&self) -> Result<Option<Transaction>, DbErr> {
         if self.wall.is_none() {

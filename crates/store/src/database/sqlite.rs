@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use sea_orm::DatabaseConnection;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
@@ -47,8 +48,10 @@ pub(super) async fn open(path: &Path, durability: Durability) -> Result<Connecti
         .max_lifetime(None)
         .connect_with(options.read_only(true))
         .await?;
+    let writer: DatabaseConnection = writer.into();
     Ok(Connections {
-        writer: writer.into(),
+        beside: writer.clone(),
+        writer,
         reader: readers.into(),
         watcher: watcher.into(),
     })

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use domain::chunk::ChunkId;
 use domain::gate::RecipientFacts;
 use domain::user::UserNumber;
-use sqlx::postgres::PgPool;
 
 use super::super::GateSpan;
 use super::{Chunks, Statement, by_month, few, statement};
@@ -99,13 +98,12 @@ pub(super) async fn gate_facts(
     Ok(facts)
 }
 
-/// Before the wall: workers and schedulers stand there.
 async fn fetch(
     store: &Store,
     table: &'static str,
     statement: Statement,
 ) -> Result<Vec<Row>, StoreError> {
-    let pool: &PgPool = store.reader().before_the_wall()?;
+    let pool = store.beside().get_postgres_connection_pool();
     let rows = statement.fetch_all(pool).await?;
     let row = |row| Row::of_postgres(row, table);
     Ok(rows.into_iter().map(row).collect())
