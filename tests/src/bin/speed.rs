@@ -2,7 +2,8 @@
 //! with more to do, on servers of its own. Writes `docs/speed.md`.
 //!
 //! Runs that an earlier call has made are kept in `target/speed.json` and not made again; the file
-//! is removed to begin anew. Nothing else should run on the machine meanwhile.
+//! is removed to begin anew. `CHINGU_SPEED_RUNS` says how many of each, three without it.
+//! Nothing else should run on the machine meanwhile.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,7 +18,7 @@ use tokio::runtime::Runtime;
 
 /// As a small server of one's own has them.
 const POSTGRES: &[(&str, &str)] = &[("shared_buffers", "1GB"), ("max_wal_size", "8GB")];
-const RUNS: usize = 3;
+const RUNS: u64 = 3;
 const PRODUCTION: &[&str] = &["--workers", "2"];
 
 struct Case {
@@ -89,8 +90,9 @@ const COLUMNS: &[Column] = &[
 fn main() -> Result<()> {
     let file = place::target().join("speed.json");
     let mut known = known(&file)?;
-    for case in CASES {
-        for run in 0..RUNS {
+    // One of each first: whoever interrupts it has a figure of everything.
+    for run in 0..place::number("CHINGU_SPEED_RUNS", RUNS) {
+        for case in CASES {
             let name = format!("{} {run}", case.name);
             if known.contains_key(&name) {
                 continue;
@@ -138,13 +140,13 @@ fn report(mut command: Command) -> Result<Value> {
 }
 
 fn publish(known: &Map<String, Value>) -> Result<()> {
-    let mut columns = vec!["", "lost", "doubled"];
+    let mut columns = vec!["", "runs", "lost", "doubled"];
     columns.extend(COLUMNS.iter().map(|(name, ..)| *name));
     let mut table = Table::with_columns(&columns);
     for case in CASES {
-        let runs = (0..RUNS).filter_map(|run| known.get(&format!("{} {run}", case.name)));
+        let runs = (0..).map_while(|run| known.get(&format!("{} {run}", case.name)));
         let runs: Vec<&Value> = runs.collect();
-        let mut row = vec![case.name.to_owned()];
+        let mut row = vec![case.name.to_owned(), runs.len().to_string()];
         for count in ["lost", "duplicated"] {
             let sum: Option<u64> = runs.iter().map(|run| run[count].as_u64()).sum();
             row.push(sum.context("a count")?.to_string());
@@ -164,8 +166,8 @@ fn publish(known: &Map<String, Value>) -> Result<()> {
     let introduction = format!(
         "{}, {} cores; PostgreSQL (shared_buffers 1 GB), RabbitMQ, the messenger in a process of \
          its own, a scheduler and two workers on one machine, {}. Friends are imported in random \
-         order and one in twenty is updated. The median of {RUNS} runs, in brackets the least and \
-         the most. *sends/s* is from the launch request to the last capture; where friends change, \
+         order and one in twenty is updated. The median of all runs, in brackets the least and the \
+         most. *sends/s* is from the launch request to the last capture; where friends change, \
          from the start of the processes that push. Written by `just speed`.",
         place::profile()?,
         std::thread::available_parallelism()?,
