@@ -342,15 +342,3 @@ fn csv_lines(text: &str) -> impl Iterator<Item = Vec<String>> {
     text.lines()
         .map(|line| line.split(',').map(str::to_owned).collect())
 }
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use chingu_tests::table::Table;
+use chingu_tests::table::{Table, grouped};
 use chingu_tests::{place, shell};
 use serde_json::{Map, Value};
 use testkit::postgres::PostgresServer;
@@ -199,15 +199,7 @@ fn cell(runs: &[&Value], path: &str, written: fn(f64) -> String) -> Result<Strin
 }
 
 fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    grouped(value.round() as u64)
 }
 
 fn percent(value: f64) -> String {
