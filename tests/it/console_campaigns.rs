@@ -7,6 +7,7 @@ use chingu_tests::console::{Browser, between};
 use chingu_tests::draw::Draw;
 use chingu_tests::engine;
 use chingu_tests::program::{Program, Recipe};
+use chingu_tests::table::grouped;
 use chingu_tests::world::{Brand, UNTARGETED_MICRO, Wishes};
 use domain::campaign::{CampaignEvent, PauseReason};
 use domain::time::LocalDay;
