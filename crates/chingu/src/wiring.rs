@@ -279,7 +279,7 @@ impl Actors<'_> {
             settings: SchedulerSettings {
                 window_chunks_min: section.window_chunks_min,
                 window_chunks_max: section.window_chunks_max,
-                places_per_worker: self.config.worker.in_flight_max,
+                places_per_worker: self.config.places(),
                 connector_rate: self.config.gateway.recipients_per_second,
             },
             rules: self.platform.rules.clone(),

@@ -22,12 +22,10 @@ use gateway::{Secrets, classify_ask, classify_close, classify_push, part_of_body
 use reqwest::Method;
 
 use crate::breaker::{BreakReason, Breaker, Health, Permission};
-use crate::parts;
+use crate::parts::{self, PARTS_IN_FLIGHT_MAX};
 use crate::port::{Connector, Push};
 use crate::transport::{Answer, Exchange, Transport};
 
-/// Requests of one chunk that are under way at once.
-pub const PARTS_IN_FLIGHT_MAX: usize = 64;
 /// How to reach one messenger.
 pub struct GatewayConfig {
     /// Up to and without `/v1/pushes`.

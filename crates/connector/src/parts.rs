@@ -25,7 +25,21 @@ use domain::answer::{
     AskAnswer, CloseAnswer, NotProcessed, PushAnswer, PushResults, UnknownReason,
 };
 use domain::capability::Guarantee;
+use domain::chunk::CHUNK_SIZE_MAX;
 use domain::outcome::RejectionCode;
+
+/// Requests of one chunk that are under way at once.
+pub const PARTS_IN_FLIGHT_MAX: usize = 64;
+/// Requests under way at once, and connections kept for the next ones. More would be opened and
+/// closed again and again, and a messenger that cannot take them all refuses some of each chunk:
+/// these are then sent again, and again.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 256;
+
+/// Whole chunks that a process may push at once, at least one.
+pub fn chunks_in_flight_max(batch_max: u32) -> usize {
+    let parts = CHUNK_SIZE_MAX.div_ceil(batch_max.max(1)) as usize;
+    REQUESTS_IN_FLIGHT_MAX / parts.min(PARTS_IN_FLIGHT_MAX)
+}
 
 /// The positions of each request of a chunk of `size`.
 pub fn ranges(size: u32, batch_max: u32) -> impl Iterator<Item = Range<u32>> {

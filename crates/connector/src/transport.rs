@@ -11,11 +11,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY
 use reqwest::{Certificate, Client, ClientBuilder, Method, Request, Url};
 
 use crate::gateway_http::Error;
+use crate::parts::REQUESTS_IN_FLIGHT_MAX;
 
 /// A messenger that does not take a connection within this long is unreachable.
 pub const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(2);
-/// Connections kept for the next request, per messenger.
-const IDLE_CONNECTIONS_MAX: usize = 256;
 /// A connection older than this is likelier to be closed by the other side just then.
 const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
 
@@ -72,7 +71,7 @@ impl Transport {
             .retry(reqwest::retry::never())
             .connect_timeout(request_timeout.min(CONNECT_TIMEOUT_MAX))
             .timeout(request_timeout)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .pool_max_idle_per_host(REQUESTS_IN_FLIGHT_MAX)
             .pool_idle_timeout(IDLE_AGE_MAX)
             .tcp_nodelay(true)
             .build()?;

@@ -93,8 +93,16 @@ impl Config {
         WorkerSettings {
             lease: Duration::from_millis(self.worker.lease_ms),
             request_timeout: self.request_timeout(),
-            in_flight_max: self.worker.in_flight_max,
+            in_flight_max: self.places(),
         }
+    }
+
+    /// Chunks that a worker may have between claim and record: fewer where each is many requests.
+    pub fn places(&self) -> usize {
+        let places = self.worker.in_flight_max;
+        places.min(connector::parts::chunks_in_flight_max(
+            self.gateway.batch_max,
+        ))
     }
 
     /// What the messenger can do, as configured.
