@@ -294,3 +294,16 @@ fn merge(parts: &[(Range<u32>, PushAnswer)]) -> PushResults {
     }
     whole
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_at_once_are_no_more_than_connections_that_are_kept() {
+        for (batch_max, chunks) in [(1, 4), (10, 4), (100, 25), (500, 128), (1_000, 256)] {
+            assert_eq!(chunks_in_flight_max(batch_max), chunks, "{batch_max}");
+        }
+        assert_eq!(chunks_in_flight_max(0), 4);
+    }
+}
