@@ -19,11 +19,9 @@ impl Scheduler {
         let now = self.clock.now();
         let went_back = self.store.clock_went_back(now, LEAD_LEASE).await?;
         let epoch = self.store.lead(self.id, now, LEAD_LEASE).await?;
-        if let Some(new) = epoch
-            && epoch != current
-        {
-            // Before anything is handed out: the database may have been restored, or another may
-            // answer in its place.
+        if let Some(held) = epoch {
+            // Whenever the lead is renewed: another database may answer in the place of the one
+            // before, and hold this very lead, where a copy of it was promoted.
             let cluster = self.store.note_cluster(self.ids.as_ref(), now).await?;
             if let Cluster::Another(campaigns) = &cluster {
                 tracing::warn!(
@@ -31,11 +29,14 @@ impl Scheduler {
                     "the database is a copy: these campaigns stand still"
                 );
             }
-            let mut write = self.store.write().await?;
-            write.must_lead(new).await?;
-            let taken_back = write.clear_dispatched(None).await?;
-            write.commit().await?;
-            tracing::info!(epoch = new.0, taken_back, "leads");
+            // Before anything is handed out.
+            if epoch != current || matches!(cluster, Cluster::Another(_)) {
+                let mut write = self.store.write().await?;
+                write.must_lead(held).await?;
+                let taken_back = write.clear_dispatched(None).await?;
+                write.commit().await?;
+                tracing::info!(epoch = held.0, taken_back, "leads");
+            }
         }
         if let (Some(epoch), Some(by)) = (epoch, went_back) {
             self.clock_went_back(epoch, by).await?;
