@@ -7,6 +7,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 
@@ -38,6 +39,9 @@ const PLANNED_ONCE: [(&str, &str); 5] = [
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
 ];
+/// A migration that others are in the way of is tried so often.
+const MIGRATION_TRIES: u32 = 20;
+const MIGRATION_PAUSE: Duration = Duration::from_millis(300);
 /// The oldest that the suites run against; `pg_current_xact_id` needs 13.
 const VERSION_MIN: i32 = 140_000;
 
@@ -59,9 +63,7 @@ pub(super) async fn open(config: &PostgresConfig) -> Result<Connections, StoreEr
         .map_err(|_| cannot_open("the server does not answer".to_owned()))?
         .map_err(|error| cannot_open(error.to_string()))?;
     check_server(&mut first).await.map_err(cannot_open)?;
-    // sqlx lets one process at a time migrate.
-    migrations::postgres()
-        .run(&mut first)
+    migrate(&mut first)
         .await
         .map_err(|error| cannot_open(format!("the migrations do not apply: {error}")))?;
     check_owner(&mut first).await.map_err(cannot_open)?;
@@ -85,6 +87,32 @@ pub(super) async fn open(config: &PostgresConfig) -> Result<Connections, StoreEr
         reader: reader.into(),
         watcher: watcher.into(),
     })
+}
+
+/// sqlx lets one process at a time migrate, and each migration is done whole or not at all. During
+/// an upgrade the others go on with the tables that it has to lock: whoever is in their way, and
+/// they in its, is given up by the server, and tried again.
+async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match migrations::postgres().run(&mut *connection).await {
+            Err(MigrateError::ExecuteMigration(error, version))
+                if tries < MIGRATION_TRIES && is_in_the_way(&error) =>
+            {
+                tracing::info!(version, %error, "a migration waits for who works on its tables");
+                tokio::time::sleep(MIGRATION_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_in_the_way(error: &sqlx::Error) -> bool {
+    const DEADLOCK_DETECTED: &str = "40P01";
+    const LOCK_NOT_AVAILABLE: &str = "55P03";
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| [DEADLOCK_DETECTED, LOCK_NOT_AVAILABLE].contains(&&*code))
 }
 
 /// Whether nobody has made anything in the database.
