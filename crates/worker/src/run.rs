@@ -43,9 +43,11 @@ impl Worker {
                 received = self.next_deliveries(&mut intake, &places) => received,
             };
             match self.claim_into(received).await {
-                // Others were faster: the same chunks must not be asked for again at once.
-                Ok(claims) if claims.is_empty() && intake.is_polling() => {
-                    tokio::time::sleep(POLL_STEP).await;
+                Ok(claims) if claims.is_empty() => {
+                    // Others were faster: the same chunks must not be asked for again at once.
+                    if intake.is_polling() {
+                        tokio::time::sleep(POLL_STEP).await;
+                    }
                 }
                 Ok(claims) => {
                     let all = push_all(self.clone(), claims, pushes.clone(), pushed.clone());
@@ -103,12 +105,11 @@ async fn push_all(
     pushed: mpsc::Sender<InFlight>,
 ) {
     let (claims, places): (Vec<Claim>, Vec<OwnedSemaphorePermit>) = claims.into_iter().unzip();
-    let ground = match worker.ground(&claims).await {
-        Ok(ground) => ground,
+    let ground: Vec<Option<Ground>> = match worker.ground(&claims).await {
+        Ok(ground) => ground.into_iter().map(Some).collect(),
         Err(error) => {
-            // Not recorded, not acknowledged as done: the leases run out and rescue looks at them.
-            tracing::error!(%error, "what was claimed could not be read");
-            return give_up(claims, places, &pushed).await;
+            tracing::warn!(%error, "what was claimed together is read one by one");
+            claims.iter().map(|_| None).collect()
         }
     };
     for ((claim, place), ground) in claims.into_iter().zip(places).zip(ground) {
@@ -122,31 +123,21 @@ async fn push_all(
     }
 }
 
-async fn give_up(
-    claims: Vec<Claim>,
-    places: Vec<OwnedSemaphorePermit>,
-    pushed: &mpsc::Sender<InFlight>,
-) {
-    for (claim, place) in claims.into_iter().zip(places) {
-        let done = Pushed {
-            record: None,
-            delivery: claim.delivery,
-        };
-        let _ = pushed.send((done, place)).await;
-    }
-}
-
+/// Without its ground it is read alone: one that cannot be read is not in the way of the others.
 async fn push_one(
     worker: Arc<Worker>,
     claim: Claim,
-    ground: Ground,
+    ground: Option<Ground>,
     place: OwnedSemaphorePermit,
     pushed: mpsc::Sender<InFlight>,
 ) {
     let in_flight = metrics::gauge!("chingu_chunks_in_flight");
     in_flight.increment(1.0);
     let began = worker.clock.monotonic();
-    let pushed_to = worker.push_on(&claim, &ground).await;
+    let pushed_to = match &ground {
+        Some(ground) => worker.push_on(&claim, ground).await,
+        None => worker.push(&claim).await,
+    };
     let took = worker.clock.monotonic().saturating_sub(began);
     metrics::histogram!("chingu_push_seconds").record(took.as_secs_f64());
     trace::tell(Step::Push, &claim.claimed.id, claim.claimed.epoch, took);
