@@ -11,6 +11,7 @@ use chingu_tests::engine;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{self, admin};
+use chingu_tests::table::grouped;
 use chingu_tests::wait;
 use chingu_tests::world::{Brand, Wishes};
 use domain::id::{CampaignId, UserId};
@@ -415,7 +416,7 @@ fn cancelled() -> Result<()> {
     let mut browser = Browser::of_member(program.address(), brand, "finance")?;
     browser.keep_cookie("chingu_language", "en");
     let page = browser.read(&format!("/console/@hanok/campaigns/{campaign}/report"))?;
-    let amount = |people: u64| format!("{} KRW", grouped((people * 15) as usize));
+    let amount = |people: u64| format!("{} KRW", grouped(people * 15));
     for words in [
         "This campaign was cancelled".to_owned(),
         format!(
@@ -455,13 +456,6 @@ fn all_between<'a>(
 ) -> impl Iterator<Item = &'a str> {
     let parts = text.split(before).skip(1);
     parts.filter_map(move |part| part.split_once(after).map(|(found, _)| found))
-}
-
-fn grouped(number: usize) -> String {
-    match number {
-        ..1_000 => number.to_string(),
-        _ => format!("{},{:03}", grouped(number / 1_000), number % 1_000),
-    }
 }
 
 /// A tenth of a number as money says it: with its decimal where there is one.

@@ -1,6 +1,6 @@
 //! Tables in Markdown: printed by a run, and written to `docs` by the whole one.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use anyhow::{Context, Result};
 
@@ -53,8 +53,8 @@ impl Table {
     }
 }
 
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
+/// A whole number as `1,234,567`.
+pub fn grouped(number: impl Display) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
