@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::{Availability, Broker, Lane, Message, RabbitMq, RabbitMqConfig};
 use scheduler::standing::ApiSender;
@@ -122,13 +122,15 @@ async fn short_of_memory(processes: &mut Processes) {
     eprintln!("short_of_memory");
     let working = processes.work().await;
     processes.server.memory_alarm(true).unwrap();
-    processes.accept().await;
-    until("the broker refuses", HEALED_WITHIN, || async {
+    // It refuses what comes after it has noticed: until then there must be something to publish.
+    let deadline = Instant::now() + HEALED_WITHIN;
+    while *processes.broker.availability().borrow() != Availability::Blocked {
+        assert!(Instant::now() < deadline, "the broker refuses nothing");
+        if processes.world.store.chunks_outstanding().await.unwrap() == 0 {
+            processes.accept().await;
+        }
         processes.turn().await;
-        let availability = *processes.broker.availability().borrow();
-        (availability == Availability::Blocked).then_some(())
-    })
-    .await;
+    }
     processes.server.memory_alarm(false).unwrap();
     processes.expect_all_delivered().await;
     working.stop().await;
