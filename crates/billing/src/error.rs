@@ -5,6 +5,7 @@ use domain::money::{Currency, InvalidMoney, Money};
 use domain::price::PriceError;
 use domain::time::Timestamp;
 use store::StoreError;
+use store::promotional::REASON_CHARS_MAX;
 
 /// An error of billing.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,11 @@ pub enum BillingError {
     /// What was asked for cannot be booked: say so to who asked.
     #[error(transparent)]
     Refused(#[from] LedgerError),
+    /// Credit that could never be spent.
+    #[error("the credit would be over before it is granted: it expires at {expires_at}")]
+    AlreadyOver { expires_at: Timestamp },
+    #[error("a grant needs a reason of 1 to {REASON_CHARS_MAX} characters")]
+    BadReason,
     /// A price or a quote that cannot be.
     #[error(transparent)]
     Price(#[from] PriceError),

@@ -1,12 +1,13 @@
 //! Money: every send metered, no overshoot, closed books.
 //!
-//! Owns: quote, hold, capture, release, the wallet a brand sees, the per-send report, and the proof
+//! Owns: quote, hold, capture, release, promotional credit, the wallet a brand sees, the per-send report, and the proof
 //! that the books close. Does not own: prices and postings (`domain`), rows (`store`), and the
 //! moments at which money moves (`scheduler`). Invariant: nothing here corrects money by itself.
 
 pub mod error; // what went wrong, by what the caller does about it
 pub mod quote; // what a launch would cost
 pub mod funds; // top-up, hold, capture, release
+pub mod promotional; // promotional credit, granted and expired
 pub mod wallet; // balance, held, movements
 pub mod send; // one send: its last word and what it was captured as
 pub mod bill; // a campaign's bill

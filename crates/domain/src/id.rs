@@ -42,6 +42,7 @@ kinds! {
     Block BlockId "blk" "block",
     Request RequestId "req" "request",
     LedgerTransaction LedgerTransactionId "ltx" "ledger transaction",
+    Lot LotId "lot" "promotional lot",
     Import ImportId "imp" "import",
     UserList UserListId "lst" "uploaded list",
     Installation InstallationId "ins" "installation",

@@ -9,7 +9,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::id::{BlockId, BusinessId, CampaignId, LedgerTransactionId};
+use crate::funds::Funds;
+use crate::id::{BlockId, BusinessId, CampaignId, LedgerTransactionId, LotId};
 use crate::money::{Currency, InvalidMoney, Money};
 use crate::time::Timestamp;
 
@@ -37,6 +38,8 @@ pub enum LedgerAccount {
 pub struct Entry {
     pub account: LedgerAccount,
     pub campaign: Option<CampaignId>,
+    /// Whose promotional credit it is; `None` for cash.
+    pub lot: Option<LotId>,
     pub amount: Money,
 }
 
@@ -47,6 +50,8 @@ pub enum TransactionKind {
     Hold,
     Capture,
     Release,
+    PromotionalGrant,
+    PromotionalExpiry,
 }
 
 /// The entries of one ledger transaction; they sum to zero.
@@ -57,7 +62,7 @@ pub struct Posting {
 }
 
 /// What a wallet shows: both are what the operator owes, so both are the negated balance of their
-/// ledger account.
+/// ledger accounts. Available is cash and promotional credit together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletBalance {
     pub available: Money,
@@ -165,7 +170,14 @@ impl LedgerAccount {
 }
 
 impl TransactionKind {
-    pub const ALL: [TransactionKind; 4] = [Self::TopUp, Self::Hold, Self::Capture, Self::Release];
+    pub const ALL: [TransactionKind; 6] = [
+        Self::TopUp,
+        Self::Hold,
+        Self::Capture,
+        Self::Release,
+        Self::PromotionalGrant,
+        Self::PromotionalExpiry,
+    ];
 
     pub const fn code(self) -> u8 {
         match self {
@@ -173,6 +185,8 @@ impl TransactionKind {
             Self::Hold => 2,
             Self::Capture => 3,
             Self::Release => 4,
+            Self::PromotionalGrant => 5,
+            Self::PromotionalExpiry => 6,
         }
     }
 
@@ -186,6 +200,8 @@ impl TransactionKind {
             Self::Hold => "hold",
             Self::Capture => "capture",
             Self::Release => "release",
+            Self::PromotionalGrant => "promotional_grant",
+            Self::PromotionalExpiry => "promotional_expiry",
         }
     }
 }
@@ -199,30 +215,47 @@ impl fmt::Display for TransactionKind {
 impl Posting {
     /// The bank transfer arrived: what the brand may spend grows.
     pub fn top_up(amount: Money) -> Result<Self, LedgerError> {
-        let pair = transfer(
-            LedgerAccount::BankClearing,
-            LedgerAccount::Cash,
-            None,
-            amount,
-        )?;
+        let (from, to) = (LedgerAccount::BankClearing, LedgerAccount::Cash);
+        let pair = transfer(from, to, Part::of(amount))?;
         Self::balanced(TransactionKind::TopUp, pair.to_vec())
     }
 
-    /// A launch reserves what the campaign can cost at most.
-    pub fn hold(campaign: CampaignId, amount: Money) -> Result<Self, LedgerError> {
-        let (from, to) = (LedgerAccount::Cash, LedgerAccount::Held);
-        let pair = transfer(from, to, Some(campaign), amount)?;
-        Self::balanced(TransactionKind::Hold, pair.to_vec())
+    /// The operator gives credit, at its own expense.
+    pub fn promotional_grant(lot: LotId, amount: Money) -> Result<Self, LedgerError> {
+        let (from, to) = (
+            LedgerAccount::PromotionalExpense,
+            LedgerAccount::PromotionalCredit,
+        );
+        let pair = transfer(from, to, Part::of(amount).of_lot(lot))?;
+        Self::balanced(TransactionKind::PromotionalGrant, pair.to_vec())
     }
 
-    /// Recorded sends earn their price out of the holds: one entry pair per campaign.
-    pub fn capture(captured: &[(CampaignId, Money)]) -> Result<Self, LedgerError> {
+    /// What nobody spent in time is given no more.
+    pub fn promotional_expiry(lot: LotId, amount: Money) -> Result<Self, LedgerError> {
+        let pair = expiry(Part::of(amount).of_lot(lot))?;
+        Self::balanced(TransactionKind::PromotionalExpiry, pair.to_vec())
+    }
+
+    /// A launch reserves what the campaign can cost at most: an entry pair per source.
+    pub fn hold(campaign: CampaignId, funds: &Funds) -> Result<Self, LedgerError> {
+        let mut entries = Vec::with_capacity(2);
+        for (lot, amount) in funds.parts() {
+            let part = Part::of(amount).of_campaign(campaign).from(lot);
+            entries.extend(transfer(free(lot), LedgerAccount::Held, part)?);
+        }
+        Self::balanced(TransactionKind::Hold, entries)
+    }
+
+    /// Recorded sends earn their price out of the holds: an entry pair per campaign and source.
+    pub fn capture(captured: &[(CampaignId, Funds)]) -> Result<Self, LedgerError> {
         let mut entries = Vec::with_capacity(captured.len() * 2);
         let mut campaigns = Vec::with_capacity(captured.len());
-        for &(campaign, amount) in captured {
-            let (from, to) = (LedgerAccount::Held, LedgerAccount::Revenue);
-            entries.extend(transfer(from, to, Some(campaign), amount)?);
-            campaigns.push(campaign);
+        for (campaign, funds) in captured {
+            for (lot, amount) in funds.parts() {
+                let part = Part::of(amount).of_campaign(*campaign).from(lot);
+                entries.extend(transfer(LedgerAccount::Held, LedgerAccount::Revenue, part)?);
+            }
+            campaigns.push(*campaign);
         }
         campaigns.sort_unstable();
         if let Some(pair) = campaigns.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -231,11 +264,22 @@ impl Posting {
         Self::balanced(TransactionKind::Capture, entries)
     }
 
-    /// What a campaign held and did not earn goes back.
-    pub fn release(campaign: CampaignId, amount: Money) -> Result<Self, LedgerError> {
-        let (from, to) = (LedgerAccount::Held, LedgerAccount::Cash);
-        let pair = transfer(from, to, Some(campaign), amount)?;
-        Self::balanced(TransactionKind::Release, pair.to_vec())
+    /// What a campaign held and did not earn goes back to where it came from; what comes back to a
+    /// lot that has expired meanwhile expires at once.
+    pub fn release(
+        campaign: CampaignId,
+        funds: &Funds,
+        is_expired: impl Fn(LotId) -> bool,
+    ) -> Result<Self, LedgerError> {
+        let mut entries = Vec::with_capacity(2);
+        for (lot, amount) in funds.parts() {
+            let part = Part::of(amount).of_campaign(campaign).from(lot);
+            entries.extend(transfer(LedgerAccount::Held, free(lot), part)?);
+            if lot.is_some_and(&is_expired) {
+                entries.extend(expiry(part)?);
+            }
+        }
+        Self::balanced(TransactionKind::Release, entries)
     }
 
     pub const fn kind(&self) -> TransactionKind {
@@ -262,13 +306,62 @@ impl Posting {
     }
 }
 
-/// Moves `amount` out of `from` (debit) into `to` (credit).
-fn transfer(
-    from: LedgerAccount,
-    to: LedgerAccount,
+/// What both entries of a transfer share.
+#[derive(Clone, Copy)]
+struct Part {
     campaign: Option<CampaignId>,
+    lot: Option<LotId>,
     amount: Money,
-) -> Result<[Entry; 2], LedgerError> {
+}
+
+impl Part {
+    const fn of(amount: Money) -> Self {
+        Self {
+            campaign: None,
+            lot: None,
+            amount,
+        }
+    }
+
+    const fn of_campaign(self, campaign: CampaignId) -> Self {
+        Self {
+            campaign: Some(campaign),
+            ..self
+        }
+    }
+
+    const fn of_lot(self, lot: LotId) -> Self {
+        self.from(Some(lot))
+    }
+
+    const fn from(self, lot: Option<LotId>) -> Self {
+        Self { lot, ..self }
+    }
+}
+
+/// Where money waits that nobody reserved.
+const fn free(lot: Option<LotId>) -> LedgerAccount {
+    match lot {
+        Some(_) => LedgerAccount::PromotionalCredit,
+        None => LedgerAccount::Cash,
+    }
+}
+
+fn expiry(part: Part) -> Result<[Entry; 2], LedgerError> {
+    let (from, to) = (
+        LedgerAccount::PromotionalCredit,
+        LedgerAccount::PromotionalExpense,
+    );
+    transfer(from, to, part)
+}
+
+/// Moves an amount out of `from` (debit) into `to` (credit).
+fn transfer(from: LedgerAccount, to: LedgerAccount, part: Part) -> Result<[Entry; 2], LedgerError> {
+    let Part {
+        campaign,
+        lot,
+        amount,
+    } = part;
     if amount.micro() <= 0 {
         return Err(LedgerError::NotPositive(amount));
     }
@@ -276,6 +369,7 @@ fn transfer(
     let entry = |account, amount| Entry {
         account,
         campaign,
+        lot,
         amount,
     };
     Ok([entry(from, amount), entry(to, credit)])
@@ -335,7 +429,7 @@ impl WalletBalance {
     fn with(self, entry: &Entry) -> Result<Self, LedgerError> {
         let Self { available, held } = self;
         Ok(match entry.account {
-            LedgerAccount::Cash => Self {
+            LedgerAccount::Cash | LedgerAccount::PromotionalCredit => Self {
                 available: available.checked_sub(entry.amount)?,
                 held,
             },
@@ -351,9 +445,23 @@ impl WalletBalance {
 impl IdempotencyKey {
     /// `topup:{reference}`: one bank transfer is booked once.
     pub fn top_up(reference: &str) -> Result<Self, LedgerError> {
+        Self::of_reference("topup", reference)
+    }
+
+    /// `grant:{reference}`: promotional credit is granted once per decision.
+    pub fn promotional_grant(reference: &str) -> Result<Self, LedgerError> {
+        Self::of_reference("grant", reference)
+    }
+
+    /// `expiry:{lot}`: what was left of a lot expires once.
+    pub fn promotional_expiry(lot: LotId) -> Self {
+        Self(format!("expiry:{lot}"))
+    }
+
+    fn of_reference(kind: &str, reference: &str) -> Result<Self, LedgerError> {
         let length_fits = (1..=REFERENCE_CHARS_MAX).contains(&reference.len());
         if length_fits && reference.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(format!("topup:{reference}")))
+            Ok(Self(format!("{kind}:{reference}")))
         } else {
             Err(LedgerError::BadReference(
                 reference.chars().take(REFERENCE_CHARS_MAX).collect(),
@@ -415,8 +523,9 @@ impl ChainHash {
     /// SHA-256 over this hash and the canonical bytes of the transaction that follows it.
     ///
     /// Canonical bytes, version 1, numbers big-endian: version, id, business, sequence (8), kind,
-    /// booked at (8), key length (4), key, number of entries (4), then per entry account, 1 and
-    /// campaign or 0, currency (3), amount (8).
+    /// booked at (8), key length (4), key, number of entries (4), then per entry account, what it
+    /// names (1 a campaign, 2 a lot, 3 both, 0 neither) and their ids in that order, currency (3),
+    /// amount (8).
     pub fn follow(self, transaction: &BookedTransaction<'_>) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(self.0);
@@ -432,12 +541,13 @@ impl ChainHash {
         hasher.update((transaction.entries.len() as u32).to_be_bytes());
         for entry in transaction.entries {
             hasher.update([entry.account.code()]);
-            match entry.campaign {
-                None => hasher.update([0]),
-                Some(campaign) => {
-                    hasher.update([1]);
-                    hasher.update(campaign.as_bytes());
-                }
+            let named = u8::from(entry.campaign.is_some()) | u8::from(entry.lot.is_some()) << 1;
+            hasher.update([named]);
+            if let Some(campaign) = entry.campaign {
+                hasher.update(campaign.as_bytes());
+            }
+            if let Some(lot) = entry.lot {
+                hasher.update(lot.as_bytes());
             }
             hasher.update(entry.amount.currency().code().as_bytes());
             hasher.update(entry.amount.micro().to_be_bytes());

@@ -13,7 +13,10 @@ pub mod message; // message objects in LINE's shapes and their one validator
 pub mod variable; // what differs per friend in a message
 mod document; // reads our own small JSON documents, every fault at its path
 pub mod audience; // who gets a campaign: the expression
+pub mod band; // volume bands
 pub mod price; // price book, tariffs, quote
+pub mod contract; // who pays when, what a month includes
+pub mod funds; // promotional credit and cash, in spending order
 pub mod ledger; // double-entry postings
 pub mod campaign; // the campaign's states
 pub mod freeze; // ranges, chunk numbers, cutting an audience into chunks

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::settings::{
-    GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP, PARTITION_STEP, RESCUE_STEP, RESTORE_STEP,
-    ROLL_UP_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
+    EXPIRE_STEP, GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP, PARTITION_STEP, RESCUE_STEP,
+    RESTORE_STEP, ROLL_UP_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -85,6 +85,14 @@ impl Scheduler {
                 idle: IDLE_STEP,
             },
             |s, epoch| Box::pin(async move { s.close_step(epoch).await }),
+        );
+        each(
+            "expire",
+            Wake {
+                on_write: false,
+                idle: EXPIRE_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.expire_step(epoch).await }),
         );
         each(
             "standing",

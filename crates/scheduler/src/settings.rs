@@ -14,6 +14,8 @@ pub const IDLE_STEP: Duration = Duration::from_millis(200);
 /// How soon another process's write is noticed: well within 250 ms.
 pub const WATCH_STEP: Duration = Duration::from_millis(100);
 pub const ROLL_UP_STEP: Duration = Duration::from_secs(1);
+/// Between two looks at promotional credit whose time is over.
+pub const EXPIRE_STEP: Duration = Duration::from_secs(5);
 /// Between two looks at the partitions of the months ahead.
 pub const PARTITION_STEP: Duration = Duration::from_secs(6 * 3_600);
 pub const RESCUE_STEP: Duration = Duration::from_millis(250);

@@ -251,15 +251,17 @@ async fn insert(
     ];
     row::execute(connection, sql, values).await?;
     let sql = "INSERT INTO ledger_entry
-                 (ledger_transaction, position, ledger_account, campaign, amount)
-               VALUES ($1, $2, $3, $4, $5)";
+                 (ledger_transaction, position, ledger_account, campaign, lot, amount)
+               VALUES ($1, $2, $3, $4, $5, $6)";
     for (position, entry) in transaction.entries.iter().enumerate() {
         let campaign = entry.campaign.map(|campaign| campaign.as_bytes().to_vec());
+        let lot = entry.lot.map(|lot| lot.as_bytes().to_vec());
         let values = values![
             transaction.id,
             position as u64,
             entry.account.code(),
             campaign,
+            lot,
             entry.amount.micro(),
         ];
         row::execute(connection, sql, values).await?;
@@ -301,7 +303,7 @@ async fn between(
     let values = values![business, first, last];
     let rows = row::all(connection, "ledger_transaction", sql, values).await?;
     let sql = "SELECT t.sequence AS sequence, e.ledger_account AS ledger_account,
-                      e.campaign AS campaign, e.amount AS amount
+                      e.campaign AS campaign, e.lot AS lot, e.amount AS amount
                FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
                WHERE t.business = $1 AND t.sequence BETWEEN $2 AND $3
                ORDER BY t.sequence, e.position";
@@ -319,6 +321,7 @@ async fn between(
             entries.push(Entry {
                 account: account_of(entry)?,
                 campaign: entry.optional_id("campaign")?,
+                lot: entry.optional_id("lot")?,
                 amount: Money::from_micro(entry.get("amount")?, currency),
             });
             entry_rows.next();

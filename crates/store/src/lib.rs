@@ -32,6 +32,7 @@ pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
+pub mod promotional; // promotional credit, lot by lot
 pub mod movement; // the books as a wallet shows them: lines, sums, balances
 pub mod push; // pushes by their keys: what receipts are read by
 pub mod friend_message; // what friends write back

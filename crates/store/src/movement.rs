@@ -1,6 +1,6 @@
 //! The books as a wallet shows them: what each transaction did to it, what was spent within some
-//! time, and what the balance was after each. Captures never change what is available: they take
-//! from what is held.
+//! time, and what the balance was after each. Available is cash and promotional credit together.
+//! Captures never change it: they take from what is held.
 
 use domain::id::{BusinessId, CampaignId, LedgerTransactionId};
 use domain::ledger::{LedgerAccount, TransactionKind};
@@ -77,14 +77,14 @@ impl OpenHold {
     }
 }
 
-const CASH: u8 = LedgerAccount::Cash.code();
-const HELD: u8 = LedgerAccount::Held.code();
-/// The kinds that change what is available: all but captures.
-const MOVES: &str = "1, 2, 4";
+/// The accounts of what a brand may still spend: cash and promotional credit.
+const FREE: &str = "1, 8";
+const HELD: &str = "2";
 const _: () = assert!(
-    TransactionKind::TopUp.code() == 1
-        && TransactionKind::Hold.code() == 2
-        && TransactionKind::Release.code() == 4
+    LedgerAccount::Cash.code() == 1
+        && LedgerAccount::Held.code() == 2
+        && LedgerAccount::PromotionalCredit.code() == 8
+        && TransactionKind::Capture.code() == 3
 );
 const ALWAYS: i64 = i64::MAX;
 
@@ -162,7 +162,7 @@ impl Snapshot {
             "SELECT {} AS available, {} AS held
              FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
              WHERE t.business = $1 AND t.sequence <= $2",
-            credits(CASH),
+            credits(FREE),
             credits(HELD),
         );
         let bound = values![business, sequence];
@@ -184,7 +184,7 @@ impl Snapshot {
             "SELECT t.sequence AS sequence, {} AS available
              FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
              WHERE t.business = $1 AND t.sequence > $2 AND t.sequence <= $3
-               AND t.kind IN ({MOVES}) AND e.ledger_account = {CASH}
+               AND t.kind <> 3 AND e.ledger_account IN ({FREE})
              GROUP BY t.sequence ORDER BY t.sequence DESC",
             row::sum("-e.amount")
         );
@@ -204,8 +204,8 @@ impl Snapshot {
         let sql = format!(
             "SELECT {} AS available
              FROM ledger_transaction t JOIN ledger_entry e ON e.ledger_transaction = t.id
-             WHERE t.business = $1 AND t.sequence > $2 AND t.kind IN ({MOVES})
-               AND e.ledger_account = {CASH}",
+             WHERE t.business = $1 AND t.sequence > $2 AND t.kind <> 3
+               AND e.ledger_account IN ({FREE})",
             row::sum("-e.amount")
         );
         let bound = values![business, sequence];
@@ -332,16 +332,16 @@ impl Snapshot {
 
 const LINE_KEY: &str = "t.sequence, t.id, t.kind, t.booked_at, t.idempotency_key, e.campaign";
 
-/// A credit of cash or of held money is what a wallet has more of.
-fn credits(ledger_account: u8) -> String {
-    row::sum_where(&format!("e.ledger_account = {ledger_account}"), "-e.amount")
+/// A credit of these accounts is what a wallet has more of.
+fn credits(accounts: &str) -> String {
+    row::sum_where(&format!("e.ledger_account IN ({accounts})"), "-e.amount")
 }
 
 fn line_columns() -> String {
     format!(
         "t.sequence AS sequence, t.id AS id, t.kind AS kind, t.booked_at AS booked_at,
          t.idempotency_key AS idempotency_key, e.campaign AS campaign, {} AS available, {} AS held",
-        credits(CASH),
+        credits(FREE),
         credits(HELD),
     )
 }

@@ -4,6 +4,7 @@
 //! The wallet row is a cache of the ledger, changed by compare-and-set with a CHECK behind it; the
 //! hold row says where a campaign's money went. An amount of zero moves nothing and books nothing.
 
+use domain::funds::Funds;
 use domain::id::{BlockId, BusinessId, CampaignId, IdSource, LedgerTransactionId};
 use domain::ledger::{IdempotencyKey, LedgerError, Posting};
 use domain::money::{Currency, InvalidMoney, Money};
@@ -12,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::ledger::{self, currency, currency_of, invariant};
 use crate::row::{self, Row, values};
-use crate::{Snapshot, Store, StoreError, Write};
+use crate::{Snapshot, Store, StoreError, Write, promotional};
 
 /// What a business can spend and what is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +85,7 @@ pub async fn top_up(
     }
     open(write, business, amount.currency()).await?;
     let sql = "UPDATE wallet SET available = available + $2 WHERE business = $1";
-    let changed = row::execute(write.connection(), sql, values![business, amount.micro()]).await?;
-    expect_one(changed, "the wallet of a top-up")?;
+    change_one(write, sql, business, amount, "the wallet of a top-up").await?;
     ledger::append(write, ids.next(), business, &posting, key, now).await
 }
 
@@ -101,14 +101,15 @@ pub async fn hold(
     if read_hold(write.connection(), campaign).await?.is_some() {
         return Err(StoreError::Conflict("the campaign's hold"));
     }
-    if let Some(spendable) = reserve(write, business, amount).await? {
-        return Ok(HoldResult::FundsShort { spendable });
-    }
+    let funds = match reserve(write, business, amount, now, ids).await? {
+        Reserved::Short { spendable } => return Ok(HoldResult::FundsShort { spendable }),
+        Reserved::Of(funds) => funds,
+    };
     let sql = "INSERT INTO hold (campaign, business, amount) VALUES ($1, $2, $3)";
     let values = values![campaign, business, amount.micro()];
     row::execute(write.connection(), sql, values).await?;
     let key = IdempotencyKey::hold(campaign);
-    book_hold(write, business, campaign, amount, &key, now, ids).await
+    book_hold(write, business, campaign, &funds, &key, now, ids).await
 }
 
 /// Adds a block of units to what a standing campaign holds; the first block makes the hold.
@@ -121,15 +122,16 @@ pub async fn hold_block(
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<HoldResult, StoreError> {
-    if let Some(spendable) = reserve(write, business, amount).await? {
-        return Ok(HoldResult::FundsShort { spendable });
-    }
+    let funds = match reserve(write, business, amount, now, ids).await? {
+        Reserved::Short { spendable } => return Ok(HoldResult::FundsShort { spendable }),
+        Reserved::Of(funds) => funds,
+    };
     let sql = "INSERT INTO hold (campaign, business, amount) VALUES ($1, $2, $3)
                ON CONFLICT (campaign) DO UPDATE SET amount = hold.amount + excluded.amount";
     let values = values![campaign, business, amount.micro()];
     row::execute(write.connection(), sql, values).await?;
     let key = IdempotencyKey::hold_block(campaign, block);
-    book_hold(write, business, campaign, amount, &key, now, ids).await
+    book_hold(write, business, campaign, &funds, &key, now, ids).await
 }
 
 /// Gives back a part of what a campaign holds; never more than is open.
@@ -143,9 +145,16 @@ pub async fn release(
     if amount.is_zero() {
         return Ok(None);
     }
-    let posting = Posting::release(campaign, amount).map_err(invariant)?;
     let hold = existing_hold(write.connection(), campaign).await?;
     expect_currency(hold.amount.currency(), amount)?;
+    if amount.is_negative() {
+        return Err(invariant(LedgerError::NotPositive(amount)));
+    }
+    let pinned = promotional::pinned(write.connection(), campaign, amount.currency()).await?;
+    let cash = pinned.iter().try_fold(hold.open(), |cash, part| {
+        cash.checked_sub(part.amount).map_err(invariant)
+    })?;
+    let funds = Funds::give_back(&pinned, cash, amount).map_err(invariant)?;
     let sql = "UPDATE hold SET released = released + $2, releases = releases + 1
                WHERE campaign = $1 AND amount - captured - released >= $2 RETURNING releases";
     let values = values![campaign, amount.micro()];
@@ -156,9 +165,14 @@ pub async fn release(
             "{campaign} holds {open}, less than the {amount} to release"
         )));
     };
-    let sql = "UPDATE wallet SET held = held - $2, available = available + $2
+    let expired = promotional::give_back(write, campaign, &funds, now).await?;
+    let is_expired = |lot| expired.contains(&lot);
+    let posting = Posting::release(campaign, &funds, is_expired).map_err(invariant)?;
+    let lost = funds.lots().iter().filter(|(lot, _)| is_expired(*lot));
+    let lost: i64 = lost.map(|(_, amount)| amount.micro()).sum();
+    let sql = "UPDATE wallet SET held = held - $2, available = available + $3
                WHERE business = $1 AND held >= $2";
-    let values = values![hold.business, amount.micro()];
+    let values = values![hold.business, amount.micro(), amount.micro() - lost];
     let changed = row::execute(write.connection(), sql, values).await?;
     expect_one(changed, "the held money of a release")?;
     let key = IdempotencyKey::release(campaign, released.int("releases")?);
@@ -189,28 +203,30 @@ pub async fn capture(
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
 ) -> Result<Option<LedgerTransactionId>, StoreError> {
-    let earned: Vec<(CampaignId, Money)> = amounts
-        .iter()
-        .copied()
-        .filter(|(_, amount)| !amount.is_zero())
-        .collect();
-    let Some((_, first)) = earned.first() else {
-        return Ok(None);
-    };
-    let posting = Posting::capture(&earned).map_err(invariant)?;
-    expect_currency(currency_of(write.connection(), business).await?, *first)?;
-    let mut total = Money::zero(first.currency());
-    for (campaign, amount) in &earned {
+    let to_earn = amounts.iter().filter(|(_, amount)| !amount.is_zero());
+    let currency = currency_of(write.connection(), business).await?;
+    let mut total = Money::zero(currency);
+    let mut earned: Vec<(CampaignId, Funds)> = Vec::with_capacity(amounts.len());
+    for &(campaign, amount) in to_earn {
+        expect_currency(currency, amount)?;
+        let pinned = promotional::pinned(write.connection(), campaign, currency).await?;
+        let funds = Funds::spend(&pinned, amount).map_err(invariant)?;
         let sql = "UPDATE hold SET captured = captured + $2
                    WHERE campaign = $1 AND business = $3 AND amount - captured - released >= $2";
-        let values = values![*campaign, amount.micro(), business];
+        let values = values![campaign, amount.micro(), business];
         if row::execute(write.connection(), sql, values).await? != 1 {
             return Err(invariant(format!(
                 "{campaign} holds less than the {amount} to capture"
             )));
         }
-        total = total.checked_add(*amount).map_err(invariant)?;
+        promotional::spend(write, campaign, &funds).await?;
+        total = total.checked_add(amount).map_err(invariant)?;
+        earned.push((campaign, funds));
     }
+    if earned.is_empty() {
+        return Ok(None);
+    }
+    let posting = Posting::capture(&earned).map_err(invariant)?;
     let sql = "UPDATE wallet SET held = held - $2 WHERE business = $1 AND held >= $2";
     let changed = row::execute(write.connection(), sql, values![business, total.micro()]).await?;
     expect_one(changed, "the held money of a capture")?;
@@ -246,45 +262,63 @@ impl Snapshot {
     }
 }
 
-/// Moves `amount` from available to held; `Some(spendable)` where that is too little.
+/// What a hold gets.
+enum Reserved {
+    Of(Funds),
+    Short { spendable: Money },
+}
+
+/// Moves `amount` from available to held and pins the lots it comes from, once those that are over
+/// have expired.
 async fn reserve(
     write: &mut Write,
     business: BusinessId,
     amount: Money,
-) -> Result<Option<Money>, StoreError> {
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<Reserved, StoreError> {
     if amount.is_negative() {
         return Err(invariant(LedgerError::NotPositive(amount)));
     }
     open(write, business, amount.currency()).await?;
+    promotional::expire_due(write, business, now, ids).await?;
     let sql = "UPDATE wallet SET available = available - $2, held = held + $2
                WHERE business = $1 AND available - $2 >= -credit_limit";
     let values = values![business, amount.micro()];
     if row::execute(write.connection(), sql, values).await? == 1 {
-        return Ok(None);
+        let lots = promotional::free(write.connection(), business).await?;
+        let funds = Funds::spend(&lots, amount).map_err(invariant)?;
+        return Ok(Reserved::Of(funds));
     }
     let wallet = read(write.connection(), business).await?;
-    wallet.spendable().map(Some).map_err(invariant)
+    let spendable = wallet.spendable().map_err(invariant)?;
+    Ok(Reserved::Short { spendable })
 }
 
 async fn book_hold(
     write: &mut Write,
     business: BusinessId,
     campaign: CampaignId,
-    amount: Money,
+    funds: &Funds,
     key: &IdempotencyKey,
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<HoldResult, StoreError> {
-    if amount.is_zero() {
+    if funds.total().map_err(invariant)?.is_zero() {
         return Ok(HoldResult::Held(None));
     }
-    let posting = Posting::hold(campaign, amount).map_err(invariant)?;
+    promotional::pin(write, campaign, funds).await?;
+    let posting = Posting::hold(campaign, funds).map_err(invariant)?;
     let id = ledger::append(write, ids.next(), business, &posting, key, now).await?;
     Ok(HoldResult::Held(Some(id)))
 }
 
 /// Makes the wallet row of a business where there is none yet.
-async fn open(write: &mut Write, business: BusinessId, wanted: Currency) -> Result<(), StoreError> {
+pub(crate) async fn open(
+    write: &mut Write,
+    business: BusinessId,
+    wanted: Currency,
+) -> Result<(), StoreError> {
     let connection = write.connection();
     expect_currency(
         currency_of(connection, business).await?,
@@ -343,7 +377,19 @@ fn hold_of(row: &Row, campaign: CampaignId) -> Result<Hold, StoreError> {
     })
 }
 
-fn expect_one(changed: u64, what: &str) -> Result<(), StoreError> {
+/// Changes the wallet of a business by an amount.
+pub(crate) async fn change_one(
+    write: &Write,
+    sql: &str,
+    business: BusinessId,
+    amount: Money,
+    what: &str,
+) -> Result<(), StoreError> {
+    let changed = row::execute(write.connection(), sql, values![business, amount.micro()]).await?;
+    expect_one(changed, what)
+}
+
+pub(crate) fn expect_one(changed: u64, what: &str) -> Result<(), StoreError> {
     if changed == 1 {
         Ok(())
     } else {

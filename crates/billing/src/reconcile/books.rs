@@ -1,11 +1,12 @@
 //! A business: its ledger replayed from the first transaction, its wallet, its funds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use domain::id::CampaignId;
+use domain::id::{CampaignId, LotId};
 use domain::ledger::{ChainHash, LedgerAccount, TransactionKind, WalletBalance, sum};
 use store::Snapshot;
 use store::ledger::LedgerTransaction;
+use store::promotional::Lot;
 use store::reconcile::RecordedBusiness;
 
 use super::{Invariant, Tally};
@@ -22,6 +23,8 @@ struct Replay<'a> {
     wallet: WalletBalance,
     /// What each campaign holds and has neither captured nor released, in micro-units.
     open: HashMap<CampaignId, i64>,
+    /// What the entries of each promotional lot add up to, per account, in micro-units.
+    lots: HashMap<LotId, HashMap<LedgerAccount, i64>>,
     tally: &'a mut Tally,
 }
 
@@ -36,6 +39,7 @@ pub(super) async fn check(
         hash: ChainHash::GENESIS,
         wallet: WalletBalance::empty(business.currency),
         open: HashMap::new(),
+        lots: HashMap::new(),
         tally,
     };
     loop {
@@ -49,6 +53,7 @@ pub(super) async fn check(
             replay.follow(transaction)?;
         }
     }
+    replay.lots(&snapshot.promotional_lots(business.id).await?);
     replay.end();
     Ok(())
 }
@@ -68,6 +73,12 @@ impl Replay<'_> {
                 )
             });
         self.holds(booked, &name);
+        for entry in &booked.entries {
+            if let Some(lot) = entry.lot {
+                let balances = self.lots.entry(lot).or_default();
+                *balances.entry(entry.account).or_default() += entry.amount.micro();
+            }
+        }
         let change = WalletBalance::rebuild(&booked.entries, self.business.currency)?;
         self.wallet.available = self.wallet.available.checked_add(change.available)?;
         self.wallet.held = self.wallet.held.checked_add(change.held)?;
@@ -94,14 +105,14 @@ impl Replay<'_> {
 
     /// A broadcast holds once; a standing campaign's blocks have keys of their own.
     fn holds(&mut self, booked: &LedgerTransaction, name: &str) {
-        let held = booked
-            .entries
-            .iter()
-            .filter(|e| e.account == LedgerAccount::Held);
-        for entry in held {
-            let Some(campaign) = entry.campaign else {
-                continue;
-            };
+        // One entry per source of a hold: its promotional lots, and cash.
+        let mut held: BTreeMap<CampaignId, i64> = BTreeMap::new();
+        for entry in &booked.entries {
+            if let (LedgerAccount::Held, Some(campaign)) = (entry.account, entry.campaign) {
+                *held.entry(campaign).or_default() -= entry.amount.micro();
+            }
+        }
+        for (campaign, change) in held {
             let first = !self.open.contains_key(&campaign);
             if booked.kind == TransactionKind::Hold {
                 let key = booked.key.as_str();
@@ -112,10 +123,44 @@ impl Replay<'_> {
                 });
             }
             let open = self.open.entry(campaign).or_default();
-            *open -= entry.amount.micro();
+            *open += change;
             let open = *open;
             self.tally.expect(Invariant::HoldsCover, open >= 0, || {
                 format!("after {name} the hold of {campaign} is {open} micro-units")
+            });
+        }
+    }
+
+    /// What a lot's row says is what its entries add up to, and every entry is of a lot.
+    fn lots(&mut self, rows: &[Lot]) {
+        for lot in rows {
+            let booked = self.lots.remove(&lot.id).unwrap_or_default();
+            let credit = |account| -booked.get(&account).copied().unwrap_or_default();
+            for (word, in_row, in_ledger) in [
+                (
+                    "free",
+                    lot.available.micro(),
+                    credit(LedgerAccount::PromotionalCredit),
+                ),
+                ("held", lot.pinned.micro(), credit(LedgerAccount::Held)),
+                ("spent", lot.spent.micro(), credit(LedgerAccount::Revenue)),
+                (
+                    "given",
+                    lot.amount.micro() - lot.expired.micro(),
+                    -credit(LedgerAccount::PromotionalExpense),
+                ),
+            ] {
+                self.tally
+                    .expect(Invariant::LotsAreBooked, in_row == in_ledger, || {
+                        let id = lot.id;
+                        format!("{id}: {word} {in_row} micro-units, its entries say {in_ledger}")
+                    });
+            }
+        }
+        let unknown: Vec<LotId> = self.lots.keys().copied().collect();
+        for lot in unknown {
+            self.tally.expect(Invariant::LotsAreBooked, false, || {
+                format!("{lot} has entries and is not there")
             });
         }
     }

@@ -47,6 +47,7 @@ pub enum Invariant {
     HeldOnce,
     ChainUnbroken,
     NoOrphans,
+    LotsAreBooked,
 }
 
 /// What one check found.
@@ -101,7 +102,7 @@ pub async fn reconcile(store: &Store) -> Result<Reconciliation, BillingError> {
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 23] = [
+    pub const ALL: [Invariant; 24] = [
         Self::BilledOnce,
         Self::BilledWasAccepted,
         Self::AcceptedIsCaptured,
@@ -125,6 +126,7 @@ impl Invariant {
         Self::HeldOnce,
         Self::ChainUnbroken,
         Self::NoOrphans,
+        Self::LotsAreBooked,
     ];
 
     pub const fn id(self) -> &'static str {
@@ -160,6 +162,7 @@ impl Invariant {
             Self::HeldOnce => ("B4", "a launched campaign holds once"),
             Self::ChainUnbroken => ("B5", "the hash chain of the ledger is unbroken"),
             Self::NoOrphans => ("B6", "every row belongs to something"),
+            Self::LotsAreBooked => ("B7", "promotional credit is where its entries say"),
         }
     }
 }

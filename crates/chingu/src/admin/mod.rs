@@ -2,7 +2,7 @@
 //! running server.
 
 mod organisation; // operators, businesses, accounts, members, wordings
-mod money; // top-ups
+mod money; // top-ups, promotional credit
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -41,6 +41,9 @@ pub enum AdminCommand {
     Wording(organisation::WordingCommand),
     /// Books a payment; the same reference again books nothing
     TopUp(money::TopUpArgs),
+    /// Promotional credit: given for a time, spent before cash
+    #[command(subcommand)]
+    PromotionalCredit(money::PromotionalCreditCommand),
     /// One broadcast, from draft to closed
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
@@ -59,6 +62,7 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::Member(command) => shell.member(command).await,
         AdminCommand::Wording(command) => shell.wording(command).await,
         AdminCommand::TopUp(arguments) => shell.top_up(arguments).await,
+        AdminCommand::PromotionalCredit(command) => shell.promotional_credit(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };
     platform.close().await?;

@@ -1,6 +1,7 @@
 //! Postings balance, and wallets can be built again from them.
 
 use super::*;
+use crate::funds::LotPart;
 use proptest::prelude::*;
 
 fn campaign(number: u8) -> CampaignId {
@@ -9,6 +10,27 @@ fn campaign(number: u8) -> CampaignId {
 
 fn krw(units: i64) -> Money {
     Money::whole(units, Currency::Krw)
+}
+
+fn cash(units: i64) -> Funds {
+    Funds::cash(krw(units))
+}
+
+fn lot(number: u8) -> LotId {
+    LotId::from_bytes([number; 16])
+}
+
+/// A lot of promotional credit with so much in it, the first of which expires first.
+fn part(number: u8, units: i64) -> LotPart {
+    LotPart {
+        lot: lot(number),
+        expires_at: Timestamp::from_millis(i64::from(number)),
+        amount: krw(units),
+    }
+}
+
+fn release(campaign: CampaignId, units: i64) -> Result<Posting, LedgerError> {
+    Posting::release(campaign, &cash(units), |_| false)
 }
 
 fn signed(posting: &Posting) -> Vec<(&'static str, i64)> {
@@ -20,9 +42,9 @@ fn signed(posting: &Posting) -> Vec<(&'static str, i64)> {
 fn each_kind_has_its_fixed_posting() {
     let top_up = Posting::top_up(krw(100)).unwrap();
     assert_eq!(signed(&top_up), [("bank_clearing", 100), ("cash", -100)]);
-    let hold = Posting::hold(campaign(1), krw(60)).unwrap();
+    let hold = Posting::hold(campaign(1), &cash(60)).unwrap();
     assert_eq!(signed(&hold), [("cash", 60), ("held", -60)]);
-    let capture = Posting::capture(&[(campaign(1), krw(15)), (campaign(2), krw(20))]).unwrap();
+    let capture = Posting::capture(&[(campaign(1), cash(15)), (campaign(2), cash(20))]).unwrap();
     assert_eq!(
         signed(&capture),
         [
@@ -32,7 +54,7 @@ fn each_kind_has_its_fixed_posting() {
             ("revenue", -20)
         ]
     );
-    let release = Posting::release(campaign(1), krw(45)).unwrap();
+    let release = release(campaign(1), 45).unwrap();
     assert_eq!(signed(&release), [("held", 45), ("cash", -45)]);
     assert!(
         hold.entries()
@@ -48,27 +70,88 @@ fn each_kind_has_its_fixed_posting() {
 }
 
 #[test]
+fn promotional_credit_is_its_own_source() {
+    let grant = Posting::promotional_grant(lot(1), krw(40)).unwrap();
+    let names = [("promotional_expense", 40), ("promotional_credit", -40)];
+    assert_eq!(signed(&grant), names);
+    assert!(grant.entries().iter().all(|e| e.lot == Some(lot(1))));
+    let funds = Funds::spend(&[part(2, 30), part(1, 40)], krw(100)).unwrap();
+    let hold = Posting::hold(campaign(1), &funds).unwrap();
+    assert_eq!(
+        signed(&hold),
+        [
+            ("promotional_credit", 40),
+            ("held", -40),
+            ("promotional_credit", 30),
+            ("held", -30),
+            ("cash", 30),
+            ("held", -30)
+        ]
+    );
+    // The first lot expired meanwhile, the second did not.
+    let back = Funds::give_back(&[part(1, 10), part(2, 30)], krw(5), krw(45)).unwrap();
+    let release = Posting::release(campaign(1), &back, |id| id == lot(1)).unwrap();
+    assert_eq!(
+        signed(&release),
+        [
+            ("held", 10),
+            ("promotional_credit", -10),
+            ("promotional_credit", 10),
+            ("promotional_expense", -10),
+            ("held", 30),
+            ("promotional_credit", -30),
+            ("held", 5),
+            ("cash", -5)
+        ]
+    );
+    let expiry = Posting::promotional_expiry(lot(2), krw(30)).unwrap();
+    let names = [("promotional_credit", 30), ("promotional_expense", -30)];
+    assert_eq!(signed(&expiry), names);
+    let mut wallet = WalletBalance::empty(Currency::Krw);
+    for posting in [&grant, &hold] {
+        wallet = WalletBalance {
+            available: krw(1_000),
+            held: krw(1_000),
+        }
+        .after(posting)
+        .unwrap_or(wallet);
+    }
+    assert_eq!((wallet.available, wallet.held), (krw(900), krw(1_100)));
+}
+
+#[test]
 fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
     for amount in [krw(0), krw(-1), Money::from_micro(i64::MIN, Currency::Krw)] {
         let refused = LedgerError::NotPositive(amount);
         assert_eq!(Posting::top_up(amount), Err(refused.clone()));
-        assert_eq!(Posting::hold(campaign(1), amount), Err(refused.clone()));
-        assert_eq!(Posting::release(campaign(1), amount), Err(refused.clone()));
-        assert_eq!(Posting::capture(&[(campaign(1), amount)]), Err(refused));
+        assert_eq!(
+            Posting::hold(campaign(1), &Funds::cash(amount)),
+            Err(refused.clone())
+        );
+        let funds = Funds::cash(amount);
+        let back = Posting::release(campaign(1), &funds, |_| true);
+        assert_eq!(back, Err(refused.clone()));
+        for posting in [
+            Posting::promotional_grant(lot(1), amount),
+            Posting::promotional_expiry(lot(1), amount),
+        ] {
+            assert_eq!(posting, Err(refused.clone()));
+        }
+        assert_eq!(Posting::capture(&[(campaign(1), funds)]), Err(refused));
     }
     assert_eq!(Posting::capture(&[]), Err(LedgerError::NothingCaptured));
     let twice = [
-        (campaign(1), krw(1)),
-        (campaign(2), krw(1)),
-        (campaign(1), krw(1)),
+        (campaign(1), cash(1)),
+        (campaign(2), cash(1)),
+        (campaign(1), cash(1)),
     ];
     assert_eq!(
         Posting::capture(&twice),
         Err(LedgerError::CampaignTwice(campaign(1)))
     );
     let mixed = [
-        (campaign(1), krw(1)),
-        (campaign(2), Money::whole(1, Currency::Usd)),
+        (campaign(1), cash(1)),
+        (campaign(2), Funds::cash(Money::whole(1, Currency::Usd))),
     ];
     assert!(matches!(
         Posting::capture(&mixed),
@@ -80,16 +163,16 @@ fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
 fn a_wallet_is_never_overdrawn() {
     let wallet = WalletBalance::empty(Currency::Krw);
     let wallet = wallet.after(&Posting::top_up(krw(100)).unwrap()).unwrap();
-    let too_dear = Posting::hold(campaign(1), krw(101)).unwrap();
+    let too_dear = Posting::hold(campaign(1), &cash(101)).unwrap();
     assert!(matches!(
         wallet.after(&too_dear),
         Err(LedgerError::Overdrawn { .. })
     ));
     let wallet = wallet
-        .after(&Posting::hold(campaign(1), krw(100)).unwrap())
+        .after(&Posting::hold(campaign(1), &cash(100)).unwrap())
         .unwrap();
     assert_eq!((wallet.available, wallet.held), (krw(0), krw(100)));
-    let too_much = Posting::capture(&[(campaign(1), krw(101))]).unwrap();
+    let too_much = Posting::capture(&[(campaign(1), cash(101))]).unwrap();
     assert!(matches!(
         wallet.after(&too_much),
         Err(LedgerError::Overdrawn { .. })
@@ -127,7 +210,7 @@ fn keys_name_what_they_book() {
 
 #[test]
 fn the_chain_notices_every_change() {
-    let posting = Posting::hold(campaign(1), krw(60)).unwrap();
+    let posting = Posting::hold(campaign(1), &cash(60)).unwrap();
     let key = IdempotencyKey::hold(campaign(1));
     let booked = BookedTransaction {
         id: LedgerTransactionId::from_bytes([3; 16]),
@@ -149,6 +232,15 @@ fn the_chain_notices_every_change() {
     dearer[0].amount = krw(61);
     let mut moved = posting.entries().to_vec();
     moved[1].campaign = None;
+    let mut lotted = posting.entries().to_vec();
+    lotted[1].lot = Some(lot(1));
+    // A lot with the campaign's bytes in the campaign's place is another thing.
+    let mut in_its_place = posting.entries().to_vec();
+    in_its_place[1] = Entry {
+        campaign: None,
+        lot: Some(LotId::from_bytes(*campaign(1).as_bytes())),
+        ..in_its_place[1]
+    };
     let changes = [
         BookedTransaction {
             id: LedgerTransactionId::from_bytes([4; 16]),
@@ -183,6 +275,14 @@ fn the_chain_notices_every_change() {
             ..booked
         },
         BookedTransaction {
+            entries: &lotted,
+            ..booked
+        },
+        BookedTransaction {
+            entries: &in_its_place,
+            ..booked
+        },
+        BookedTransaction {
             entries: &posting.entries()[..1],
             ..booked
         },
@@ -197,13 +297,18 @@ fn the_chain_notices_every_change() {
 fn any_posting() -> impl Strategy<Value = Posting> {
     let amount = || (1i64..1_000_000_000_000).prop_map(|m| Money::from_micro(m, Currency::Krw));
     let capture = prop::collection::btree_map(0u8..6, amount(), 1..6).prop_map(|map| {
-        let captured: Vec<_> = map.into_iter().map(|(n, m)| (campaign(n), m)).collect();
+        let captured: Vec<_> = map
+            .into_iter()
+            .map(|(n, m)| (campaign(n), Funds::cash(m)))
+            .collect();
         Posting::capture(&captured).unwrap()
     });
     prop_oneof![
         amount().prop_map(|m| Posting::top_up(m).unwrap()),
-        (0u8..6, amount()).prop_map(|(n, m)| Posting::hold(campaign(n), m).unwrap()),
-        (0u8..6, amount()).prop_map(|(n, m)| Posting::release(campaign(n), m).unwrap()),
+        (0u8..6, amount()).prop_map(|(n, m)| Posting::hold(campaign(n), &Funds::cash(m)).unwrap()),
+        (0u8..6, amount()).prop_map(|(n, m)| {
+            Posting::release(campaign(n), &Funds::cash(m), |_| false).unwrap()
+        }),
         capture,
     ]
 }

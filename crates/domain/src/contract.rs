@@ -1,0 +1,452 @@
+//! What a business agreed to with the operator: who pays when, what a month includes, and how the
+//! price of a send follows.
+//!
+//! Pure. Owns: the kinds, the presets and what a number of sends takes of a month's quota. Does not
+//! own: prices (`price`), bands (`band`), the books (`ledger`).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::money::{Currency, Money};
+use crate::price::Rounding;
+use crate::time::Timestamp;
+
+/// The price book of whoever agreed to nothing else.
+pub const STANDARD_BOOK: &str = "standard";
+/// The book of LINE's plans in Japan.
+pub const LINE_JAPAN_BOOK: &str = "line-japan";
+/// The longest name of a price book.
+pub const BOOK_NAME_CHARS_MAX: usize = 40;
+/// More than any month has sends; a slip is refused.
+pub const QUOTA_MAX: u64 = 1_000_000_000;
+
+/// Who pays when. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContractKind {
+    /// From a wallet that is filled before.
+    Prepaid,
+    /// A monthly fee with a quota; what is sent beyond it is paid from the wallet.
+    Plan,
+    /// Within a credit limit, after the month.
+    Postpaid,
+}
+
+/// How bands price a month. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BandMode {
+    /// Each band its own price.
+    Graduated,
+    /// Every unit at the price of the band that the month reached.
+    Volume,
+}
+
+/// When VAT falls due. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VatBase {
+    /// On what was consumed in a month.
+    Consumed,
+    /// With each top-up, which posts it beside the money.
+    ToppedUp,
+}
+
+/// One version of a contract; the latest one that is in effect holds. A campaign keeps the version
+/// it was launched under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contract {
+    /// 0 for whoever agreed to nothing yet: [`Contract::standard`].
+    pub version: u32,
+    pub effective_from: Timestamp,
+    pub kind: ContractKind,
+    /// The name of a price book.
+    pub book: String,
+    pub band_mode: BandMode,
+    pub vat_base: VatBase,
+    pub rounding: Rounding,
+    /// How far below zero the wallet may fall.
+    pub credit_limit: Money,
+    /// Of a plan.
+    pub monthly_fee: Money,
+    /// Sends a month that the fee includes.
+    pub quota: u64,
+    /// Sends a month beyond the quota, at most; `None` as many as are paid for.
+    pub additional_max: Option<u64>,
+    /// Where months begin and end.
+    pub time_zone: String,
+}
+
+/// LINE's plans in Japan (prices of 2026, net).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    Communication,
+    Light,
+    Standard,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    #[error("'{0}' is not the name of a price book: 1 to 40 lower-case letters, digits or '-'")]
+    BadBook(String),
+    #[error("a {0} contract has no monthly fee and no quota")]
+    QuotaWithoutPlan(ContractKind),
+    #[error("a postpaid contract needs a credit limit above zero")]
+    NoCreditLimit,
+    #[error("a {0} contract has no credit limit")]
+    CreditWithoutPostpaid(ContractKind),
+    #[error("a quota is {QUOTA_MAX} sends a month at most")]
+    QuotaTooLarge,
+    #[error("{what} is {amount}: not below zero, and in {currency}")]
+    BadAmount {
+        what: &'static str,
+        amount: Money,
+        currency: Currency,
+    },
+}
+
+/// What a number of sends takes: part of it out of the month's quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    pub quota: u64,
+    /// Beyond it: these are paid for.
+    pub additional: u64,
+}
+
+impl ContractKind {
+    pub const ALL: [ContractKind; 3] = [Self::Prepaid, Self::Plan, Self::Postpaid];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Prepaid => 1,
+            Self::Plan => 2,
+            Self::Postpaid => 3,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prepaid => "prepaid",
+            Self::Plan => "plan",
+            Self::Postpaid => "postpaid",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for ContractKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl BandMode {
+    pub const ALL: [BandMode; 2] = [Self::Graduated, Self::Volume];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Graduated => 1,
+            Self::Volume => 2,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Graduated => "graduated",
+            Self::Volume => "volume",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}
+
+impl VatBase {
+    pub const ALL: [VatBase; 2] = [Self::Consumed, Self::ToppedUp];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Consumed => 1,
+            Self::ToppedUp => 2,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|base| base.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consumed => "consumed",
+            Self::ToppedUp => "topped_up",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|base| base.name() == name)
+    }
+}
+
+impl Preset {
+    pub const ALL: [Preset; 3] = [Self::Communication, Self::Light, Self::Standard];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Communication => "line-japan-communication",
+            Self::Light => "line-japan-light",
+            Self::Standard => "line-japan-standard",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name)
+    }
+
+    /// 0 JPY with 200 sends, 5,000 with 5,000, 15,000 with 30,000; only the last one sells more.
+    pub fn contract(self) -> Contract {
+        let (fee, quota, additional_max) = match self {
+            Self::Communication => (0, 200, Some(0)),
+            Self::Light => (5_000, 5_000, Some(0)),
+            Self::Standard => (15_000, 30_000, None),
+        };
+        Contract {
+            kind: ContractKind::Plan,
+            book: LINE_JAPAN_BOOK.to_owned(),
+            monthly_fee: Money::whole(fee, Currency::Jpy),
+            quota,
+            additional_max,
+            time_zone: "Asia/Tokyo".to_owned(),
+            ..Contract::standard(Currency::Jpy)
+        }
+    }
+}
+
+impl Contract {
+    /// What holds for a business before anything was agreed: prepaid, by the standard book.
+    pub fn standard(currency: Currency) -> Self {
+        Self {
+            version: 0,
+            effective_from: Timestamp::from_millis(0),
+            kind: ContractKind::Prepaid,
+            book: STANDARD_BOOK.to_owned(),
+            band_mode: BandMode::Graduated,
+            vat_base: VatBase::Consumed,
+            rounding: Rounding::Floor,
+            credit_limit: Money::zero(currency),
+            monthly_fee: Money::zero(currency),
+            quota: 0,
+            additional_max: None,
+            time_zone: "Asia/Seoul".to_owned(),
+        }
+    }
+
+    /// All that must hold whatever was agreed.
+    pub fn check(&self, currency: Currency) -> Result<(), ContractError> {
+        let named = (1..=BOOK_NAME_CHARS_MAX).contains(&self.book.len())
+            && self
+                .book
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !named {
+            return Err(ContractError::BadBook(self.book.chars().take(80).collect()));
+        }
+        for (what, amount) in [
+            ("the credit limit", self.credit_limit),
+            ("the monthly fee", self.monthly_fee),
+        ] {
+            if amount.is_negative() || amount.currency() != currency {
+                return Err(ContractError::BadAmount {
+                    what,
+                    amount,
+                    currency,
+                });
+            }
+        }
+        let is_plan = self.kind == ContractKind::Plan;
+        let has_month =
+            self.quota > 0 || !self.monthly_fee.is_zero() || self.additional_max.is_some();
+        if has_month && !is_plan {
+            return Err(ContractError::QuotaWithoutPlan(self.kind));
+        }
+        if self.quota > QUOTA_MAX {
+            return Err(ContractError::QuotaTooLarge);
+        }
+        match (self.kind, self.credit_limit.is_zero()) {
+            (ContractKind::Postpaid, true) => Err(ContractError::NoCreditLimit),
+            (ContractKind::Prepaid, false) => Err(ContractError::CreditWithoutPostpaid(self.kind)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The latest version in effect at a moment; the standard one where there is none.
+    pub fn in_effect(
+        versions: impl IntoIterator<Item = Contract>,
+        currency: Currency,
+        at: Timestamp,
+    ) -> Self {
+        versions
+            .into_iter()
+            .filter(|contract| contract.effective_from <= at)
+            .max_by_key(|contract| (contract.effective_from, contract.version))
+            .unwrap_or_else(|| Self::standard(currency))
+    }
+
+    /// How sends are shared between the quota, of which `used` are taken, and what is paid for, of
+    /// which there are `additional` in the month already. `None` where they pass what the contract
+    /// allows.
+    pub fn share(&self, units: u64, used: u64, additional: u64) -> Option<Share> {
+        let quota = units.min(self.quota.saturating_sub(used));
+        let share = Share {
+            quota,
+            additional: units - quota,
+        };
+        let room = self
+            .additional_max
+            .map_or(u64::MAX, |max| max.saturating_sub(additional));
+        (share.additional <= room).then_some(share)
+    }
+}
+
+/// What sends cost at most where the first `quota` of them are included.
+pub fn beyond_quota(units: u64, quota: u64) -> u64 {
+    units.saturating_sub(quota)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_their_own() {
+        for kind in ContractKind::ALL {
+            assert_eq!(ContractKind::from_code(kind.code()), Some(kind));
+            assert_eq!(ContractKind::from_name(kind.name()), Some(kind));
+        }
+        for mode in BandMode::ALL {
+            assert_eq!(BandMode::from_code(mode.code()), Some(mode));
+            assert_eq!(BandMode::from_name(mode.name()), Some(mode));
+        }
+        for base in VatBase::ALL {
+            assert_eq!(VatBase::from_code(base.code()), Some(base));
+            assert_eq!(VatBase::from_name(base.name()), Some(base));
+        }
+        for preset in Preset::ALL {
+            assert_eq!(Preset::from_name(preset.name()), Some(preset));
+            assert_eq!(preset.contract().check(Currency::Jpy), Ok(()));
+        }
+        assert_eq!(ContractKind::from_code(0), None);
+    }
+
+    #[test]
+    fn a_month_includes_its_quota_and_sells_what_is_beyond() {
+        let light = Preset::Light.contract();
+        let share = |quota, additional| Some(Share { quota, additional });
+        assert_eq!(light.share(5_000, 0, 0), share(5_000, 0));
+        assert_eq!(light.share(2, 4_999, 0), None);
+        assert_eq!(light.share(1, 4_999, 0), share(1, 0));
+        let standard = Preset::Standard.contract();
+        assert_eq!(standard.share(31_000, 0, 0), share(30_000, 1_000));
+        assert_eq!(standard.share(10, 30_000, 0), share(0, 10));
+        let capped = Contract {
+            additional_max: Some(1_000),
+            ..standard
+        };
+        assert_eq!(capped.share(31_000, 0, 0), share(30_000, 1_000));
+        assert_eq!(capped.share(31_001, 0, 0), None);
+        assert_eq!(capped.share(1, 30_000, 1_000), None);
+        // A quota that shrank below what is used has nothing left.
+        assert_eq!(Preset::Communication.contract().share(1, 500, 0), None);
+    }
+
+    #[test]
+    fn contracts_that_cannot_be_are_refused_in_words() {
+        let standard = Contract::standard(Currency::Krw);
+        assert_eq!(standard.check(Currency::Krw), Ok(()));
+        let won = |units| Money::whole(units, Currency::Krw);
+        let postpaid = Contract {
+            kind: ContractKind::Postpaid,
+            credit_limit: won(1_000),
+            ..standard.clone()
+        };
+        assert_eq!(postpaid.check(Currency::Krw), Ok(()));
+        let cases = [
+            (
+                Contract {
+                    book: "Two Words".into(),
+                    ..standard.clone()
+                },
+                "name of a price book",
+            ),
+            (
+                Contract {
+                    quota: 5,
+                    ..standard.clone()
+                },
+                "no monthly fee and no quota",
+            ),
+            (
+                Contract {
+                    credit_limit: won(0),
+                    ..postpaid.clone()
+                },
+                "needs a credit limit",
+            ),
+            (
+                Contract {
+                    credit_limit: won(1),
+                    ..standard.clone()
+                },
+                "has no credit limit",
+            ),
+            (
+                Contract {
+                    credit_limit: won(-1),
+                    ..postpaid
+                },
+                "not below zero",
+            ),
+            (
+                Contract {
+                    quota: QUOTA_MAX + 1,
+                    kind: ContractKind::Plan,
+                    ..standard
+                },
+                "at most",
+            ),
+        ];
+        for (contract, words) in cases {
+            let error = contract.check(Currency::Krw).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let plan = Preset::Light.contract();
+        assert!(plan.check(Currency::Krw).is_err(), "another currency");
+    }
+
+    #[test]
+    fn the_latest_version_in_effect_holds() {
+        let version = |version, from| Contract {
+            version,
+            effective_from: Timestamp::from_millis(from),
+            ..Contract::standard(Currency::Krw)
+        };
+        let versions = [version(1, 10), version(2, 30), version(3, 30)];
+        let at = |moment| {
+            let moment = Timestamp::from_millis(moment);
+            Contract::in_effect(versions.clone(), Currency::Krw, moment).version
+        };
+        assert_eq!([at(9), at(10), at(29), at(30)], [0, 1, 1, 3]);
+    }
+}
