@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::band::Slice;
 use domain::campaign::CampaignState;
+use domain::contract::beyond_quota;
 use domain::id::{BusinessId, CampaignId};
 use domain::money::Money;
 use domain::outcome::Outcome;
@@ -39,7 +41,7 @@ pub struct Bill {
 }
 
 /// One tariff of a bill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillLine {
     pub tariff: Tariff,
     pub unit_price: Money,
@@ -47,6 +49,9 @@ pub struct BillLine {
     pub granted: u64,
     pub frozen: u64,
     pub outcomes: BillOutcomes,
+    /// What the accepted cost: one price for all, or where a price depends on the sends before,
+    /// as they were captured so far.
+    pub charges: Vec<Slice>,
 }
 
 /// What became of recipients, late outcomes merged. All but those left out by the freeze add up to
@@ -117,9 +122,18 @@ pub(crate) async fn read(
     {
         let tariff = Tariff::from_code(grant.tariff)
             .ok_or_else(|| corrupt("campaign_tariff", "tariff", grant.tariff))?;
-        quoted = quoted.checked_add(grant.unit_price.times(grant.counted)?)?;
+        let paid_for = beyond_quota(grant.counted, grant.quota);
+        quoted = quoted.checked_add(grant.unit_price.times(paid_for)?)?;
         let of_tariff = sums.remove(&grant.tariff).unwrap_or_default();
         outcomes.add(&of_tariff);
+        let (id, currency) = (campaign.id, campaign.currency);
+        let charges = match (grant.is_by_unit, campaign.month) {
+            (true, Some(month)) => snapshot.captured_slices(month, id, currency).await?,
+            _ => vec![Slice {
+                units: of_tariff.accepted,
+                unit_price: grant.unit_price,
+            }],
+        };
         lines.push(BillLine {
             tariff,
             unit_price: grant.unit_price,
@@ -127,6 +141,7 @@ pub(crate) async fn read(
             granted: grant.granted,
             frozen: grant.frozen,
             outcomes: of_tariff,
+            charges,
         });
     }
     let left_out = snapshot.exclusion_sums(campaign.id).await?;

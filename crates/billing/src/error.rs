@@ -1,9 +1,10 @@
 //! What went wrong with money, by what the caller does about it.
 
+use domain::contract::ContractError;
 use domain::ledger::LedgerError;
 use domain::money::{Currency, InvalidMoney, Money};
 use domain::price::PriceError;
-use domain::time::Timestamp;
+use domain::time::{InvalidTime, Timestamp};
 use store::StoreError;
 use store::promotional::REASON_CHARS_MAX;
 
@@ -14,8 +15,15 @@ pub enum BillingError {
     #[error("the wallet does not suffice: {needed} are needed, {available} can be spent")]
     FundsShort { available: Money, needed: Money },
     /// The operator has to price the currency first.
-    #[error("nothing is priced in {currency} at {at}")]
-    NoPrice { currency: Currency, at: Timestamp },
+    #[error("the price book '{book}' has no prices in {currency} at {at}")]
+    NoPrice {
+        book: String,
+        currency: Currency,
+        at: Timestamp,
+    },
+    /// The plan sells no more this month.
+    #[error("the plan has room for {room} more sends this month, {needed} are needed")]
+    BeyondPlan { needed: u64, room: u64 },
     /// What was asked for cannot be booked: say so to who asked.
     #[error(transparent)]
     Refused(#[from] LedgerError),
@@ -24,6 +32,12 @@ pub enum BillingError {
     AlreadyOver { expires_at: Timestamp },
     #[error("a grant needs a reason of 1 to {REASON_CHARS_MAX} characters")]
     BadReason,
+    #[error("what was agreed or published begins now or later, not at {effective_from}")]
+    InThePast { effective_from: Timestamp },
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    #[error(transparent)]
+    Time(#[from] InvalidTime),
     /// A price or a quote that cannot be.
     #[error(transparent)]
     Price(#[from] PriceError),

@@ -124,8 +124,10 @@ pub async fn capture(
     roll_up_sequence: u64,
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
+    ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, BillingError> {
-    Ok(wallet::capture(write, business, transaction, roll_up_sequence, amounts, now).await?)
+    let sequence = roll_up_sequence;
+    Ok(wallet::capture(write, business, transaction, sequence, amounts, now, ids).await?)
 }
 
 fn held_or_short(

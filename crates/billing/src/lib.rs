@@ -5,7 +5,8 @@
 //! moments at which money moves (`scheduler`). Invariant: nothing here corrects money by itself.
 
 pub mod error; // what went wrong, by what the caller does about it
-pub mod quote; // what a launch would cost
+pub mod contract; // contracts and price books, version after version
+pub mod terms; // what sends cost now: contract, book, what the month has already
 pub mod funds; // top-up, hold, capture, release
 pub mod promotional; // promotional credit, granted and expired
 pub mod wallet; // balance, held, movements
@@ -20,6 +21,6 @@ pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
 pub use figures::{CampaignFigures, campaign_figures};
 pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};
-pub use quote::{price_book, price_book_at_launch, quote};
 pub use reconcile::{Check, Invariant, Reconciliation, reconcile};
+pub use terms::{take_plan, terms, terms_at_launch};
 pub use wallet::{Movement, Wallet, movements, wallet};

@@ -1,8 +1,7 @@
 //! One send: what finally became of one recipient of one chunk, and what it was captured as.
 //!
 //! A send is its place in its chunk. What became known later (an amendment) decides only about a
-//! recipient whom the settle left uncertain; part 0 of a capture is the settle, part p the
-//! amendment of position p - 1.
+//! recipient whom the settle left uncertain. Which capture is whose is told in `store::report`.
 
 use domain::chunk::ChunkId;
 use domain::codec::CorruptBlob;
@@ -11,7 +10,7 @@ use domain::money::Money;
 use domain::outcome::Outcome;
 use domain::time::Timestamp;
 use domain::user::UserNumber;
-use store::report::{RecordPage, RecordedAmendment, RecordedCapture, RecordedChunk};
+use store::report::{RecordPage, RecordedAmendment, RecordedCapture, RecordedChunk, capture_of};
 
 /// A recipient with its last word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +51,7 @@ impl ChunkOnPage<'_> {
     /// Every recipient in order, the moved ones included: their next round decides.
     pub fn sends(&self) -> Result<Vec<RecordedSend>, CorruptBlob> {
         let settled = self.record.outcomes()?;
-        let settle = self.captured(0);
+        let mut billable = 0;
         let numbers = self.record.numbers()?;
         let mut sends = Vec::with_capacity(numbers.len());
         for (position, number) in (0u32..).zip(numbers) {
@@ -64,12 +63,17 @@ impl ChunkOnPage<'_> {
                         .ok_or(CorruptBlob::Impossible("fewer outcomes than recipients"))?,
                 ),
             };
+            let mut captured = None;
+            if outcome.is_some_and(Outcome::is_billable) {
+                captured = capture_of(self.captures, billable).map(Captured::of);
+                billable += 1;
+            }
             sends.push(RecordedSend {
                 position,
                 number,
                 outcome,
                 at: self.record.settled_at,
-                captured: settle.filter(|_| outcome.is_some_and(Outcome::is_billable)),
+                captured,
             });
         }
         for amendment in self.amendments {
@@ -81,20 +85,21 @@ impl ChunkOnPage<'_> {
                     .ok_or(CorruptBlob::Impossible("an amendment's outcome"))?;
                 send.outcome = Some(outcome);
                 send.at = Some(amendment.at);
-                send.captured = self
-                    .captured(amendment.position + 1)
-                    .filter(|_| outcome.is_billable());
+                let part = amendment.position + 1;
+                let capture = self.captures.iter().find(|capture| capture.part == part);
+                send.captured = capture.map(Captured::of).filter(|_| outcome.is_billable());
             }
         }
         Ok(sends)
     }
+}
 
-    fn captured(&self, part: u32) -> Option<Captured> {
-        let capture = self.captures.iter().find(|capture| capture.part == part)?;
-        Some(Captured {
+impl Captured {
+    fn of(capture: &RecordedCapture) -> Self {
+        Self {
             unit_price: capture.unit_price,
             ledger_transaction: capture.ledger_transaction,
-        })
+        }
     }
 }
 

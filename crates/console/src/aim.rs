@@ -6,7 +6,8 @@ use std::time::Duration;
 use billing::BillingError;
 use domain::audience::Audience;
 use domain::campaign::Purpose;
-use domain::price::{PriceBook, Quote, Tariff};
+use domain::price::{Quote, Tariff};
+use domain::terms::Terms;
 use domain::time::Timestamp;
 use store::draft::Part;
 
@@ -33,9 +34,17 @@ pub struct Aim {
 pub struct Counted {
     pub people: u64,
     pub tariff: Tariff,
-    pub book: PriceBook,
+    pub terms: Terms,
     pub quote: Quote,
     pub reach: Arc<Reach>,
+}
+
+impl Counted {
+    /// How many more the plan sells this month, where that is less than this would take.
+    pub fn plan_room(&self) -> Option<u64> {
+        let passes = self.terms.share(self.people).is_none();
+        passes.then(|| self.terms.room())
+    }
 }
 
 impl Aim {
@@ -87,12 +96,12 @@ impl Aim {
         let limit = audience.limit;
         let people = limit.map_or(reachable, |limit| reachable.min(u64::from(limit.count)));
         let tariff = audience.tariff(self.purpose);
-        let book = audience::price_book(desk).await?;
-        let quote = domain::price::quote([(tariff, people)], &book).map_err(BillingError::from)?;
+        let terms = audience::terms(desk).await?;
+        let quote = terms.quote(tariff, people).map_err(BillingError::from)?;
         Ok(Some(Counted {
             people,
             tariff,
-            book,
+            terms,
             quote,
             reach,
         }))

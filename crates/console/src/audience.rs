@@ -10,7 +10,7 @@ mod view; // what the pages show
 
 pub use reach::Counting;
 pub use tree::{Meaning, meaning};
-pub use view::price_book;
+pub use view::{included, terms};
 
 use std::time::Duration;
 

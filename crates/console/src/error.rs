@@ -72,6 +72,7 @@ impl From<BillingError> for Error {
     fn from(error: BillingError) -> Self {
         match error {
             BillingError::Store(error) => error.into(),
+            BillingError::BeyondPlan { .. } => Self::Conflict(error.to_string()),
             other => Self::Broken(other.to_string()),
         }
     }
@@ -81,6 +82,7 @@ impl From<SchedulerError> for Error {
     fn from(error: SchedulerError) -> Self {
         match error {
             SchedulerError::Store(error) => error.into(),
+            SchedulerError::Billing(error) => error.into(),
             SchedulerError::Refused(_)
             | SchedulerError::NotPossible(_)
             | SchedulerError::Dearer { .. } => Self::Conflict(error.to_string()),

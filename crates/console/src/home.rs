@@ -109,8 +109,9 @@ pub async fn show(desk: Desk) -> Result<Response, Error> {
         .store
         .growth(desk.account.id, today, GROWTH_DAYS)
         .await?;
-    let unit = match billing::price_book(&desk.store, desk.business.currency, desk.now).await {
-        Ok(book) => Some(book.unit_price(Tariff::Untargeted)),
+    let currency = desk.business.currency;
+    let unit = match billing::terms(&desk.store, desk.business.id, currency, desk.now).await {
+        Ok(terms) => Some(terms.book.unit_price(Tariff::Untargeted)),
         // Nothing is priced yet: the page does without. Whatever else is wrong is no such page.
         Err(BillingError::NoPrice { .. }) => None,
         Err(error) => return Err(error.into()),

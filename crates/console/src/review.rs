@@ -20,7 +20,7 @@ use words::Words;
 use self::checks::{Check, Money, checks};
 use crate::aim::{Aim, Counted};
 use crate::audience::form::Who;
-use crate::audience::{LATER_PATIENCE, PAGE_PATIENCE};
+use crate::audience::{LATER_PATIENCE, PAGE_PATIENCE, included};
 use crate::composer::content::Content;
 use crate::composer::preview::{Preview, preview};
 use crate::composer::{Step, Steps, finished};
@@ -68,6 +68,8 @@ struct Sum {
     people_text: String,
     gross: String,
     gross_text: String,
+    /// Of a plan: how many its quota includes, in words.
+    included: Option<String>,
     available: String,
     net: String,
     after: String,
@@ -141,6 +143,7 @@ pub async fn draw(
     let money = Money {
         missing: sum.as_ref().and_then(|sum| sum.missing.clone()),
         people: counted.as_ref().map(|counted| counted.people),
+        plan_room: counted.as_ref().and_then(Counted::plan_room),
     };
     let checks = checks(desk, draft, &aim, finished.as_ref().err(), &money, &outlook);
     let is_ready = counted.is_some() && checks.iter().all(|check| !check.blocks);
@@ -216,7 +219,7 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
     let available = desk.wallet.spendable().map_err(broken)?;
     let after = available.checked_sub(quote.net).map_err(broken)?;
     let lacks = quote.net.checked_sub(available).map_err(broken)?;
-    let unit = counted.book.unit_price(counted.tariff);
+    let unit = counted.terms.book.unit_price(counted.tariff);
     let found = &counted.reach.found;
     let gone = found
         .matched
@@ -250,6 +253,7 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
             .text("net", words.money(quote.net))
             .text("vat", words.money(quote.vat))
             .to_string(),
+        included: included(&words, quote),
         available: words.money(available),
         net: words.money(quote.net),
         after: words.money(after),

@@ -2,6 +2,7 @@
 //! after it, and what each month and each campaign cost.
 
 pub mod bill; // one campaign's bill
+pub mod credit; // what was agreed, and promotional credit
 pub mod download; // movements as a file
 pub mod lines; // movements as lines people read
 
@@ -31,6 +32,7 @@ use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::home::unit_of;
 use crate::page;
+use credit::{Agreed, LotRow};
 use lines::{Line, Lines};
 
 /// Lines of one page.
@@ -72,6 +74,8 @@ struct WalletPage<'a> {
     available: String,
     held: String,
     unit: String,
+    agreed: Agreed,
+    lots: Vec<LotRow>,
     /// Percent of what is there that is held; `None` of an empty wallet.
     held_share: Option<String>,
     free_share: String,
@@ -168,7 +172,7 @@ impl KindFilter {
     fn kinds(self) -> &'static [TransactionKind] {
         match self {
             Self::All => &[],
-            Self::TopUps => &[TransactionKind::TopUp],
+            Self::TopUps => &[TransactionKind::TopUp, TransactionKind::PromotionalGrant],
             Self::Holds => &[TransactionKind::Hold, TransactionKind::Release],
             Self::Charges => &[TransactionKind::Capture],
         }
@@ -201,6 +205,7 @@ pub async fn show(desk: Desk, Query(fields): Query<WalletFields>) -> Result<Resp
         .await?;
     let (months, choices) = months(&snapshot, &desk).await?;
     let agrees = agrees(&snapshot, &desk, &holds).await?;
+    let lots = credit::lots(&snapshot, &desk).await?;
     snapshot.end().await?;
     let here = |before| address(&desk, filter, month, before);
     let (available, held) = (wallet.available.micro(), wallet.held.micro());
@@ -211,6 +216,8 @@ pub async fn show(desk: Desk, Query(fields): Query<WalletFields>) -> Result<Resp
         available: words.amount(wallet.available),
         held: words.amount(wallet.held),
         unit: unit_of(&desk),
+        agreed: credit::agreed(&desk, &wallet).await?,
+        lots,
         held_share: (whole > 0).then(|| words.percent(held, whole)),
         free_share: words.percent(whole - held, whole),
         holds: holds
@@ -438,10 +445,16 @@ fn line_row(desk: &Desk, line: &Line, campaigns: &BTreeMap<CampaignId, LineCampa
         kind: kind.to_string(),
         what: match campaign {
             Some(campaign) => called(words, &campaign.name),
-            None => words
-                .t("wallet-transfer")
-                .text("reference", line.reference.clone())
-                .to_string(),
+            None => {
+                let key = match line.kind {
+                    TransactionKind::PromotionalGrant => "wallet-grant",
+                    TransactionKind::PromotionalExpiry => "wallet-expiry",
+                    TransactionKind::PostpaidUsage => "wallet-usage",
+                    _ => "wallet-transfer",
+                };
+                let said = words.t(key).text("reference", line.reference.clone());
+                said.to_string()
+            }
         },
         path: campaign.and_then(campaign_path),
         note: note(desk, line, campaign),

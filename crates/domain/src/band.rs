@@ -79,14 +79,6 @@ impl Bands {
             .unwrap_or_else(|| self.first_price())
     }
 
-    /// No later band is dearer than one before it: what a volume discount is.
-    pub fn never_rise(&self) -> bool {
-        let pairs = self.0.windows(2);
-        pairs
-            .into_iter()
-            .all(|pair| pair[1].unit_price.micro() <= pair[0].unit_price.micro())
-    }
-
     /// The price of the unit that `used` others of the month came before.
     pub fn price_after(&self, used: u64) -> Money {
         let place = self.0.partition_point(|band| band.after <= used);
@@ -109,11 +101,6 @@ impl Bands {
             rest -= here;
         }
         slices
-    }
-
-    /// What all of a month's units cost where the band that they reach prices every one of them.
-    pub fn volume_price(&self, units: u64) -> Money {
-        self.price_after(units.saturating_sub(1))
     }
 }
 
@@ -161,13 +148,6 @@ mod tests {
         // 50,000 × 3 + 50,000 × 2.8 + 20,000 × 2.6
         let whole = total(&falling.slices(0, 120_000), Currency::Jpy).unwrap();
         assert_eq!(whole, Money::whole(342_000, Currency::Jpy));
-        // Where the band that is reached prices all: 120,000 × 2.6.
-        assert_eq!(falling.volume_price(120_000), yen(26));
-        assert_eq!(falling.volume_price(50_000), yen(30));
-        assert_eq!(falling.volume_price(50_001), yen(28));
-        assert_eq!(falling.volume_price(0), yen(30));
-        assert!(falling.never_rise());
-        assert!(!bands(&[(0, 1), (5, 2)]).never_rise());
         assert_eq!(bands(&[(0, 1), (5, 2), (9, 1)]).dearest(), yen(2));
     }
 
@@ -224,11 +204,6 @@ mod tests {
             prop_assert!(one_more.micro() >= at_once.micro());
             let last = one_more.checked_sub(at_once).unwrap();
             prop_assert_eq!(last, bands.price_after(used));
-            // A discount never makes the month dearer than its parts were.
-            if bands.never_rise() {
-                let volume = bands.volume_price(used).times(used).unwrap();
-                prop_assert!(volume.micro() <= at_once.micro());
-            }
         }
     }
 }

@@ -9,7 +9,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, Money};
-use crate::price::Rounding;
 use crate::time::Timestamp;
 
 /// The price book of whoever agreed to nothing else.
@@ -27,30 +26,10 @@ pub const QUOTA_MAX: u64 = 1_000_000_000;
 pub enum ContractKind {
     /// From a wallet that is filled before.
     Prepaid,
-    /// A monthly fee with a quota; what is sent beyond it is paid from the wallet.
+    /// With a quota each month; what is sent beyond it is paid from the wallet.
     Plan,
     /// Within a credit limit, after the month.
     Postpaid,
-}
-
-/// How bands price a month. Codes are stored: stable for years.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BandMode {
-    /// Each band its own price.
-    Graduated,
-    /// Every unit at the price of the band that the month reached.
-    Volume,
-}
-
-/// When VAT falls due. Codes are stored: stable for years.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VatBase {
-    /// On what was consumed in a month.
-    Consumed,
-    /// With each top-up, which posts it beside the money.
-    ToppedUp,
 }
 
 /// One version of a contract; the latest one that is in effect holds. A campaign keeps the version
@@ -63,14 +42,9 @@ pub struct Contract {
     pub kind: ContractKind,
     /// The name of a price book.
     pub book: String,
-    pub band_mode: BandMode,
-    pub vat_base: VatBase,
-    pub rounding: Rounding,
     /// How far below zero the wallet may fall.
     pub credit_limit: Money,
-    /// Of a plan.
-    pub monthly_fee: Money,
-    /// Sends a month that the fee includes.
+    /// Sends a month that a plan includes.
     pub quota: u64,
     /// Sends a month beyond the quota, at most; `None` as many as are paid for.
     pub additional_max: Option<u64>,
@@ -90,7 +64,7 @@ pub enum Preset {
 pub enum ContractError {
     #[error("'{0}' is not the name of a price book: 1 to 40 lower-case letters, digits or '-'")]
     BadBook(String),
-    #[error("a {0} contract has no monthly fee and no quota")]
+    #[error("a {0} contract has no quota")]
     QuotaWithoutPlan(ContractKind),
     #[error("a postpaid contract needs a credit limit above zero")]
     NoCreditLimit,
@@ -98,12 +72,8 @@ pub enum ContractError {
     CreditWithoutPostpaid(ContractKind),
     #[error("a quota is {QUOTA_MAX} sends a month at most")]
     QuotaTooLarge,
-    #[error("{what} is {amount}: not below zero, and in {currency}")]
-    BadAmount {
-        what: &'static str,
-        amount: Money,
-        currency: Currency,
-    },
+    #[error("the credit limit is {credit}: it is not below zero, and in {currency}")]
+    BadCredit { credit: Money, currency: Currency },
 }
 
 /// What a number of sends takes: part of it out of the month's quota.
@@ -148,58 +118,6 @@ impl fmt::Display for ContractKind {
     }
 }
 
-impl BandMode {
-    pub const ALL: [BandMode; 2] = [Self::Graduated, Self::Volume];
-
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Graduated => 1,
-            Self::Volume => 2,
-        }
-    }
-
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.code() == code)
-    }
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Graduated => "graduated",
-            Self::Volume => "volume",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name)
-    }
-}
-
-impl VatBase {
-    pub const ALL: [VatBase; 2] = [Self::Consumed, Self::ToppedUp];
-
-    pub const fn code(self) -> u8 {
-        match self {
-            Self::Consumed => 1,
-            Self::ToppedUp => 2,
-        }
-    }
-
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|base| base.code() == code)
-    }
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Consumed => "consumed",
-            Self::ToppedUp => "topped_up",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|base| base.name() == name)
-    }
-}
-
 impl Preset {
     pub const ALL: [Preset; 3] = [Self::Communication, Self::Light, Self::Standard];
 
@@ -215,17 +133,16 @@ impl Preset {
         Self::ALL.into_iter().find(|preset| preset.name() == name)
     }
 
-    /// 0 JPY with 200 sends, 5,000 with 5,000, 15,000 with 30,000; only the last one sells more.
+    /// 200, 5,000 and 30,000 sends a month; only the last one sells more.
     pub fn contract(self) -> Contract {
-        let (fee, quota, additional_max) = match self {
-            Self::Communication => (0, 200, Some(0)),
-            Self::Light => (5_000, 5_000, Some(0)),
-            Self::Standard => (15_000, 30_000, None),
+        let (quota, additional_max) = match self {
+            Self::Communication => (200, Some(0)),
+            Self::Light => (5_000, Some(0)),
+            Self::Standard => (30_000, None),
         };
         Contract {
             kind: ContractKind::Plan,
             book: LINE_JAPAN_BOOK.to_owned(),
-            monthly_fee: Money::whole(fee, Currency::Jpy),
             quota,
             additional_max,
             time_zone: "Asia/Tokyo".to_owned(),
@@ -242,11 +159,7 @@ impl Contract {
             effective_from: Timestamp::from_millis(0),
             kind: ContractKind::Prepaid,
             book: STANDARD_BOOK.to_owned(),
-            band_mode: BandMode::Graduated,
-            vat_base: VatBase::Consumed,
-            rounding: Rounding::Floor,
             credit_limit: Money::zero(currency),
-            monthly_fee: Money::zero(currency),
             quota: 0,
             additional_max: None,
             time_zone: "Asia/Seoul".to_owned(),
@@ -263,22 +176,12 @@ impl Contract {
         if !named {
             return Err(ContractError::BadBook(self.book.chars().take(80).collect()));
         }
-        for (what, amount) in [
-            ("the credit limit", self.credit_limit),
-            ("the monthly fee", self.monthly_fee),
-        ] {
-            if amount.is_negative() || amount.currency() != currency {
-                return Err(ContractError::BadAmount {
-                    what,
-                    amount,
-                    currency,
-                });
-            }
+        let credit = self.credit_limit;
+        if credit.is_negative() || credit.currency() != currency {
+            return Err(ContractError::BadCredit { credit, currency });
         }
         let is_plan = self.kind == ContractKind::Plan;
-        let has_month =
-            self.quota > 0 || !self.monthly_fee.is_zero() || self.additional_max.is_some();
-        if has_month && !is_plan {
+        if !is_plan && (self.quota > 0 || self.additional_max.is_some()) {
             return Err(ContractError::QuotaWithoutPlan(self.kind));
         }
         if self.quota > QUOTA_MAX {
@@ -335,14 +238,6 @@ mod tests {
             assert_eq!(ContractKind::from_code(kind.code()), Some(kind));
             assert_eq!(ContractKind::from_name(kind.name()), Some(kind));
         }
-        for mode in BandMode::ALL {
-            assert_eq!(BandMode::from_code(mode.code()), Some(mode));
-            assert_eq!(BandMode::from_name(mode.name()), Some(mode));
-        }
-        for base in VatBase::ALL {
-            assert_eq!(VatBase::from_code(base.code()), Some(base));
-            assert_eq!(VatBase::from_name(base.name()), Some(base));
-        }
         for preset in Preset::ALL {
             assert_eq!(Preset::from_name(preset.name()), Some(preset));
             assert_eq!(preset.contract().check(Currency::Jpy), Ok(()));
@@ -395,7 +290,7 @@ mod tests {
                     quota: 5,
                     ..standard.clone()
                 },
-                "no monthly fee and no quota",
+                "has no quota",
             ),
             (
                 Contract {
@@ -416,7 +311,7 @@ mod tests {
                     credit_limit: won(-1),
                     ..postpaid
                 },
-                "not below zero",
+                "is not below zero",
             ),
             (
                 Contract {

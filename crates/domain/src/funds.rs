@@ -81,6 +81,10 @@ impl Funds {
         &self.lots
     }
 
+    pub const fn in_cash(&self) -> Money {
+        self.cash
+    }
+
     /// Each source with its part, in spending order; `None` is cash. An amount without lots is one
     /// part, whatever it is.
     pub fn parts(&self) -> impl Iterator<Item = (Option<LotId>, Money)> + '_ {

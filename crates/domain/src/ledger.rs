@@ -52,6 +52,7 @@ pub enum TransactionKind {
     Release,
     PromotionalGrant,
     PromotionalExpiry,
+    PostpaidUsage,
 }
 
 /// The entries of one ledger transaction; they sum to zero.
@@ -61,12 +62,14 @@ pub struct Posting {
     entries: Vec<Entry>,
 }
 
-/// What a wallet shows: both are what the operator owes, so both are the negated balance of their
-/// ledger accounts. Available is cash and promotional credit together.
+/// What a wallet shows. Available, cash and promotional credit together, and held are what the
+/// operator owes, so they are the negated balances of their ledger accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WalletBalance {
     pub available: Money,
     pub held: Money,
+    /// Spent on credit and not paid yet: what the brand owes.
+    pub owed: Money,
 }
 
 /// A posting is booked once per key, whatever is retried.
@@ -170,13 +173,14 @@ impl LedgerAccount {
 }
 
 impl TransactionKind {
-    pub const ALL: [TransactionKind; 6] = [
+    pub const ALL: [TransactionKind; 7] = [
         Self::TopUp,
         Self::Hold,
         Self::Capture,
         Self::Release,
         Self::PromotionalGrant,
         Self::PromotionalExpiry,
+        Self::PostpaidUsage,
     ];
 
     pub const fn code(self) -> u8 {
@@ -187,6 +191,7 @@ impl TransactionKind {
             Self::Release => 4,
             Self::PromotionalGrant => 5,
             Self::PromotionalExpiry => 6,
+            Self::PostpaidUsage => 7,
         }
     }
 
@@ -202,6 +207,7 @@ impl TransactionKind {
             Self::Release => "release",
             Self::PromotionalGrant => "promotional_grant",
             Self::PromotionalExpiry => "promotional_expiry",
+            Self::PostpaidUsage => "postpaid_usage",
         }
     }
 }
@@ -213,11 +219,23 @@ impl fmt::Display for TransactionKind {
 }
 
 impl Posting {
-    /// The bank transfer arrived: what the brand may spend grows.
-    pub fn top_up(amount: Money) -> Result<Self, LedgerError> {
-        let (from, to) = (LedgerAccount::BankClearing, LedgerAccount::Cash);
-        let pair = transfer(from, to, Part::of(amount))?;
-        Self::balanced(TransactionKind::TopUp, pair.to_vec())
+    /// The bank transfer arrived: what the brand owes is paid first, of the rest what it may spend
+    /// grows.
+    pub fn top_up(amount: Money, owed: Money) -> Result<Self, LedgerError> {
+        if amount.micro() <= 0 {
+            return Err(LedgerError::NotPositive(amount));
+        }
+        let paid = Money::from_micro(amount.micro().min(owed.micro()), owed.currency());
+        let mut entries = Vec::with_capacity(2);
+        for (to, part) in [
+            (LedgerAccount::Unbilled, paid),
+            (LedgerAccount::Cash, amount.checked_sub(paid)?),
+        ] {
+            if !part.is_zero() {
+                entries.extend(transfer(LedgerAccount::BankClearing, to, Part::of(part))?);
+            }
+        }
+        Self::balanced(TransactionKind::TopUp, entries)
     }
 
     /// The operator gives credit, at its own expense.
@@ -244,6 +262,13 @@ impl Posting {
             entries.extend(transfer(free(lot), LedgerAccount::Held, part)?);
         }
         Self::balanced(TransactionKind::Hold, entries)
+    }
+
+    /// What was earned and nobody has paid for is owed, instead of cash below zero.
+    pub fn postpaid_usage(amount: Money) -> Result<Self, LedgerError> {
+        let (from, to) = (LedgerAccount::Unbilled, LedgerAccount::Cash);
+        let pair = transfer(from, to, Part::of(amount))?;
+        Self::balanced(TransactionKind::PostpaidUsage, pair.to_vec())
     }
 
     /// Recorded sends earn their price out of the holds: an entry pair per campaign and source.
@@ -395,6 +420,7 @@ impl WalletBalance {
         Self {
             available: Money::zero(currency),
             held: Money::zero(currency),
+            owed: Money::zero(currency),
         }
     }
 
@@ -413,10 +439,7 @@ impl WalletBalance {
     /// The wallet after a posting; refused where a prepaid wallet would be overdrawn or more would
     /// leave the hold than is in it.
     pub fn after(self, posting: &Posting) -> Result<Self, LedgerError> {
-        let mut wallet = self;
-        for entry in posting.entries() {
-            wallet = wallet.with(entry)?;
-        }
+        let wallet = self.with_all(posting)?;
         if wallet.available.is_negative() || wallet.held.is_negative() {
             return Err(LedgerError::Overdrawn {
                 available: wallet.available,
@@ -426,16 +449,29 @@ impl WalletBalance {
         Ok(wallet)
     }
 
+    fn with_all(self, posting: &Posting) -> Result<Self, LedgerError> {
+        let mut entries = posting.entries().iter();
+        entries.try_fold(self, |wallet, entry| wallet.with(entry))
+    }
+
     fn with(self, entry: &Entry) -> Result<Self, LedgerError> {
-        let Self { available, held } = self;
+        let Self {
+            available,
+            held,
+            owed,
+        } = self;
         Ok(match entry.account {
             LedgerAccount::Cash | LedgerAccount::PromotionalCredit => Self {
                 available: available.checked_sub(entry.amount)?,
-                held,
+                ..self
             },
             LedgerAccount::Held => Self {
-                available,
                 held: held.checked_sub(entry.amount)?,
+                ..self
+            },
+            LedgerAccount::Unbilled => Self {
+                owed: owed.checked_add(entry.amount)?,
+                ..self
             },
             _ => self,
         })
@@ -482,6 +518,11 @@ impl IdempotencyKey {
     /// `capture:{business}:{sequence}`: the roll-up's own running number.
     pub fn capture(business: BusinessId, sequence: u64) -> Self {
         Self(format!("capture:{business}:{sequence}"))
+    }
+
+    /// `usage:{business}:{sequence}`: what a roll-up found to be on credit.
+    pub fn postpaid_usage(business: BusinessId, sequence: u64) -> Self {
+        Self(format!("usage:{business}:{sequence}"))
     }
 
     /// `release:{campaign}:{number}`: cancel, the end of the freeze and the close each release.

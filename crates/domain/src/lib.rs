@@ -16,6 +16,7 @@ pub mod audience; // who gets a campaign: the expression
 pub mod band; // volume bands
 pub mod price; // price book, tariffs, quote
 pub mod contract; // who pays when, what a month includes
+pub mod terms; // book, contract and month together: what a campaign costs
 pub mod funds; // promotional credit and cash, in spending order
 pub mod ledger; // double-entry postings
 pub mod campaign; // the campaign's states

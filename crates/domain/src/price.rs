@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::band::{BandError, Bands};
+use crate::contract::STANDARD_BOOK;
 use crate::money::{Currency, InvalidMoney, MICRO_PER_UNIT, Money};
 use crate::time::Timestamp;
 
@@ -32,14 +34,17 @@ pub enum Tariff {
     Information,
 }
 
-/// The price of every tariff. A campaign keeps the version it was launched with.
+/// The prices of every tariff. A campaign keeps the version it was launched with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceBook {
+    /// Its own among all books'.
     version: u32,
+    /// What contracts call it.
+    name: String,
     currency: Currency,
     effective_from: Timestamp,
     /// In the order of [`Tariff::ALL`].
-    prices: [Money; 4],
+    prices: [Bands; 4],
 }
 
 /// Units of one tariff at one price.
@@ -47,6 +52,9 @@ pub struct PriceBook {
 pub struct QuoteLine {
     pub tariff: Tariff,
     pub count: u64,
+    /// Of these, how many a plan's quota includes: they cost nothing.
+    pub included: u64,
+    /// The most that a unit beyond it can cost.
     pub unit_price: Money,
     pub amount: Money,
 }
@@ -79,6 +87,8 @@ pub enum PriceError {
         price: Money,
         currency: Currency,
     },
+    #[error("{tariff}: {error}")]
+    Bands { tariff: Tariff, error: BandError },
     #[error(transparent)]
     Money(#[from] InvalidMoney),
 }
@@ -125,29 +135,44 @@ impl fmt::Display for Tariff {
 }
 
 impl PriceBook {
-    /// `price` answers the unit price of each tariff.
+    /// A standard book without bands; `price` answers the unit price of each tariff.
     pub fn of(
         version: u32,
         currency: Currency,
         effective_from: Timestamp,
         price: impl Fn(Tariff) -> Money,
     ) -> Result<Self, PriceError> {
-        let prices = Tariff::ALL.map(price);
-        for (tariff, price) in Tariff::ALL.into_iter().zip(prices) {
-            if price.currency() != currency {
-                return Err(PriceError::CurrenciesDiffer {
-                    tariff,
-                    price,
-                    currency,
-                });
-            }
-            let in_range = (0..=PRICE_UNITS_MAX * MICRO_PER_UNIT).contains(&price.micro());
-            if !in_range || price.micro() % PRICE_STEP_MICRO != 0 {
-                return Err(PriceError::PriceOutOfRange { tariff, price });
+        let prices = Tariff::ALL.map(|tariff| Bands::flat(price(tariff)));
+        Self::of_bands(version, STANDARD_BOOK, currency, effective_from, prices)
+    }
+
+    /// `prices` are in the order of [`Tariff::ALL`].
+    pub fn of_bands(
+        version: u32,
+        name: &str,
+        currency: Currency,
+        effective_from: Timestamp,
+        prices: [Bands; 4],
+    ) -> Result<Self, PriceError> {
+        for (tariff, bands) in Tariff::ALL.into_iter().zip(&prices) {
+            for band in bands.bands() {
+                let price = band.unit_price;
+                if price.currency() != currency {
+                    return Err(PriceError::CurrenciesDiffer {
+                        tariff,
+                        price,
+                        currency,
+                    });
+                }
+                let in_range = (0..=PRICE_UNITS_MAX * MICRO_PER_UNIT).contains(&price.micro());
+                if !in_range || price.micro() % PRICE_STEP_MICRO != 0 {
+                    return Err(PriceError::PriceOutOfRange { tariff, price });
+                }
             }
         }
         Ok(Self {
             version,
+            name: name.to_owned(),
             currency,
             effective_from,
             prices,
@@ -161,9 +186,10 @@ impl PriceBook {
         let won = |units| Money::whole(units, Currency::Krw);
         Self {
             version: 1,
+            name: STANDARD_BOOK.to_owned(),
             currency: Currency::Krw,
             effective_from: Timestamp::from_millis(0),
-            prices: [won(15), won(20), won(15), won(15)],
+            prices: [15, 20, 15, 15].map(|units| Bands::flat(won(units))),
         }
     }
 
@@ -179,12 +205,24 @@ impl PriceBook {
         self.effective_from
     }
 
-    pub const fn unit_price(&self, tariff: Tariff) -> Money {
-        self.prices[tariff as usize]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
+    pub fn bands(&self, tariff: Tariff) -> &Bands {
+        &self.prices[tariff as usize]
+    }
+
+    /// The price on the list: of the month's first unit.
+    pub fn unit_price(&self, tariff: Tariff) -> Money {
+        self.bands(tariff).first_price()
+    }
+
+    /// Prices on the list.
     pub fn prices(&self) -> impl Iterator<Item = (Tariff, Money)> + '_ {
-        Tariff::ALL.into_iter().zip(self.prices)
+        Tariff::ALL
+            .into_iter()
+            .map(|tariff| (tariff, self.unit_price(tariff)))
     }
 
     /// The book in force at `at`: the latest effective one, the higher version where two begin at
@@ -200,7 +238,8 @@ impl PriceBook {
     }
 }
 
-/// Counts × prices, exact. Counts of one tariff may come in several pieces.
+/// Counts × the dearest prices they can reach, exact. Counts of one tariff may come in several
+/// pieces.
 pub fn quote(
     counts: impl IntoIterator<Item = (Tariff, u64)>,
     book: &PriceBook,
@@ -214,15 +253,17 @@ pub fn quote(
     }
     let mut net = Money::zero(book.currency);
     let mut lines = Vec::new();
-    for ((tariff, unit_price), count) in book.prices().zip(units) {
+    for (tariff, count) in Tariff::ALL.into_iter().zip(units) {
         if count == 0 {
             continue;
         }
+        let unit_price = book.bands(tariff).dearest();
         let amount = unit_price.times(count)?;
         net = net.checked_add(amount)?;
         lines.push(QuoteLine {
             tariff,
             count,
+            included: 0,
             unit_price,
             amount,
         });

@@ -14,7 +14,7 @@ use store::{Store, StoreError};
 use tokio::sync::Notify;
 
 use crate::launch::{self, LaunchContext, Launched};
-use crate::{SchedulerError, standing};
+use crate::{SchedulerError, block};
 
 /// What a person may do to campaigns of their business: the way in for pages, which hold no store
 /// that writes. A campaign of another business is not there.
@@ -213,16 +213,14 @@ async fn cancel_noted(
     }
     let currency = write.currency_of(campaign.business).await?;
     let units = write.end_ready(id, ChunkState::Cancelled, now).await?;
-    let blocks = standing::end_blocks(&mut write, &campaign, now, ids).await?;
+    let blocks = block::end_blocks(&mut write, &campaign, now, ids).await?;
     let mut released = Money::zero(currency);
     let mut unfrozen = blocks.units;
     for tariff in write.give_back_unfrozen(id).await? {
         // A campaign has one tariff, so the units just ended are its own.
         let given_back = tariff.granted - tariff.frozen;
-        let unit_price = Money::from_micro(tariff.unit_price_micro, currency);
-        let amount = unit_price
-            .times(given_back + units)
-            .map_err(BillingError::from)?;
+        let gone = given_back + units;
+        let amount = block::given_back(&mut write, id, &tariff, gone, currency).await?;
         released = released.checked_add(amount).map_err(BillingError::from)?;
         unfrozen += given_back;
     }

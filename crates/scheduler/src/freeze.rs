@@ -11,7 +11,6 @@ use domain::audience::Audience;
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
-use domain::money::Money;
 use domain::restore::{self, Doubt};
 use domain::rule::RuleId;
 use domain::user::{UserKey, UserNumber};
@@ -24,7 +23,7 @@ use store::leader::LeaderEpoch;
 use store::{StoreError, pause};
 
 use crate::launch::{plan, read_audience};
-use crate::{Progress, Scheduler, SchedulerError, trace};
+use crate::{Progress, Scheduler, SchedulerError, block, trace};
 
 /// What one range becomes.
 struct Cut {
@@ -256,10 +255,9 @@ impl Scheduler {
         }
         let currency = write.currency_of(campaign.business).await?;
         for tariff in write.give_back_unfrozen(campaign.id).await? {
-            let unit_price = Money::from_micro(tariff.unit_price_micro, currency);
-            let amount = unit_price
-                .times(tariff.granted - tariff.frozen)
-                .map_err(billing::BillingError::from)?;
+            let gone = tariff.granted - tariff.frozen;
+            let amount =
+                block::given_back(&mut write, campaign.id, &tariff, gone, currency).await?;
             let ids = self.ids.as_ref();
             let reason = ReleaseReason::FreezeShort;
             if !amount.is_zero() {

@@ -97,10 +97,10 @@ async fn launch_in(
     let audience = read_audience(campaign)?;
     let count = count(write, context.store, campaign, &audience).await?;
     let tariff = audience.tariff(campaign.purpose);
-    let currency = write.currency_of(campaign.business).await?;
-    let book = billing::price_book_at_launch(write, currency, now).await?;
-    let quote =
-        domain::price::quote([(tariff, count.reachable)], &book).map_err(BillingError::from)?;
+    let terms = billing::terms_at_launch(write, campaign.business, now).await?;
+    let quote = terms
+        .quote(tariff, count.reachable)
+        .map_err(BillingError::from)?;
     if let Some(seen) = highest_amount
         && quote.net.micro() > seen.micro()
     {
@@ -117,7 +117,7 @@ async fn launch_in(
     let launch = Launch {
         month: LaunchMonth::of(now),
         launched_at: now,
-        price_version: book.version(),
+        price_version: terms.book.version(),
         tariff: tariff.code(),
         message_hash: Some(frozen.hash()),
         cut_sequence: write.sequence().await?,
@@ -133,12 +133,23 @@ async fn launch_in(
     };
     let granted = CampaignTariff {
         tariff: tariff.code(),
-        unit_price_micro: book.unit_price(tariff).micro(),
+        unit_price_micro: terms.book.bands(tariff).dearest().micro(),
         counted: count.reachable,
         granted: count.reachable,
         frozen: 0,
+        quota: 0,
+        is_by_unit: terms.is_by_unit(tariff),
     };
     write.set_launch(campaign.id, &launch, &granted).await?;
+    billing::take_plan(
+        write,
+        campaign.business,
+        campaign.id,
+        &terms,
+        count.reachable,
+        now,
+    )
+    .await?;
     billing::hold(
         write,
         campaign.business,

@@ -19,6 +19,7 @@ pub mod expire; // promotional credit whose time is over
 pub mod close; // release the rest, keep what happened as bitmaps
 pub mod control; // pause, resume, cancel
 pub mod standing; // campaigns of API sending: one per account, operation and day
+mod block; // units leased for API sending, and their end
 pub mod watch; // what operators see of the stages
 pub mod lead; // who leads
 pub mod run; // the loops around the steps

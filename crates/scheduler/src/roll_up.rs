@@ -26,7 +26,8 @@ impl Scheduler {
                 .map(|(campaign, micro)| (*campaign, Money::from_micro(*micro, currency)))
                 .collect();
             let (payer, transaction) = (business.business, business.transaction);
-            billing::capture(&mut write, payer, transaction, sequence, &amounts, now).await?;
+            let ids = self.ids.as_ref();
+            billing::capture(&mut write, payer, transaction, sequence, &amounts, now, ids).await?;
         }
         if rolled_up.is_empty() {
             write.roll_back().await?;

@@ -11,7 +11,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use billing::{BillingError, ReleaseReason};
 use domain::campaign::{CampaignKind, CampaignState, Purpose, StandingOperation};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::ChunkGroup;
@@ -34,9 +33,10 @@ use store::standing::{AcceptedRequest, Block, StandingDay};
 use store::{Store, StoreError, Write, pause};
 use tokio::sync::Notify;
 
+use crate::block::{end_block, end_blocks};
 use crate::launch::{Content, freeze_content, slowest_rate};
 use crate::settings::{
-    BLOCK_SILENCE_MAX, BLOCK_UNITS, REQUEST_RECIPIENTS_MAX, RETRY_KEY_LIFE, STANDING_LIFETIME,
+    BLOCK_SILENCE_MAX, REQUEST_RECIPIENTS_MAX, RETRY_KEY_LIFE, STANDING_LIFETIME,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -215,14 +215,15 @@ impl ApiSender {
             }
             None => {}
         }
-        let currency = write.currency_of(account.business).await?;
-        let book = billing::price_book_at_launch(write, currency, now).await?;
-        let unit_price = match request.operation {
+        let terms = billing::terms_at_launch(write, account.business, now).await?;
+        let bands = terms.book.bands(Tariff::ApiPush);
+        let nothing = Money::zero(terms.book.currency());
+        // Whoever wrote first is answered free of charge.
+        let (unit_price, is_by_unit) = match request.operation {
             StandingOperation::Push | StandingOperation::Multicast => {
-                book.unit_price(Tariff::ApiPush)
+                (bands.dearest(), terms.is_by_unit(Tariff::ApiPush))
             }
-            // Whoever wrote first is answered free of charge.
-            StandingOperation::Reply => Money::zero(currency),
+            StandingOperation::Reply => (nothing, false),
         };
         let sequence = write.sequence().await?;
         let standing = StandingDay {
@@ -236,7 +237,7 @@ impl ApiSender {
             launch: Launch {
                 month: day.month(),
                 launched_at: now,
-                price_version: book.version(),
+                price_version: terms.book.version(),
                 tariff: Tariff::ApiPush.code(),
                 message_hash: None,
                 cut_sequence: sequence,
@@ -250,86 +251,15 @@ impl ApiSender {
                 not_after: day.end(&zone) + STANDING_LIFETIME,
             },
             unit_price_micro: unit_price.micro(),
+            is_by_unit,
             lifetime_seconds: STANDING_LIFETIME.as_secs() as u32,
         };
         write.insert_standing(&standing).await?;
-        let (payer, nothing) = (account.business, Money::zero(currency));
+        let payer = account.business;
         let ids = self.ids.as_ref();
         billing::hold(write, payer, standing.id, nothing, now, ids).await?;
         tracing::info!(campaign = %standing.id, name = standing.name, "begun");
         Ok(write.campaign(standing.id).await?)
-    }
-
-    /// Takes units out of this process's block, or out of another one that it leases now.
-    async fn use_units(
-        &self,
-        write: &mut Write,
-        campaign: &Campaign,
-        units: u64,
-        now: Timestamp,
-    ) -> Result<Block, SchedulerError> {
-        if let Some(block) = write.block_of(campaign.id, self.process).await? {
-            if write.use_block(&block, units, now).await? {
-                return Ok(block);
-            }
-            // Its rest first, so that it pays for the next one.
-            end_block(write, &block, now, self.ids.as_ref()).await?;
-        }
-        let block = self.lease(write, campaign, units, now).await?;
-        if write.use_block(&block, units, now).await? {
-            return Ok(block);
-        }
-        Err(StoreError::Invariant(format!(
-            "{} is too small for what it was leased for",
-            block.id
-        ))
-        .into())
-    }
-
-    /// Leases a block: of the usual size, or as large as the wallet allows, which must be enough
-    /// for `units`.
-    async fn lease(
-        &self,
-        write: &mut Write,
-        campaign: &Campaign,
-        units: u64,
-        now: Timestamp,
-    ) -> Result<Block, SchedulerError> {
-        let tariffs = write.campaign_tariffs(campaign.id).await?;
-        let tariff = tariffs.first().ok_or_else(|| {
-            StoreError::Invariant(format!("{} runs without a tariff", campaign.id))
-        })?;
-        let wallet = write.wallet(campaign.business).await?;
-        let spendable = wallet.spendable().map_err(BillingError::from)?;
-        let affordable = match tariff.unit_price_micro {
-            0 => BLOCK_UNITS,
-            price => u64::try_from(spendable.micro() / price).unwrap_or(0),
-        };
-        let unit_price = Money::from_micro(tariff.unit_price_micro, spendable.currency());
-        let price_of = |units| unit_price.times(units).map_err(BillingError::from);
-        let size = BLOCK_UNITS.min(affordable);
-        if size < units {
-            return Err(SchedulerError::Billing(BillingError::FundsShort {
-                available: spendable,
-                needed: price_of(units)?,
-            }));
-        }
-        let block = Block {
-            id: self.ids.next(),
-            campaign: campaign.id,
-            tariff: tariff.tariff,
-            unit_price_micro: tariff.unit_price_micro,
-            units: size,
-            used: 0,
-            leased_to: self.process,
-            leased_at: now,
-        };
-        let (payer, ids) = (campaign.business, self.ids.as_ref());
-        let amount = price_of(size)?;
-        billing::hold_block(write, payer, campaign.id, block.id, amount, now, ids).await?;
-        write.insert_block(&block).await?;
-        tracing::info!(campaign = %campaign.id, block = %block.id, units = size, "leased a block");
-        Ok(block)
     }
 }
 
@@ -445,56 +375,6 @@ fn cut(
         }
     }
     Ok(chunks)
-}
-
-/// What ending blocks gave back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct GivenBack {
-    pub units: u64,
-    pub amount: Money,
-}
-
-/// Ends every open block of a campaign; a broadcast has none.
-pub(crate) async fn end_blocks(
-    write: &mut Write,
-    campaign: &Campaign,
-    now: Timestamp,
-    ids: &dyn IdSource,
-) -> Result<GivenBack, SchedulerError> {
-    let currency = write.currency_of(campaign.business).await?;
-    let mut given_back = GivenBack {
-        units: 0,
-        amount: Money::zero(currency),
-    };
-    for block in write.open_blocks(campaign.id).await? {
-        let rest = end_block(write, &block, now, ids).await?;
-        given_back.units += rest.units;
-        let sum = given_back.amount.checked_add(rest.amount);
-        given_back.amount = sum.map_err(BillingError::from)?;
-    }
-    Ok(given_back)
-}
-
-/// Ends one block: what no request used is granted no longer, and its price goes back.
-async fn end_block(
-    write: &mut Write,
-    block: &Block,
-    now: Timestamp,
-    ids: &dyn IdSource,
-) -> Result<GivenBack, SchedulerError> {
-    let units = write.end_block(block, now).await?;
-    let campaign: CampaignId = block.campaign;
-    let payer = write.campaign(campaign).await?.business;
-    let currency = write.currency_of(payer).await?;
-    let amount = Money::from_micro(block.unit_price_micro, currency)
-        .times(units)
-        .map_err(BillingError::from)?;
-    if !amount.is_zero() {
-        let reason = ReleaseReason::BlockEnded;
-        billing::release(write, campaign, amount, reason, now, ids).await?;
-    }
-    tracing::info!(%campaign, block = %block.id, units, "ended a block");
-    Ok(GivenBack { units, amount })
 }
 
 /// The day is over: no request comes any more, and the close goes on as a broadcast's.

@@ -2,7 +2,9 @@
 
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason, Purpose};
 use domain::chunk::Situation;
+use domain::contract::beyond_quota;
 use domain::id::{AccountId, BusinessId, CampaignId};
+use domain::money::{Currency, InvalidMoney, Money};
 use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 
@@ -113,6 +115,25 @@ pub struct CampaignTariff {
     pub counted: u64,
     pub granted: u64,
     pub frozen: u64,
+    /// Of the first that are captured, how many a plan's quota includes.
+    pub quota: u64,
+    /// What a send costs depends on those before it.
+    pub is_by_unit: bool,
+}
+
+impl CampaignTariff {
+    /// The most that so many of its units can cost: what a hold keeps for them.
+    pub fn price_of(&self, units: u64, currency: Currency) -> Result<Money, InvalidMoney> {
+        let paid_for = beyond_quota(units, self.quota);
+        Money::from_micro(self.unit_price_micro, currency).times(paid_for)
+    }
+
+    /// What goes back where `units` of those that were granted will not be sent.
+    pub fn price_of_last(&self, units: u64, currency: Currency) -> Result<Money, InvalidMoney> {
+        let left = self.granted.saturating_sub(units);
+        self.price_of(self.granted, currency)?
+            .checked_sub(self.price_of(left, currency)?)
+    }
 }
 
 const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_reason, messages, \
@@ -293,14 +314,16 @@ impl Write {
         if row::execute(self.connection(), sql, bound).await? != 1 {
             return Err(StoreError::Conflict("the campaign's launch"));
         }
-        let sql = "INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
-                   VALUES ($1, $2, $3, $4, $5)";
+        let sql = "INSERT INTO campaign_tariff
+                     (campaign, tariff, unit_price, counted, granted, by_unit)
+                   VALUES ($1, $2, $3, $4, $5, $6)";
         let bound = values![
             id,
             tariff.tariff,
             tariff.unit_price_micro,
             tariff.counted,
-            tariff.granted
+            tariff.granted,
+            tariff.is_by_unit,
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
@@ -378,7 +401,8 @@ pub(crate) async fn tariffs(
     connection: &impl sea_orm::ConnectionTrait,
     id: CampaignId,
 ) -> Result<Vec<CampaignTariff>, StoreError> {
-    let sql = "SELECT tariff, unit_price, counted, granted, frozen FROM campaign_tariff
+    let sql = "SELECT tariff, unit_price, counted, granted, frozen, quota, by_unit
+               FROM campaign_tariff
                WHERE campaign = $1 ORDER BY tariff";
     let rows = row::all(connection, "campaign_tariff", sql, values![id]).await?;
     let read = |row: &Row| {
@@ -388,6 +412,8 @@ pub(crate) async fn tariffs(
             counted: row.int("counted")?,
             granted: row.int("granted")?,
             frozen: row.int("frozen")?,
+            quota: row.int("quota")?,
+            is_by_unit: row.int::<u8>("by_unit")? != 0,
         })
     };
     rows.iter().map(read).collect()

@@ -30,6 +30,7 @@ pub mod user_list; // uploaded lists of users
 pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning
 pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books
+pub mod contract; // contracts, and what campaigns took of a plan
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
 pub mod promotional; // promotional credit, lot by lot

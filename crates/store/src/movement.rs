@@ -47,6 +47,7 @@ pub struct LineCampaign {
     pub handle: String,
     /// A broadcast has pages; a day of API sending has none.
     pub is_broadcast: bool,
+    /// 0 where not every unit costs the same.
     pub unit_price_micro: i64,
 }
 
@@ -68,6 +69,7 @@ pub struct BilledCampaign {
     pub handle: String,
     pub launched_at: Timestamp,
     pub captured_micro: i64,
+    /// 0 where not every unit costs the same.
     pub unit_price_micro: i64,
 }
 
@@ -259,7 +261,7 @@ impl Snapshot {
         let sql = "SELECT c.id AS id, c.name AS name, a.handle AS handle,
                      c.launched_at AS launched_at, h.captured AS captured,
                      COALESCE((SELECT MAX(t.unit_price) FROM campaign_tariff t
-                               WHERE t.campaign = c.id), 0) AS unit_price
+                               WHERE t.campaign = c.id AND t.by_unit = 0), 0) AS unit_price
                    FROM hold h JOIN campaign c ON c.id = h.campaign
                      JOIN account a ON a.id = c.account
                    WHERE h.business = $1 AND h.captured > 0 AND c.kind = $2
@@ -310,7 +312,7 @@ impl Snapshot {
     ) -> Result<Vec<LineCampaign>, StoreError> {
         let sql = "SELECT c.id AS id, c.name AS name, c.kind AS kind, a.handle AS handle,
                      COALESCE((SELECT MAX(t.unit_price) FROM campaign_tariff t
-                               WHERE t.campaign = c.id), 0) AS unit_price
+                               WHERE t.campaign = c.id AND t.by_unit = 0), 0) AS unit_price
                    FROM campaign c JOIN account a ON a.id = c.account
                    WHERE c.business = {} AND c.id IN";
         let ids: Vec<sea_orm::Value> = campaigns.iter().map(|id| row::Bind::bind(*id)).collect();

@@ -16,6 +16,7 @@ pub struct RecordedBusiness {
     pub currency: Currency,
     pub available: Money,
     pub held: Money,
+    pub owed: Money,
     pub credit_limit: Money,
     /// Σ of what its campaigns hold and have neither captured nor released.
     pub open_holds: Money,
@@ -29,6 +30,10 @@ pub struct TariffGrant {
     pub counted: u64,
     pub granted: u64,
     pub frozen: u64,
+    /// Of the first that are captured, how many a plan's quota includes.
+    pub quota: u64,
+    /// What a send costs depends on those before it.
+    pub is_by_unit: bool,
 }
 
 /// What one freeze commit says it did.
@@ -114,7 +119,8 @@ impl Snapshot {
     pub async fn recorded_businesses(&self) -> Result<Vec<RecordedBusiness>, StoreError> {
         let sql = format!(
             "SELECT b.id AS id, b.currency AS currency, COALESCE(w.available, 0) AS available,
-               COALESCE(w.held, 0) AS held, COALESCE(w.credit_limit, 0) AS credit_limit,
+               COALESCE(w.held, 0) AS held, COALESCE(w.owed, 0) AS owed,
+               COALESCE(w.credit_limit, 0) AS credit_limit,
                (SELECT {} FROM hold h WHERE h.business = b.id) AS open_holds
              FROM business b LEFT JOIN wallet w ON w.business = b.id ORDER BY b.id",
             row::sum("h.amount - h.captured - h.released")
@@ -128,6 +134,7 @@ impl Snapshot {
                 currency,
                 available: money("available")?,
                 held: money("held")?,
+                owed: money("owed")?,
                 credit_limit: money("credit_limit")?,
                 open_holds: money("open_holds")?,
             })
@@ -140,7 +147,8 @@ impl Snapshot {
         campaign: CampaignId,
         currency: Currency,
     ) -> Result<Vec<TariffGrant>, StoreError> {
-        let sql = "SELECT tariff, unit_price, counted, granted, frozen FROM campaign_tariff
+        let sql = "SELECT tariff, unit_price, counted, granted, frozen, quota, by_unit
+                   FROM campaign_tariff
                    WHERE campaign = $1 ORDER BY tariff";
         let rows = row::all(self.connection(), "campaign_tariff", sql, values![campaign]).await?;
         let read = |row: &Row| {
@@ -150,6 +158,8 @@ impl Snapshot {
                 counted: row.int("counted")?,
                 granted: row.int("granted")?,
                 frozen: row.int("frozen")?,
+                quota: row.int("quota")?,
+                is_by_unit: row.int::<u8>("by_unit")? != 0,
             })
         };
         rows.iter().map(read).collect()

@@ -6,6 +6,7 @@
 
 use std::ops::RangeInclusive;
 
+use domain::band::Slice;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::codec::{CorruptBlob, unpack_numbers, unpack_outcomes};
 use domain::id::{AccountId, BusinessId, CampaignId, LedgerTransactionId, UserId};
@@ -59,15 +60,39 @@ pub struct RecordedChunk {
     outcomes: Option<Vec<u8>>,
 }
 
+/// Where the parts of a settle go on after part 0, for those of its sends that had other prices.
+/// Amendments have the parts between.
+pub const EDGE_PARTS: u32 = 2_000;
+
 /// A part of what a chunk was captured as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCapture {
     pub chunk: ChunkId,
+    /// 0 and from [`EDGE_PARTS`] on the settle, else the amendment of the position before.
     pub part: u32,
     pub ledger_transaction: Option<LedgerTransactionId>,
     pub units: u32,
     pub unit_price: Money,
     pub amount: Money,
+}
+
+impl RecordedCapture {
+    pub fn is_of_settle(&self) -> bool {
+        self.part == 0 || self.part >= EDGE_PARTS
+    }
+}
+
+/// The capture of the send that so many billable ones of its settle came before. Captures of one
+/// chunk are in the order of their parts.
+pub fn capture_of(captures: &[RecordedCapture], billable_before: u32) -> Option<&RecordedCapture> {
+    let mut until = 0u32;
+    captures
+        .iter()
+        .filter(|capture| capture.is_of_settle())
+        .find(|capture| {
+            until = until.saturating_add(capture.units);
+            billable_before < until
+        })
 }
 
 /// What became known later of one recipient.
@@ -303,6 +328,45 @@ impl Snapshot {
         rows.iter()
             .map(|row| Ok((row.int("rule")?, row.int("count")?)))
             .collect()
+    }
+
+    /// What a campaign's sends were captured at: units and price, the dearest last.
+    pub async fn captured_slices(
+        &self,
+        month: LaunchMonth,
+        campaign: CampaignId,
+        currency: Currency,
+    ) -> Result<Vec<Slice>, StoreError> {
+        let sql = format!(
+            "SELECT unit_price, {} AS units FROM capture
+             WHERE month = $1 AND campaign = $2 AND units > 0
+             GROUP BY unit_price ORDER BY unit_price",
+            row::sum("units")
+        );
+        let values = values![month.number(), campaign];
+        let rows = row::all(self.connection(), "capture", &sql, values).await?;
+        let read = |row: &Row| {
+            Ok(Slice {
+                units: row.int("units")?,
+                unit_price: Money::from_micro(row.get("unit_price")?, currency),
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// What one chunk was captured as, part by part.
+    pub(crate) async fn captures_of(
+        &self,
+        month: LaunchMonth,
+        campaign: CampaignId,
+        currency: Currency,
+        (number, round): (u64, u8),
+    ) -> Result<Vec<RecordedCapture>, StoreError> {
+        let mut captures = self
+            .captures(month, campaign, currency, number..=number)
+            .await?;
+        captures.retain(|capture| capture.chunk.round == round);
+        Ok(captures)
     }
 
     async fn captures(

@@ -29,6 +29,8 @@ pub struct StandingDay {
     pub day: LocalDay,
     pub launch: Launch,
     pub unit_price_micro: i64,
+    /// What a send costs depends on those before it.
+    pub is_by_unit: bool,
     /// How long after its day pushes may still begin.
     pub lifetime_seconds: u32,
 }
@@ -126,9 +128,11 @@ impl Write {
             i64::from(standing.day.number()),
         ];
         row::execute(self.connection(), sql, bound).await?;
-        let sql = "INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
-                   VALUES ($1, $2, $3, 0, 0)";
-        let bound = values![standing.id, launch.tariff, standing.unit_price_micro];
+        let sql = "INSERT INTO campaign_tariff
+                     (campaign, tariff, unit_price, counted, granted, by_unit)
+                   VALUES ($1, $2, $3, 0, 0, $4)";
+        let price = standing.unit_price_micro;
+        let bound = values![standing.id, launch.tariff, price, standing.is_by_unit];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
     }

@@ -6,21 +6,23 @@
 
 use domain::funds::Funds;
 use domain::id::{BlockId, BusinessId, CampaignId, IdSource, LedgerTransactionId};
-use domain::ledger::{IdempotencyKey, LedgerError, Posting};
+use domain::ledger::{IdempotencyKey, LedgerAccount, LedgerError, Posting};
 use domain::money::{Currency, InvalidMoney, Money};
 use domain::time::Timestamp;
 use sea_orm::ConnectionTrait;
 
 use crate::ledger::{self, currency, currency_of, invariant};
 use crate::row::{self, Row, values};
-use crate::{Snapshot, Store, StoreError, Write, promotional};
+use crate::{Snapshot, Store, StoreError, Write, contract, promotional};
 
 /// What a business can spend and what is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wallet {
     pub available: Money,
     pub held: Money,
-    /// How far below zero `available` may fall.
+    /// Spent on credit and not paid yet.
+    pub owed: Money,
+    /// How far below zero `available` less `owed` may fall.
     pub credit_limit: Money,
 }
 
@@ -45,7 +47,9 @@ pub enum HoldResult {
 impl Wallet {
     /// What the next hold may take.
     pub fn spendable(&self) -> Result<Money, InvalidMoney> {
-        self.available.checked_add(self.credit_limit)
+        self.available
+            .checked_sub(self.owed)?
+            .checked_add(self.credit_limit)
     }
 }
 
@@ -72,9 +76,11 @@ pub async fn top_up(
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<LedgerTransactionId, StoreError> {
-    let posting = Posting::top_up(amount).map_err(invariant)?;
     if let Some(booked) = ledger::find(write, key).await? {
-        let same = booked.business == business && booked.entries == posting.entries();
+        let arrived = booked.entries.iter();
+        let arrived = arrived.filter(|entry| entry.account == LedgerAccount::BankClearing);
+        let arrived: i64 = arrived.map(|entry| entry.amount.micro()).sum();
+        let same = booked.business == business && arrived == amount.micro();
         return if same {
             Ok(booked.id)
         } else {
@@ -84,8 +90,14 @@ pub async fn top_up(
         };
     }
     open(write, business, amount.currency()).await?;
-    let sql = "UPDATE wallet SET available = available + $2 WHERE business = $1";
-    change_one(write, sql, business, amount, "the wallet of a top-up").await?;
+    let owed = read(write.connection(), business).await?.owed;
+    let posting = Posting::top_up(amount, owed).map_err(invariant)?;
+    let paid = amount.micro().min(owed.micro());
+    let sql = "UPDATE wallet SET available = available + $2 - $3, owed = owed - $3
+               WHERE business = $1";
+    let bound = values![business, amount.micro(), paid];
+    let changed = row::execute(write.connection(), sql, bound).await?;
+    expect_one(changed, "the wallet of a top-up")?;
     ledger::append(write, ids.next(), business, &posting, key, now).await
 }
 
@@ -180,15 +192,18 @@ pub async fn release(
     Ok(Some(id))
 }
 
-/// Gives back everything that a campaign still holds; how much that was.
+/// Gives back everything that a campaign still holds, and what it took of a plan and did not send;
+/// how much money that was.
 pub async fn release_rest(
     write: &mut Write,
     campaign: CampaignId,
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<Money, StoreError> {
-    let rest = existing_hold(write.connection(), campaign).await?.open();
+    let hold = existing_hold(write.connection(), campaign).await?;
+    let rest = hold.open();
     release(write, campaign, rest, now, ids).await?;
+    contract::return_plan(write, hold.business, campaign).await?;
     Ok(rest)
 }
 
@@ -202,6 +217,7 @@ pub async fn capture(
     roll_up_sequence: u64,
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
+    ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, StoreError> {
     let to_earn = amounts.iter().filter(|(_, amount)| !amount.is_zero());
     let currency = currency_of(write.connection(), business).await?;
@@ -232,7 +248,39 @@ pub async fn capture(
     expect_one(changed, "the held money of a capture")?;
     let key = IdempotencyKey::capture(business, roll_up_sequence);
     let id = ledger::append(write, transaction, business, &posting, &key, now).await?;
+    let spent = earned.iter().map(|(_, funds)| funds.in_cash().micro());
+    let spent = Money::from_micro(spent.sum(), currency);
+    owe(write, business, spent, roll_up_sequence, now, ids).await?;
     Ok(Some(id))
+}
+
+/// Of cash that captures spent, what is below zero is owed from here on: nobody has paid for it.
+async fn owe(
+    write: &mut Write,
+    business: BusinessId,
+    spent: Money,
+    roll_up_sequence: u64,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<(), StoreError> {
+    let available = read(write.connection(), business).await?.available;
+    if !available.is_negative() {
+        return Ok(());
+    }
+    let lots = promotional::free(write.connection(), business).await?;
+    let credit: i64 = lots.iter().map(|part| part.amount.micro()).sum();
+    let below_zero = credit - available.micro();
+    let amount = Money::from_micro(spent.micro().min(below_zero), spent.currency());
+    if amount.is_zero() {
+        return Ok(());
+    }
+    let sql = "UPDATE wallet SET available = available + $2, owed = owed + $2
+               WHERE business = $1";
+    change_one(write, sql, business, amount, "the wallet of a capture").await?;
+    let posting = Posting::postpaid_usage(amount).map_err(invariant)?;
+    let key = IdempotencyKey::postpaid_usage(business, roll_up_sequence);
+    ledger::append(write, ids.next(), business, &posting, &key, now).await?;
+    Ok(())
 }
 
 impl Write {
@@ -281,9 +329,10 @@ async fn reserve(
         return Err(invariant(LedgerError::NotPositive(amount)));
     }
     open(write, business, amount.currency()).await?;
+    contract::sync_credit(write, business, amount.currency(), now).await?;
     promotional::expire_due(write, business, now, ids).await?;
     let sql = "UPDATE wallet SET available = available - $2, held = held + $2
-               WHERE business = $1 AND available - $2 >= -credit_limit";
+               WHERE business = $1 AND available - owed - $2 >= -credit_limit";
     let values = values![business, amount.micro()];
     if row::execute(write.connection(), sql, values).await? == 1 {
         let lots = promotional::free(write.connection(), business).await?;
@@ -335,7 +384,8 @@ async fn read(
     business: BusinessId,
 ) -> Result<Wallet, StoreError> {
     let sql = "SELECT b.currency AS currency, COALESCE(w.available, 0) AS available,
-                      COALESCE(w.held, 0) AS held, COALESCE(w.credit_limit, 0) AS credit_limit
+                      COALESCE(w.held, 0) AS held, COALESCE(w.owed, 0) AS owed,
+                      COALESCE(w.credit_limit, 0) AS credit_limit
                FROM business b LEFT JOIN wallet w ON w.business = b.id WHERE b.id = $1";
     let row = row::one(connection, "wallet", sql, values![business]).await?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("business {business}")))?;
@@ -343,6 +393,7 @@ async fn read(
     Ok(Wallet {
         available: Money::from_micro(row.get("available")?, currency),
         held: Money::from_micro(row.get("held")?, currency),
+        owed: Money::from_micro(row.get("owed")?, currency),
         credit_limit: Money::from_micro(row.get("credit_limit")?, currency),
     })
 }

@@ -132,6 +132,7 @@ pub fn cases() -> Vec<Case> {
             nothing_accepted_costs_nothing,
             unresolved_and_cancelled_cost_nothing,
             a_confirmed_amendment_is_captured_as_its_part,
+            a_settle_over_edges_is_captured_in_parts,
             a_failed_amendment_is_not,
             the_first_amendment_of_a_recipient_wins,
             every_round_is_captured_for_itself,

@@ -78,6 +78,7 @@ audience-counting-reload = The count shows once you reload.
 audience-unfinished = Fill in the empty condition to see people and price.
 audience-price = Price
 audience-times = { $count } × { $price }
+price-included = { $count } of them are included in your plan
 audience-vat = VAT { $percent }%
 audience-total = Total
 audience-price-text = The net amount leaves your wallet; VAT is added to the monthly invoice. What does not arrive is given back.

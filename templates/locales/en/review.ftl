@@ -35,6 +35,7 @@ review-check-when = The schedule has something to mend
 review-check-funds = The wallet has enough money
 review-check-money = { $amount } is missing. Top up the wallet or choose fewer people
 review-check-money-later = { $amount } is missing. Top up the wallet before it starts
+review-check-plan = Your plan has { $count } messages left this month. Choose fewer people
 review-check-quiet = { $count } people would get it at night
 review-who = Who may send
 review-who-text = { $names } may send it. Tell them the address of this page.

@@ -75,6 +75,7 @@ audience-counting-reload = 数え終わると、再読み込みで表示され�
 audience-unfinished = 空の条件を埋めると、人数と金額を計算します。
 audience-price = 金額
 audience-times = { $count }人 × { $price }
+price-included = うち{ $count }人はプランに含まれます
 audience-vat = 付加価値税 { $percent }%
 audience-total = 合計
 audience-price-text = ウォレットからは税抜きの金額が出て、税は月末の請求書に加わります。届かなかった分は戻します。

@@ -32,6 +32,7 @@ review-check-when = 日時に直すところがあります
 review-check-funds = ウォレットの残高は足りています
 review-check-money = { $amount } 足りません。ウォレットに入金するか、対象を減らしてください
 review-check-money-later = { $amount } 足りません。開始までにウォレットに入金してください
+review-check-plan = 今月プランで送れるのはあと{ $count }通です。対象を減らしてください
 review-check-quiet = { $count }人が夜の時間に受け取ります
 review-who = 送れる人
 review-who-text = 送信は { $names } さんができます。この画面のアドレスを伝えてください。

@@ -75,6 +75,7 @@ audience-counting-reload = 다 세면 새로고침했을 때 보여요.
 audience-unfinished = 빈 조건을 채우면 사람 수와 금액을 계산해요.
 audience-price = 금액
 audience-times = { $count }명 × { $price }
+price-included = 이 중 { $count }명은 요금제에 포함돼요
 audience-vat = 부가세 { $percent }%
 audience-total = 합계
 audience-price-text = 지갑에서는 부가세를 뺀 금액이 나가고, 부가세는 월말 세금계산서에 더합니다. 받지 못한 사람 몫은 돌려놓아요.

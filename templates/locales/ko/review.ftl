@@ -32,6 +32,7 @@ review-check-when = 일정에 고칠 곳이 있어요
 review-check-funds = 지갑에 돈이 넉넉해요
 review-check-money = { $amount } 모자라요. 지갑을 채우거나 대상을 줄여 주세요
 review-check-money-later = { $amount } 모자라요. 시작 전까지 지갑을 채워 주세요
+review-check-plan = 이번 달 요금제로 { $count }건 더 보낼 수 있어요. 대상을 줄여 주세요
 review-check-quiet = { $count }명이 밤 시간에 받아요
 review-who = 보낼 수 있는 사람
 review-who-text = 보내기는 { $names } 님이 할 수 있어요. 이 화면의 주소를 알려 주세요.

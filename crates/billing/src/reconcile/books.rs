@@ -80,13 +80,30 @@ impl Replay<'_> {
             }
         }
         let change = WalletBalance::rebuild(&booked.entries, self.business.currency)?;
-        self.wallet.available = self.wallet.available.checked_add(change.available)?;
-        self.wallet.held = self.wallet.held.checked_add(change.held)?;
-        let WalletBalance { available, held } = self.wallet;
+        let WalletBalance {
+            available,
+            held,
+            owed,
+        } = self.wallet;
+        self.wallet = WalletBalance {
+            available: available.checked_add(change.available)?,
+            held: held.checked_add(change.held)?,
+            owed: owed.checked_add(change.owed)?,
+        };
+        let WalletBalance {
+            available,
+            held,
+            owed,
+        } = self.wallet;
+        let free = available.checked_sub(owed)?;
         let credit = self.business.credit_limit;
-        let within = !available.checked_add(credit)?.is_negative() && !held.is_negative();
+        let within =
+            !free.checked_add(credit)?.is_negative() && !held.is_negative() && !owed.is_negative();
         self.tally.expect(Invariant::WithinFunds, within, || {
-            format!("after {name} {available} are available and {held} held, credit is {credit}")
+            format!(
+                "after {name} {available} are available, {held} held and {owed} owed, credit is \
+                 {credit}"
+            )
         });
         Ok(())
     }
@@ -176,18 +193,24 @@ impl Replay<'_> {
             id,
             available,
             held,
+            owed,
             open_holds,
             ..
         } = business;
-        let same = *available == wallet.available && *held == wallet.held;
-        tally.expect(Invariant::WalletIsLedger, same, || {
+        let row = WalletBalance {
+            available: *available,
+            held: *held,
+            owed: *owed,
+        };
+        tally.expect(Invariant::WalletIsLedger, row == wallet, || {
             let WalletBalance {
                 available: free,
                 held: reserved,
+                owed: due,
             } = wallet;
             format!(
-                "the wallet of {id} says {available} available and {held} held, its ledger {free} \
-                 and {reserved}"
+                "the wallet of {id} says {available} available, {held} held and {owed} owed, its \
+                 ledger {free}, {reserved} and {due}"
             )
         });
         tally.expect(Invariant::HeldIsOpenHolds, held == open_holds, || {

@@ -1,11 +1,12 @@
 //! A campaign: its state, its hold, what was granted, what was frozen, what was captured.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::campaign::{CampaignKind, CampaignState};
 use domain::id::LedgerTransactionId;
 use domain::ledger::{LedgerAccount, TransactionKind};
 use domain::money::Money;
+use domain::price::Tariff;
 use roaring::RoaringBitmap;
 use store::Snapshot;
 use store::reconcile::{AttemptCount, TariffGrant};
@@ -42,6 +43,10 @@ pub(super) struct Fold<'a> {
     pub captured_by: HashMap<LedgerTransactionId, i64>,
     pub open_chunks: u64,
     pub undecided: u64,
+    /// Of campaigns priced by the unit: what their book's bands cost, per tariff in micro-units.
+    book_prices: HashSet<(u8, i64)>,
+    /// Units captured at no price.
+    quota_used: u64,
 }
 
 pub(super) async fn check(
@@ -68,14 +73,44 @@ pub(super) async fn check(
         captured_by: HashMap::new(),
         open_chunks: 0,
         undecided: 0,
+        book_prices: book_prices(snapshot, &campaign, &grants).await?,
+        quota_used: 0,
     };
     fold.state();
     fold.chunks(snapshot).await?;
     fold.exclusions(snapshot).await?;
     fold.grants();
+    fold.quota();
     fold.rest();
     fold.hold(hold.as_ref());
     fold.books(snapshot, hold.as_ref()).await
+}
+
+/// What each tariff of the campaign's price version may cost, where that depends on the unit.
+async fn book_prices(
+    snapshot: &Snapshot,
+    campaign: &RecordedCampaign,
+    grants: &[TariffGrant],
+) -> Result<HashSet<(u8, i64)>, BillingError> {
+    if !grants.iter().any(|grant| grant.is_by_unit) {
+        return Ok(HashSet::new());
+    }
+    let books = snapshot.price_books(campaign.currency).await?;
+    let book = books
+        .iter()
+        .find(|book| Some(book.version()) == campaign.price_version);
+    let mut prices = HashSet::new();
+    for tariff in Tariff::ALL {
+        let bands = book
+            .map(|book| book.bands(tariff).bands())
+            .unwrap_or_default();
+        prices.extend(
+            bands
+                .iter()
+                .map(|band| (tariff.code(), band.unit_price.micro())),
+        );
+    }
+    Ok(prices)
 }
 
 impl Fold<'_> {
@@ -87,6 +122,35 @@ impl Fold<'_> {
     pub(super) fn unit_price(&self, tariff: u8) -> Option<i64> {
         let grant = self.grants.iter().find(|grant| grant.tariff == tariff)?;
         Some(grant.unit_price.micro())
+    }
+
+    /// Whether a send of a tariff may have this price. One that depends on those before it has a
+    /// price of its book, none dearer than what was held for it, or none at all within the quota.
+    pub(super) fn may_cost(&self, tariff: u8, micro: i64) -> bool {
+        let grant = self.grants.iter().find(|grant| grant.tariff == tariff);
+        grant.is_some_and(|grant| match grant.is_by_unit {
+            false => grant.unit_price.micro() == micro,
+            true => (grant.quota > 0 && micro == 0) || self.book_prices.contains(&(tariff, micro)),
+        })
+    }
+
+    /// Notes what was captured at no price: a plan's quota includes no more than was taken of it.
+    pub(super) fn included(&mut self, tariff: u8, micro: i64, units: u64) {
+        let grant = self.grants.iter().find(|grant| grant.tariff == tariff);
+        if micro == 0 && grant.is_some_and(|grant| grant.is_by_unit) {
+            self.quota_used += units;
+        }
+    }
+
+    fn quota(&mut self) {
+        let quota: u64 = self.grants.iter().map(|grant| grant.quota).sum();
+        let (id, used) = (self.campaign.id, self.quota_used);
+        if quota > 0 {
+            self.tally
+                .expect(Invariant::CapturesArePrices, used <= quota, || {
+                    format!("{id} captured {used} sends of its plan, it took {quota}")
+                });
+        }
     }
 
     pub(super) fn is_at_rest(&self) -> bool {
@@ -202,7 +266,15 @@ impl Fold<'_> {
                 format!("{id} is at rest and still holds {}", show(open))
             });
         }
-        let due = self.still_due;
+        // What a plan's quota still includes costs nothing.
+        let included: i64 = self.grants.iter().fold(0, |sum, grant| {
+            let left = grant.quota.saturating_sub(self.quota_used);
+            let price = grant.unit_price.micro();
+            sum.saturating_add(
+                i64::try_from(left).map_or(i64::MAX, |left| left.saturating_mul(price)),
+            )
+        });
+        let due = self.still_due.saturating_sub(included);
         self.tally.expect(Invariant::HoldsCover, open >= due, || {
             format!(
                 "{id} holds {}, {} may still be billed",

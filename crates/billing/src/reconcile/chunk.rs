@@ -232,8 +232,8 @@ fn billed(fold: &mut Fold<'_>, record: &RecordedChunk, sends: &[RecordedSend]) {
         });
 }
 
-/// Part 0 is what the settle accepted, part p the amendment of position p - 1, each at its tariff's
-/// price; before the roll-up's mark nothing is left to capture.
+/// What the settle accepted and each amendment that proved an acceptance, each at its price; before
+/// the roll-up's mark nothing is left to capture.
 fn captures(
     fold: &mut Fold<'_>,
     chunk: &ChunkOnPage<'_>,
@@ -246,18 +246,22 @@ fn captures(
     let accepted = settled.map_or(0, |outcomes| {
         outcomes.iter().filter(is_billable).count() as u32
     });
-    let price = fold.unit_price(record.tariff);
+    // A settle is captured whole, in as many parts as it has prices.
+    let of_settle = chunk
+        .captures
+        .iter()
+        .filter(|capture| capture.is_of_settle());
+    let of_settle: u32 = of_settle.map(|capture| capture.units).sum();
     for capture in chunk.captures {
-        let billable = match capture.part.checked_sub(1) {
-            None => accepted,
-            Some(position) => {
+        let (captured, billable) = match capture.is_of_settle() {
+            true => (of_settle, accepted),
+            false => {
+                let position = capture.part as usize - 1;
                 let proven = settled
-                    .and_then(|outcomes| outcomes.get(position as usize))
+                    .and_then(|outcomes| outcomes.get(position))
                     .is_some_and(|outcome| *outcome == Outcome::Uncertain)
-                    && sends[position as usize]
-                        .outcome
-                        .is_some_and(Outcome::is_billable);
-                u32::from(proven)
+                    && sends[position].outcome.is_some_and(Outcome::is_billable);
+                (capture.units, u32::from(proven))
             }
         };
         let (part, units) = (capture.part, capture.units);
@@ -265,13 +269,13 @@ fn captures(
         fold.tally.expect_of_many(
             Invariant::BilledWasAccepted,
             many,
-            units <= billable,
+            captured <= billable,
             || format!("{id}: part {part} captured {units}, {billable} were accepted"),
         );
         let micro = capture.unit_price.micro();
         let amount = capture.amount.micro();
-        let priced = units == billable
-            && price == Some(micro)
+        let priced = captured == billable
+            && fold.may_cost(record.tariff, micro)
             && i128::from(micro) * i128::from(units) == i128::from(amount);
         fold.tally.expect(Invariant::CapturesArePrices, priced, || {
             let (price, amount) = (capture.unit_price, capture.amount);
@@ -283,6 +287,7 @@ fn captures(
         if let Some(transaction) = capture.ledger_transaction {
             *fold.captured_by.entry(transaction).or_default() += amount;
         }
+        fold.included(record.tariff, micro, u64::from(units));
     }
     due(fold, chunk, settled, accepted, sends);
 }

@@ -99,7 +99,7 @@ async fn every_friend_of_the_audience_has_one_line_and_the_prices_add_up(engine:
         (1, 16, 24)
     );
     assert_eq!((outcomes.pending, outcomes.uncertain), (0, 0));
-    let line = bill.lines[0];
+    let line = &bill.lines[0];
     assert_eq!((line.counted, line.granted, line.frozen), (24, 24, 24));
     assert_eq!(line.unit_price, krw(15));
     let left_out = billing::left_out(&story.world.store, story.world.business, story.campaign)

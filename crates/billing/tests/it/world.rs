@@ -1,10 +1,14 @@
 //! A database with one business and campaigns that were sent by hand, row by row: what scheduler,
 //! worker and messenger would have left there.
 
+use billing::BillingError;
+use domain::band::{Band, Bands};
 use domain::chunk::ChunkState;
+use domain::contract::Contract;
 use domain::id::{BusinessId, CampaignId, Id, IdSource, LedgerTransactionId, UserId};
 use domain::money::{Currency, Money};
 use domain::outcome::{Outcome, OutcomeCounts, RejectionCode};
+use domain::price::PriceBook;
 use domain::rule::RuleId;
 use domain::time::{LaunchMonth, Timestamp};
 use roaring::RoaringBitmap;
@@ -118,6 +122,53 @@ impl World {
         )
         .await
         .unwrap()
+    }
+
+    /// A version of a book from now on: one price for every tariff, and its later bands.
+    pub async fn publish(&self, name: &str, micro: i64, later: &[(u64, i64)]) {
+        let price = |micro| Money::from_micro(micro, Currency::Krw);
+        let mut bands = vec![Band {
+            after: 0,
+            unit_price: price(micro),
+        }];
+        bands.extend(later.iter().map(|(after, micro)| Band {
+            after: *after,
+            unit_price: price(*micro),
+        }));
+        let bands = Bands::of(bands).unwrap();
+        let prices = [bands.clone(), bands.clone(), bands.clone(), bands];
+        let book = |version| {
+            let book = PriceBook::of_bands(version, name, Currency::Krw, NOW, prices);
+            Ok(book?)
+        };
+        billing::contract::publish(&self.store, book, NOW)
+            .await
+            .unwrap();
+    }
+
+    pub async fn agree(&self, contract: Contract) -> Result<Contract, BillingError> {
+        billing::contract::agree(&self.store, self.business, contract, NOW).await
+    }
+
+    /// From now on, whatever commits a wallet past its funds is noted in `violation`.
+    pub async fn watch_wallets(&self) {
+        let condition = "NEW.available - NEW.owed < -NEW.credit_limit OR NEW.held < 0";
+        let sql = match self.database.engine() {
+            Engine::Postgres => format!(
+                "CREATE TABLE violation (available BIGINT);
+                 CREATE FUNCTION note_violation() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF {condition} THEN INSERT INTO violation VALUES (NEW.available); END IF;
+                   RETURN NULL; END $$;
+                 CREATE CONSTRAINT TRIGGER watch AFTER UPDATE ON wallet
+                   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note_violation()"
+            ),
+            Engine::Sqlite => format!(
+                "CREATE TABLE violation (available INTEGER);
+                 CREATE TRIGGER watch AFTER UPDATE ON wallet WHEN {condition} BEGIN
+                   INSERT INTO violation VALUES (NEW.available); END"
+            ),
+        };
+        run(&self.raw, sql).await;
     }
 
     pub async fn add_campaign(&self, business: BusinessId) -> CampaignId {
@@ -370,6 +421,7 @@ impl World {
             sequence as u64,
             &amounts,
             NOW,
+            &self.ids,
         )
         .await
         .unwrap();

@@ -3,6 +3,7 @@
 
 mod organisation; // operators, businesses, accounts, members, wordings
 mod money; // top-ups, promotional credit
+mod contract; // contracts and price books
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -41,6 +42,12 @@ pub enum AdminCommand {
     Wording(organisation::WordingCommand),
     /// Books a payment; the same reference again books nothing
     TopUp(money::TopUpArgs),
+    /// What a business agreed to: prepaid, a plan with a quota, postpaid within a limit
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
+    /// Price books, published version by version
+    #[command(subcommand)]
+    Prices(contract::PricesCommand),
     /// Promotional credit: given for a time, spent before cash
     #[command(subcommand)]
     PromotionalCredit(money::PromotionalCreditCommand),
@@ -62,6 +69,8 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::Member(command) => shell.member(command).await,
         AdminCommand::Wording(command) => shell.wording(command).await,
         AdminCommand::TopUp(arguments) => shell.top_up(arguments).await,
+        AdminCommand::Contract(command) => shell.contract(command).await,
+        AdminCommand::Prices(command) => shell.prices(command).await,
         AdminCommand::PromotionalCredit(command) => shell.promotional_credit(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };

@@ -6,7 +6,8 @@ use std::time::Duration;
 use billing::BillingError;
 use domain::audience::Expression;
 use domain::campaign::Purpose;
-use domain::price::{PriceBook, Tariff};
+use domain::price::{Quote, Tariff};
+use domain::terms::Terms;
 use words::Words;
 
 use super::form::{AudienceForm, Condition, GROUPS_MAX, Group, Kind, Who};
@@ -99,7 +100,7 @@ pub enum Counted {
     Waiting,
     /// The form is not finished.
     Unfinished,
-    Done(Count),
+    Done(Box<Count>),
 }
 
 pub struct Count {
@@ -111,6 +112,8 @@ pub struct Count {
     /// How the number comes about: words, people, whether it is the sum.
     pub steps: Vec<(String, String, bool)>,
     pub unit: String,
+    /// Of a plan: how many its quota includes, in words.
+    pub included: Option<String>,
     pub net: String,
     pub vat: String,
     pub total: String,
@@ -163,8 +166,8 @@ impl Asked<'_> {
             .counting
             .offers(&desk.store, desk.account.id, desk.now, patience)
             .await;
-        let book = price_book(desk).await?;
-        let price = |tariff| words.money(book.unit_price(tariff));
+        let terms = terms(desk).await?;
+        let price = |tariff| words.money(terms.book.unit_price(tariff));
         let groups = self.form.groups.iter().enumerate();
         let fault = |field: &str| {
             let gap = self.meaning.gaps.iter().find(|gap| gap.field == field)?;
@@ -280,7 +283,7 @@ impl Asked<'_> {
         let counted = match (&reach, whole) {
             (_, None) => Counted::Unfinished,
             (None, Some(_)) => Counted::Waiting,
-            (Some(reach), Some(_)) => Counted::Done(self.count(reach).await?),
+            (Some(reach), Some(_)) => Counted::Done(Box::new(self.count(reach).await?)),
         };
         let said = match &counted {
             Counted::Done(count) => desk
@@ -307,8 +310,8 @@ impl Asked<'_> {
         let limit = audience.and_then(|audience| audience.limit);
         let people = limit.map_or(reachable, |limit| reachable.min(u64::from(limit.count)));
         let tariff = audience.map_or(Tariff::Untargeted, |audience| audience.tariff(self.purpose));
-        let book = price_book(self.desk).await?;
-        let quote = domain::price::quote([(tariff, people)], &book).map_err(BillingError::from)?;
+        let terms = terms(self.desk).await?;
+        let quote = terms.quote(tariff, people).map_err(BillingError::from)?;
         let total = quote
             .gross()
             .map_err(|error| Error::Broken(error.to_string()))?;
@@ -328,8 +331,9 @@ impl Asked<'_> {
             unit: words
                 .t("audience-times")
                 .num("count", people)
-                .text("price", words.money(book.unit_price(tariff)))
+                .text("price", words.money(terms.book.unit_price(tariff)))
                 .to_string(),
+            included: included(&words, &quote),
             net: words.money(quote.net),
             vat: words.money(quote.vat),
             total: words.money(total),
@@ -388,10 +392,17 @@ impl Asked<'_> {
     }
 }
 
-/// The prices in force.
-pub async fn price_book(desk: &Desk) -> Result<PriceBook, Error> {
-    let currency = desk.business.currency;
-    Ok(billing::quote::price_book(&desk.store, currency, desk.now).await?)
+/// What sends cost now.
+pub async fn terms(desk: &Desk) -> Result<Terms, Error> {
+    let (id, currency) = (desk.business.id, desk.business.currency);
+    Ok(billing::terms(&desk.store, id, currency, desk.now).await?)
+}
+
+/// How many of the people a plan's quota includes, in words, where it includes some.
+pub fn included(words: &Words, quote: &Quote) -> Option<String> {
+    let included: u64 = quote.lines.iter().map(|line| line.included).sum();
+    let said = words.t("price-included").num("count", included);
+    (included > 0).then(|| said.to_string())
 }
 
 fn tariff(purpose: Purpose, of_promotion: Tariff) -> Tariff {

@@ -19,6 +19,7 @@ use serde_json::Value;
 use store::campaign::Campaign;
 use words::Words;
 
+use crate::audience;
 use crate::audience::reach::Question;
 use crate::campaign_words::{Badge, audience_in_words, called, purpose_in_words};
 use crate::campaigns::moment_in;
@@ -223,10 +224,10 @@ async fn price(
         return Ok(None);
     };
     let tariff = audience.tariff(campaign.purpose);
-    let currency = desk.business.currency;
-    let book = billing::price_book(&desk.store, currency, desk.now).await?;
-    let quote = domain::price::quote([(tariff, people)], &book).map_err(billing_error)?;
-    let priced = priced(desk, people, book.unit_price(tariff), &quote).map_err(billing_error)?;
+    let terms = audience::terms(desk).await?;
+    let quote = terms.quote(tariff, people).map_err(billing_error)?;
+    let unit = terms.book.unit_price(tariff);
+    let priced = priced(desk, people, unit, &quote).map_err(billing_error)?;
     Ok(Some(priced))
 }
 

@@ -1,6 +1,7 @@
 //! What the page shows of a campaign's figures: funnel, bill, links, blocks, reasons.
 
 use billing::{BillLine, CampaignFigures};
+use domain::band::{self, Slice};
 use domain::money::{MICRO_PER_UNIT, Money};
 use domain::price;
 use domain::time::Timestamp;
@@ -179,7 +180,7 @@ impl Bill {
             .lines
             .iter()
             .try_fold(Money::zero(vat.currency()), |sum, line| {
-                sum.checked_add(line.unit_price.times(line.outcomes.accepted)?)
+                sum.checked_add(band::total(&line.charges, sum.currency())?)
             });
         // A receipt's second of difference, never more: what is recorded is booked by the roll-up.
         let soon = recorded.and_then(|recorded| recorded.checked_sub(bill.captured));
@@ -198,7 +199,11 @@ impl Bill {
         Self {
             quoted: row(said("report-quoted"), words.money(bill.quoted)),
             held: row(said("report-held"), words.money(bill.held)),
-            lines: bill.lines.iter().map(|line| product(words, line)).collect(),
+            lines: bill
+                .lines
+                .iter()
+                .flat_map(|line| products(words, line))
+                .collect(),
             soon: soon.map(|soon| row(said("report-soon"), format!("−{}", words.money(soon)))),
             vat: row(
                 words
@@ -220,22 +225,22 @@ impl Bill {
     }
 }
 
-/// `1,000 × 15원`, and what it comes to.
-fn product(words: &Words, line: &BillLine) -> Row {
-    let accepted = line.outcomes.accepted;
-    let amount = line
-        .unit_price
-        .times(accepted)
-        .map(|amount| words.money(amount));
+/// `1,000 × 15원`, and what it comes to: a row per price.
+fn products(words: &Words, line: &BillLine) -> Vec<Row> {
     let tariff = words.t(format!(
         "report-tariff-{}",
         line.tariff.name().replace('_', "-")
     ));
-    let people = words.count(accepted);
-    Row {
-        name: format!("{tariff} {people} × {}", words.money(line.unit_price)),
-        amount: amount.unwrap_or_default(),
-    }
+    let row = |charge: &Slice| {
+        let Slice { units, unit_price } = *charge;
+        let amount = unit_price.times(units).map(|amount| words.money(amount));
+        let (people, price) = (words.count(units), words.money(unit_price));
+        Row {
+            name: format!("{tariff} {people} × {price}"),
+            amount: amount.unwrap_or_default(),
+        }
+    };
+    line.charges.iter().map(row).collect()
 }
 
 fn outcomes(words: &Words, line: &BillLine) -> Vec<OutcomeRow> {
@@ -258,13 +263,23 @@ fn outcomes(words: &Words, line: &BillLine) -> Vec<OutcomeRow> {
         .into_iter()
         .filter(|(_, people, is_billed)| *people > 0 || *is_billed);
     let row = |(key, people, is_billed): (&str, u64, bool)| {
-        let unit_price = if is_billed { line.unit_price } else { zero };
-        let amount = unit_price.times(people).unwrap_or(zero);
+        let (unit_price, amount) = match (is_billed, &line.charges[..]) {
+            (false, _) => (words.money(zero), zero),
+            (true, [one]) => {
+                let amount = one.unit_price.times(people).unwrap_or(zero);
+                (words.money(one.unit_price), amount)
+            }
+            // Several prices have no one: the rows above tell them.
+            (true, charges) => {
+                let amount = band::total(charges, zero.currency()).unwrap_or(zero);
+                ("—".to_owned(), amount)
+            }
+        };
         OutcomeRow {
             tariff: tariff.clone(),
             outcome: words.t(key).to_string(),
             people: words.count(people),
-            unit_price: words.money(unit_price),
+            unit_price,
             amount: words.money(amount),
         }
     };

@@ -30,6 +30,8 @@ pub struct Check {
 pub struct Money {
     pub missing: Option<String>,
     pub people: Option<u64>,
+    /// More than the plan sells this month: how many it does.
+    pub plan_room: Option<u64>,
 }
 
 /// What is wrong with a message, each at its field.
@@ -103,6 +105,15 @@ fn of_message(desk: &Desk, draft: &Draft, aim: &Aim, wrong: Option<&Wrong>) -> V
 
 fn of_money(desk: &Desk, money: &Money, outlook: &Outlook) -> Option<Check> {
     let words = desk.words;
+    if let Some(room) = money.plan_room {
+        return Some(Check {
+            tone: "bad",
+            icon: "wallet",
+            words: words.t("review-check-plan").num("count", room).to_string(),
+            link: Some(desk.at("/wallet")),
+            blocks: !outlook.is_planned,
+        });
+    }
     let Some(missing) = &money.missing else {
         return money.people.map(|_| good(&words, "review-check-funds"));
     };

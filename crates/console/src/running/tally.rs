@@ -71,6 +71,8 @@ pub struct People {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CampaignMoney {
     pub unit_price: Money,
+    /// What a unit costs depends on those before it: `unit_price` is the most it can be.
+    pub is_by_unit: bool,
     pub held: Money,
     pub captured: Money,
     pub released: Money,
@@ -118,10 +120,14 @@ impl People {
 }
 
 impl CampaignMoney {
-    /// What so many people cost.
+    /// What so many people cost: at most what is still held, where that depends on the unit.
     pub fn of(&self, people: u64) -> Money {
         let zero = Money::zero(self.unit_price.currency());
-        self.unit_price.times(people).unwrap_or(zero)
+        let amount = self.unit_price.times(people).unwrap_or(zero);
+        match self.is_by_unit && self.open.micro() < amount.micro() {
+            true => self.open,
+            false => amount,
+        }
     }
 }
 
@@ -356,6 +362,7 @@ fn money_of(under_way: &UnderWay, currency: Currency) -> CampaignMoney {
     let hold = under_way.hold;
     CampaignMoney {
         unit_price: Money::from_micro(price, currency),
+        is_by_unit: tariff.is_some_and(|tariff| tariff.is_by_unit),
         held: hold.map_or(zero, |hold| hold.amount),
         captured: hold.map_or(zero, |hold| hold.captured),
         released: hold.map_or(zero, |hold| hold.released),

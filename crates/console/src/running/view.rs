@@ -72,7 +72,7 @@ pub struct MoneyPart {
     pub open: String,
     /// Of what is open: what goes back once it is over.
     pub goes_back: Option<String>,
-    pub rule: String,
+    pub rule: Option<String>,
     pub captured_width: String,
     pub released_x: String,
     pub released_width: String,
@@ -426,6 +426,11 @@ fn money_part(words: &Words, people: &People, money: &CampaignMoney) -> MoneyPar
     let not_billed = money.of(people.skipped + people.failed + people.stopped);
     // The books follow the record within a second: both numbers are of the books.
     let captured_people = micro(money.captured) / micro(money.unit_price).max(1);
+    let rule = words
+        .t("running-money-rule")
+        .num("people", captured_people)
+        .text("price", words.money(money.unit_price))
+        .to_string();
     // A part of it may be back already.
     let goes_back = not_billed.checked_sub(money.released).ok();
     let goes_back = goes_back.filter(|left| !left.is_zero() && !left.is_negative());
@@ -435,11 +440,7 @@ fn money_part(words: &Words, people: &People, money: &CampaignMoney) -> MoneyPar
         released: words.money(money.released),
         open: words.money(money.open),
         goes_back: goes_back.map(|left| words.money(left)),
-        rule: words
-            .t("running-money-rule")
-            .num("people", captured_people)
-            .text("price", words.money(money.unit_price))
-            .to_string(),
+        rule: Some(rule).filter(|_| !money.is_by_unit),
         captured_width: width(micro(money.captured), held),
         released_x: width(micro(money.captured), held),
         released_width: width(micro(money.released), held),

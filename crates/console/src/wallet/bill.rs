@@ -6,8 +6,9 @@ use axum::extract::Path;
 use axum::response::Response;
 use billing::{Bill, BillingError};
 use directory::Permission;
+use domain::band::Slice;
 use domain::money::{InvalidMoney, Money};
-use domain::price::{floor, vat};
+use domain::price::{Tariff, floor, vat};
 use words::Words;
 
 use crate::campaign_words::{Badge, audience_in_words, called, purpose_in_words};
@@ -94,17 +95,26 @@ fn vat_and_total(net: Money) -> Result<(Money, Money), InvalidMoney> {
 }
 
 fn lines(words: &Words, bill: &Bill) -> Result<Vec<BillLine>, InvalidMoney> {
-    let line = |line: &billing::BillLine| {
-        let count = line.outcomes.accepted;
+    let line = |(tariff, charge): (Tariff, &Slice)| {
+        let Slice { units, unit_price } = *charge;
         Ok(BillLine {
             tariff: words
-                .t(format!("wallet-tariff-{}", line.tariff.code()))
+                .t(format!("wallet-tariff-{}", tariff.code()))
                 .to_string(),
-            sum: format!("{} × {}", words.count(count), words.money(line.unit_price)),
-            amount: words.money(line.unit_price.times(count)?),
+            sum: format!("{} × {}", words.count(units), words.money(unit_price)),
+            amount: words.money(unit_price.times(units)?),
         })
     };
-    bill.lines.iter().map(line).collect()
+    let charges = |line: &'_ billing::BillLine| {
+        let tariff = line.tariff;
+        let charges = line.charges.clone();
+        charges.into_iter().map(move |charge| (tariff, charge))
+    };
+    let charges: Vec<(Tariff, Slice)> = bill.lines.iter().flat_map(charges).collect();
+    charges
+        .iter()
+        .map(|(tariff, charge)| line((*tariff, charge)))
+        .collect()
 }
 
 /// What became of everybody; those of whom there are none are left out.

@@ -117,6 +117,7 @@ impl Reading {
         let number = |micro| decimal(Money::from_micro(micro, self.currency));
         let reference = match line.kind {
             TransactionKind::TopUp => line.key.trim_start_matches("topup:"),
+            TransactionKind::PromotionalGrant => line.key.trim_start_matches("grant:"),
             _ => "",
         };
         let cells = [

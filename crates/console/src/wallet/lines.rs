@@ -90,6 +90,7 @@ pub fn write_balances(lines: &mut [Line], after_first: i64, changes: &[(u64, i64
 fn line(part: &WalletLine) -> Line {
     let reference = match part.kind {
         TransactionKind::TopUp => part.key.trim_start_matches("topup:").to_owned(),
+        TransactionKind::PromotionalGrant => part.key.trim_start_matches("grant:").to_owned(),
         _ => String::new(),
     };
     Line {

@@ -40,8 +40,18 @@ fn signed(posting: &Posting) -> Vec<(&'static str, i64)> {
 
 #[test]
 fn each_kind_has_its_fixed_posting() {
-    let top_up = Posting::top_up(krw(100)).unwrap();
+    let top_up = Posting::top_up(krw(100), krw(0)).unwrap();
     assert_eq!(signed(&top_up), [("bank_clearing", 100), ("cash", -100)]);
+    let paid = Posting::top_up(krw(100), krw(30)).unwrap();
+    assert_eq!(
+        signed(&paid),
+        [
+            ("bank_clearing", 30),
+            ("unbilled", -30),
+            ("bank_clearing", 70),
+            ("cash", -70)
+        ]
+    );
     let hold = Posting::hold(campaign(1), &cash(60)).unwrap();
     assert_eq!(signed(&hold), [("cash", 60), ("held", -60)]);
     let capture = Posting::capture(&[(campaign(1), cash(15)), (campaign(2), cash(20))]).unwrap();
@@ -54,6 +64,8 @@ fn each_kind_has_its_fixed_posting() {
             ("revenue", -20)
         ]
     );
+    let usage = Posting::postpaid_usage(krw(5)).unwrap();
+    assert_eq!(signed(&usage), [("unbilled", 5), ("cash", -5)]);
     let release = release(campaign(1), 45).unwrap();
     assert_eq!(signed(&release), [("held", 45), ("cash", -45)]);
     assert!(
@@ -109,21 +121,16 @@ fn promotional_credit_is_its_own_source() {
     assert_eq!(signed(&expiry), names);
     let mut wallet = WalletBalance::empty(Currency::Krw);
     for posting in [&grant, &hold] {
-        wallet = WalletBalance {
-            available: krw(1_000),
-            held: krw(1_000),
-        }
-        .after(posting)
-        .unwrap_or(wallet);
+        wallet = wallet.with_all(posting).unwrap();
     }
-    assert_eq!((wallet.available, wallet.held), (krw(900), krw(1_100)));
+    assert_eq!((wallet.available, wallet.held), (krw(-60), krw(100)));
 }
 
 #[test]
 fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
     for amount in [krw(0), krw(-1), Money::from_micro(i64::MIN, Currency::Krw)] {
         let refused = LedgerError::NotPositive(amount);
-        assert_eq!(Posting::top_up(amount), Err(refused.clone()));
+        assert_eq!(Posting::top_up(amount, krw(0)), Err(refused.clone()));
         assert_eq!(
             Posting::hold(campaign(1), &Funds::cash(amount)),
             Err(refused.clone())
@@ -162,7 +169,9 @@ fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
 #[test]
 fn a_wallet_is_never_overdrawn() {
     let wallet = WalletBalance::empty(Currency::Krw);
-    let wallet = wallet.after(&Posting::top_up(krw(100)).unwrap()).unwrap();
+    let wallet = wallet
+        .after(&Posting::top_up(krw(100), krw(0)).unwrap())
+        .unwrap();
     let too_dear = Posting::hold(campaign(1), &cash(101)).unwrap();
     assert!(matches!(
         wallet.after(&too_dear),
@@ -177,7 +186,8 @@ fn a_wallet_is_never_overdrawn() {
         wallet.after(&too_much),
         Err(LedgerError::Overdrawn { .. })
     ));
-    let other_currency = Posting::top_up(Money::whole(1, Currency::Jpy)).unwrap();
+    let other_currency =
+        Posting::top_up(Money::whole(1, Currency::Jpy), Money::zero(Currency::Jpy)).unwrap();
     assert!(matches!(
         wallet.after(&other_currency),
         Err(LedgerError::Money(_))
@@ -304,7 +314,7 @@ fn any_posting() -> impl Strategy<Value = Posting> {
         Posting::capture(&captured).unwrap()
     });
     prop_oneof![
-        amount().prop_map(|m| Posting::top_up(m).unwrap()),
+        amount().prop_map(|m| Posting::top_up(m, krw(0)).unwrap()),
         (0u8..6, amount()).prop_map(|(n, m)| Posting::hold(campaign(n), &Funds::cash(m)).unwrap()),
         (0u8..6, amount()).prop_map(|(n, m)| {
             Posting::release(campaign(n), &Funds::cash(m), |_| false).unwrap()

@@ -10,12 +10,13 @@ use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::money::{Currency, Money};
 use domain::outcome::Outcome;
 use domain::rule::RuleId;
-use domain::time::Timestamp;
+use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 
 pub use crate::friend_message::FriendMessage;
 use crate::receipt::SendReceipts;
+use crate::report::capture_of;
 use crate::row::{self, Row, values};
 use crate::{Store, StoreError};
 
@@ -141,7 +142,8 @@ impl Store {
     ) -> Result<Option<Found>, StoreError> {
         let sql = "SELECT c.number AS number, c.round AS round, c.state AS state, c.size AS size,
                      c.cancelled AS cancelled, c.settled_at AS settled_at, c.numbers AS numbers,
-                     c.outcomes AS outcomes, t.unit_price AS unit_price
+                     c.outcomes AS outcomes, t.unit_price AS unit_price,
+                     COALESCE(t.by_unit, 0) AS by_unit
                    FROM chunk c LEFT JOIN campaign_tariff t
                      ON t.campaign = c.campaign AND t.tariff = c.tariff
                    WHERE c.month = $1 AND c.campaign = $2
@@ -162,13 +164,50 @@ impl Store {
                 }
                 other => other,
             };
+            let unit_price = match row.int::<u8>("by_unit")? {
+                0 => row.get("unit_price")?,
+                _ => self.captured_at(campaign, &row, position).await?,
+            };
             return Ok(Some(Found {
                 outcome,
                 at: row.optional_time("settled_at")?,
-                unit_price: row.get("unit_price")?,
+                unit_price,
             }));
         }
         self.left_out_of(campaign, number).await
+    }
+
+    /// The price that a send was captured at, where that depends on those before it.
+    async fn captured_at(
+        &self,
+        campaign: &Asked,
+        chunk: &Row,
+        position: usize,
+    ) -> Result<Option<i64>, StoreError> {
+        let (month, id) = (LaunchMonth::from_number(campaign.month), campaign.id);
+        let month = month.map_err(|error| chunk.corrupt("month", error))?;
+        let (number, round): (u64, u8) = (chunk.int("number")?, chunk.int("round")?);
+        let mut before = 0;
+        for earlier in 0..=position {
+            let is_billable = outcome_at(chunk, earlier)?.is_some_and(Outcome::is_billable);
+            match (earlier == position, is_billable) {
+                (false, true) => before += 1,
+                // An amendment's part is its position + 1.
+                (true, false) => before = u32::MAX,
+                _ => {}
+            }
+        }
+        let snapshot = self.snapshot().await?;
+        let captures = snapshot
+            .captures_of(month, id, campaign.currency, (number, round))
+            .await?;
+        snapshot.end().await?;
+        let part = position as u32 + 1;
+        let capture = match before {
+            u32::MAX => captures.iter().find(|capture| capture.part == part),
+            before => capture_of(&captures, before),
+        };
+        Ok(capture.map(|capture| capture.unit_price.micro()))
     }
 
     /// What became of an uncertain send later; uncertain as long as nothing did.

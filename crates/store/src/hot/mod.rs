@@ -8,6 +8,7 @@ mod change; // from the rules' decision to rows
 mod reach; // whom an audience is read from, and how many they are
 mod range; // what a freeze commit writes beside its chunks
 mod attempt; // what attempts left behind, and keys of open outcomes
+mod by_unit; // captures of what is priced one after the other
 mod roll_up; // captures of what was recorded
 mod postgres; // many writers, each locking its rows
 mod sqlite; // one writer

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::id::{BusinessId, CampaignId, IdSource, LedgerTransactionId};
 
-use super::RolledUp;
+use super::{RolledUp, by_unit};
 use crate::row::{self, values};
 use crate::write::settle_mark;
 use crate::{StoreError, Write};
@@ -62,7 +62,7 @@ async fn capture_business(
         FROM chunk c
         JOIN campaign k ON k.id = c.campaign
         JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
-        WHERE c.sequence >= $2 AND c.state = 10 AND k.business = $3
+        WHERE c.sequence >= $2 AND c.state = 10 AND k.business = $3 AND t.by_unit = 0
           AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
               AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
               AND p.part = 0)
@@ -78,6 +78,7 @@ async fn capture_business(
         JOIN campaign k ON k.id = c.campaign
         JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
         WHERE a.sequence >= $2 AND a.outcome = 2 AND c.state IN (10, 12) AND k.business = $3
+          AND t.by_unit = 0
           AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
               AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
               AND p.part = a.position + 1)
@@ -88,6 +89,7 @@ async fn capture_business(
             *earned.entry(row.id("campaign")?).or_default() += row.get::<i64>("amount")?;
         }
     }
+    by_unit::capture(write, business, transaction, mark, &mut earned).await?;
     Ok(earned
         .into_iter()
         .filter(|(_, amount)| *amount > 0)

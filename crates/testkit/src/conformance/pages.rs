@@ -49,7 +49,7 @@ async fn sent(world: &World) -> CampaignId {
     let rolled_up = world.store.hot().roll_up(&mut write, ids).await.unwrap();
     let transaction = rolled_up[0].transaction;
     let earned = [(campaign, money(15))];
-    wallet::capture(&mut write, business, transaction, 1, &earned, LATER)
+    wallet::capture(&mut write, business, transaction, 1, &earned, LATER, ids)
         .await
         .unwrap();
     wallet::release(&mut write, campaign, money(15), LATER, ids)

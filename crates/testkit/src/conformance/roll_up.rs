@@ -143,6 +143,94 @@ pub async fn a_confirmed_amendment_is_captured_as_its_part(world: World) {
     }
 }
 
+/// Two of a plan's quota, then a band of three, then the next one; in the order they settled, and
+/// once, whatever is rolled up together.
+pub async fn a_settle_over_edges_is_captured_in_parts(world: World) {
+    let band = "INSERT INTO price_band (version, currency, tariff, after, unit_price)
+                VALUES (1, 'KRW', 1, 3, 10000000)";
+    world.raw.execute(band).await;
+    let chunks = world.running(&[4, 4, 4]).await;
+    let campaign = chunks[0].campaign;
+    world
+        .raw
+        .execute("UPDATE campaign_tariff SET by_unit = 1, quota = 2")
+        .await;
+    let claimed = world.claim(&chunks).await;
+    let uncertain = [
+        Outcome::Accepted,
+        Outcome::Accepted,
+        Outcome::Failed(RejectionCode::Left),
+        Outcome::Uncertain,
+    ];
+    let later = |seconds| NOW + Duration::from_secs(seconds);
+    // The third chunk settles first, and the first one last.
+    assert!(
+        world
+            .record_at(&claimed[2], settle(&uncertain), later(1))
+            .await
+    );
+    assert!(
+        world
+            .record_at(&claimed[1], settle(&[Outcome::Accepted; 4]), later(2))
+            .await
+    );
+    let rolled_up = world.roll_up().await;
+    let won = |units: i64| units * 1_000_000;
+    // 2 included; then 3 at 15 and 1 at 10.
+    assert_eq!(
+        earned(&rolled_up),
+        [(world.business, campaign, won(3 * 15 + 10))]
+    );
+    assert!(
+        world
+            .record_at(&claimed[0], settle(&[Outcome::Accepted; 4]), later(3))
+            .await
+    );
+    assert!(world.amend(claimed[2].id, 3, Outcome::Confirmed).await);
+    let rolled_up = world.roll_up().await;
+    assert_eq!(
+        earned(&rolled_up),
+        [(world.business, campaign, won(5 * 10))]
+    );
+    assert!(world.roll_up().await.is_empty());
+    let page = world.page(campaign).await;
+    let parts: Vec<(u64, u32, u32, i64)> = page
+        .captures
+        .iter()
+        .map(|row| {
+            let units = row.units;
+            let price = row.unit_price.micro() / 1_000_000;
+            assert_eq!(
+                row.amount.micro(),
+                row.unit_price.micro() * i64::from(units)
+            );
+            assert_eq!(row.ledger_transaction.is_some(), !row.amount.is_zero());
+            (row.chunk.number, row.part, units, price)
+        })
+        .collect();
+    let edge = store::report::EDGE_PARTS;
+    assert_eq!(
+        parts,
+        [
+            (0, 0, 4, 10),
+            (1, 0, 3, 15),
+            (1, edge + 1, 1, 10),
+            (2, 0, 2, 0),
+            (2, 4, 1, 10),
+        ]
+    );
+    // Who is the first of the second chunk, and who the last one.
+    let of_second: Vec<_> = page.captures[1..3].to_vec();
+    let price = |before| {
+        let capture = store::report::capture_of(&of_second, before).unwrap();
+        capture.unit_price.micro() / 1_000_000
+    };
+    assert_eq!((price(0), price(2), price(3)), (15, 15, 10));
+    assert!(store::report::capture_of(&of_second, 4).is_none());
+    let used = "SELECT units FROM band_use WHERE tariff = 1";
+    assert_eq!(world.raw.number(used).await, 9);
+}
+
 pub async fn a_failed_amendment_is_not(world: World) {
     let claimed = settled(&world, &[Outcome::Uncertain, Outcome::Accepted]).await;
     let failed = Outcome::Failed(RejectionCode::Blocked);

@@ -160,6 +160,8 @@ impl World {
             counted: granted,
             granted,
             frozen: 0,
+            quota: 0,
+            is_by_unit: false,
         };
         write.insert_message(MESSAGE, "{}").await.unwrap();
         write.set_launch(id, &launch, &tariff).await.unwrap();

@@ -1,0 +1,89 @@
+//! Contracts and price books: what the operator agrees to and publishes. Nothing is changed, only
+//! followed by another version.
+
+use domain::contract::Contract;
+use domain::id::BusinessId;
+use domain::money::Currency;
+use domain::price::PriceBook;
+use domain::time::{Timestamp, zone};
+use store::Store;
+
+use crate::BillingError;
+
+/// Adds a version to a business's contract; its number follows the last one. It may begin later,
+/// not earlier than now: what was sent is priced.
+pub async fn agree(
+    store: &Store,
+    business: BusinessId,
+    contract: Contract,
+    now: Timestamp,
+) -> Result<Contract, BillingError> {
+    let mut write = store.write().await?;
+    let currency = write.currency_of(business).await?;
+    contract.check(currency)?;
+    zone(&contract.time_zone)?;
+    expect_ahead(contract.effective_from, now)?;
+    let books = write.price_books(currency).await?;
+    if !books.iter().any(|book| book.name() == contract.book) {
+        return Err(BillingError::NoPrice {
+            book: contract.book,
+            currency,
+            at: contract.effective_from,
+        });
+    }
+    let versions = write.contracts(business).await?;
+    let contract = Contract {
+        version: versions.last().map_or(0, |last| last.version) + 1,
+        ..contract
+    };
+    write.insert_contract(business, &contract, now).await?;
+    write.sync_credit(business, now).await?;
+    write.commit().await?;
+    let (version, kind, book) = (contract.version, contract.kind, &contract.book);
+    tracing::info!(%business, version, %kind, book, "agreed to a contract");
+    Ok(contract)
+}
+
+/// The contract in effect for a business at a moment, and every version of it, the latest last.
+pub async fn contracts(
+    store: &Store,
+    business: BusinessId,
+    currency: Currency,
+    at: Timestamp,
+) -> Result<(Contract, Vec<Contract>), BillingError> {
+    let versions = store::contract::versions(store, business).await?;
+    let in_effect = Contract::in_effect(versions.clone(), currency, at);
+    Ok((in_effect, versions))
+}
+
+/// Publishes a version of a price book; its number is given out here. Campaigns under way keep the
+/// one they were launched with.
+pub async fn publish(
+    store: &Store,
+    book: impl FnOnce(u32) -> Result<PriceBook, BillingError>,
+    now: Timestamp,
+) -> Result<PriceBook, BillingError> {
+    let mut write = store.write().await?;
+    let book = book(write.next_price_version().await?)?;
+    expect_ahead(book.effective_from(), now)?;
+    write.insert_price_book(&book).await?;
+    write.commit().await?;
+    let (version, name) = (book.version(), book.name());
+    tracing::info!(version, name, currency = %book.currency(), "published prices");
+    Ok(book)
+}
+
+/// Every version of a currency's books, the latest one first.
+pub async fn price_books(
+    store: &Store,
+    currency: Currency,
+) -> Result<Vec<PriceBook>, BillingError> {
+    Ok(store::price::books(store, currency).await?)
+}
+
+fn expect_ahead(effective_from: Timestamp, now: Timestamp) -> Result<(), BillingError> {
+    match effective_from < now {
+        true => Err(BillingError::InThePast { effective_from }),
+        false => Ok(()),
+    }
+}

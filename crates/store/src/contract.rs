@@ -1,0 +1,230 @@
+//! Contracts as stored, and what campaigns took of a plan's months.
+
+use domain::contract::{Contract, ContractKind, Share};
+use domain::id::{BusinessId, CampaignId};
+use domain::money::{Currency, Money};
+use domain::terms::PlanUse;
+use domain::time::{LaunchMonth, Timestamp};
+use sea_orm::ConnectionTrait;
+
+use crate::ledger::{currency_of, invariant};
+use crate::row::{self, Row, values};
+use crate::{Snapshot, Store, StoreError, Write, wallet};
+
+/// Every version of a business's contract, the latest one last.
+pub async fn versions(store: &Store, business: BusinessId) -> Result<Vec<Contract>, StoreError> {
+    let currency = currency_of(store.reader(), business).await?;
+    read(store.reader(), business, currency).await
+}
+
+/// What a month has of a plan already.
+pub async fn plan_use(
+    store: &Store,
+    business: BusinessId,
+    month: LaunchMonth,
+) -> Result<PlanUse, StoreError> {
+    read_use(store.reader(), business, month).await
+}
+
+impl Write {
+    /// Every version of a business's contract, the latest one last.
+    pub async fn contracts(&mut self, business: BusinessId) -> Result<Vec<Contract>, StoreError> {
+        let currency = currency_of(self.connection(), business).await?;
+        read(self.connection(), business, currency).await
+    }
+
+    pub async fn plan_use(
+        &mut self,
+        business: BusinessId,
+        month: LaunchMonth,
+    ) -> Result<PlanUse, StoreError> {
+        read_use(self.connection(), business, month).await
+    }
+
+    /// Adds a version, whose number follows the last one.
+    pub async fn insert_contract(
+        &mut self,
+        business: BusinessId,
+        contract: &Contract,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO contract (business, version, effective_from, kind, book,
+                     credit_limit, quota, additional_max, time_zone, created_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let bound = values![
+            business,
+            contract.version,
+            contract.effective_from,
+            contract.kind.code(),
+            contract.book.as_str(),
+            contract.credit_limit.micro(),
+            contract.quota,
+            contract.additional_max,
+            contract.time_zone.as_str(),
+            now,
+        ];
+        row::execute(self.connection(), sql, bound).await?;
+        Ok(())
+    }
+
+    /// Takes a launch's share of a plan's month, noted with the campaign: it is given back when
+    /// the campaign is over and took less.
+    pub async fn take_plan(
+        &mut self,
+        business: BusinessId,
+        campaign: CampaignId,
+        month: LaunchMonth,
+        share: Share,
+    ) -> Result<(), StoreError> {
+        let Share { quota, additional } = share;
+        let sql = "INSERT INTO plan_use (business, month, quota, additional)
+                   VALUES ($1, $2, $3, $4)
+                   ON CONFLICT (business, month) DO UPDATE
+                     SET quota = plan_use.quota + excluded.quota,
+                         additional = plan_use.additional + excluded.additional";
+        let bound = values![business, month.number(), quota, additional];
+        row::execute(self.connection(), sql, bound).await?;
+        let sql = "UPDATE campaign_tariff SET quota = quota + $3, plan_month = $2
+                   WHERE campaign = $1 AND COALESCE(plan_month, $2) = $2";
+        let bound = values![campaign, month.number(), quota];
+        match row::execute(self.connection(), sql, bound).await? {
+            1 => Ok(()),
+            _ => Err(invariant(format!("{campaign} takes of two months"))),
+        }
+    }
+}
+
+impl Write {
+    /// Makes a wallet's credit limit what the contract in effect says.
+    pub async fn sync_credit(
+        &mut self,
+        business: BusinessId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let currency = currency_of(self.connection(), business).await?;
+        wallet::open(self, business, currency).await?;
+        sync_credit(self, business, currency, now).await
+    }
+}
+
+/// Gives back what a campaign that is over took of a plan's month and did not send. Once: what it
+/// sent stays its share.
+pub(crate) async fn return_plan(
+    write: &mut Write,
+    business: BusinessId,
+    campaign: CampaignId,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT t.quota AS quota, t.counted AS counted, t.plan_month AS plan_month, {} AS sent,
+           {} AS included
+         FROM campaign_tariff t LEFT JOIN capture p ON p.campaign = t.campaign
+         WHERE t.campaign = $1 AND t.plan_month IS NOT NULL
+         GROUP BY t.quota, t.counted, t.plan_month",
+        row::sum("p.units"),
+        row::sum_where("p.unit_price = 0", "p.units"),
+    );
+    let rows = row::all(
+        write.connection(),
+        "campaign_tariff",
+        &sql,
+        values![campaign],
+    )
+    .await?;
+    for row in &rows {
+        let (quota, counted, sent): (u64, u64, u64) =
+            (row.int("quota")?, row.int("counted")?, row.int("sent")?);
+        let month: u64 = row.int("plan_month")?;
+        let included: u64 = row.int("included")?;
+        let used = included.min(quota);
+        let additional = counted.saturating_sub(quota);
+        let back = (quota - used, additional.saturating_sub(sent - used));
+        let sql = "UPDATE plan_use SET quota = quota - $3, additional = additional - $4
+                   WHERE business = $1 AND month = $2";
+        let bound = values![business, month, back.0, back.1];
+        if row::execute(write.connection(), sql, bound).await? != 1 {
+            return Err(invariant(format!(
+                "{campaign} took of a month that is not there"
+            )));
+        }
+    }
+    if !rows.is_empty() {
+        let sql = "UPDATE campaign_tariff SET plan_month = NULL WHERE campaign = $1";
+        row::execute(write.connection(), sql, values![campaign]).await?;
+    }
+    Ok(())
+}
+
+/// Makes the wallet's credit limit what the contract in effect says. Where more is spent already,
+/// nothing more can be.
+pub(crate) async fn sync_credit(
+    write: &Write,
+    business: BusinessId,
+    currency: Currency,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let versions = read(write.connection(), business, currency).await?;
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let limit = Contract::in_effect(versions, currency, now).credit_limit;
+    let sql = "UPDATE wallet SET credit_limit =
+                 CASE WHEN owed - available > $2 THEN owed - available ELSE $2 END
+               WHERE business = $1 AND credit_limit <> $2";
+    row::execute(write.connection(), sql, values![business, limit.micro()]).await?;
+    Ok(())
+}
+
+impl Snapshot {
+    /// The contract in effect for a business at a moment.
+    pub async fn contract(
+        &self,
+        business: BusinessId,
+        at: Timestamp,
+    ) -> Result<Contract, StoreError> {
+        let currency = currency_of(self.connection(), business).await?;
+        let versions = read(self.connection(), business, currency).await?;
+        Ok(Contract::in_effect(versions, currency, at))
+    }
+}
+
+pub(crate) async fn read(
+    connection: &impl ConnectionTrait,
+    business: BusinessId,
+    currency: Currency,
+) -> Result<Vec<Contract>, StoreError> {
+    let sql = "SELECT version, effective_from, kind, book, credit_limit, quota, additional_max,
+                 time_zone
+               FROM contract WHERE business = $1 ORDER BY version";
+    let rows = row::all(connection, "contract", sql, values![business]).await?;
+    rows.iter().map(|row| contract_of(row, currency)).collect()
+}
+
+async fn read_use(
+    connection: &impl ConnectionTrait,
+    business: BusinessId,
+    month: LaunchMonth,
+) -> Result<PlanUse, StoreError> {
+    let sql = "SELECT quota, additional FROM plan_use WHERE business = $1 AND month = $2";
+    let bound = values![business, month.number()];
+    let row = row::one(connection, "plan_use", sql, bound).await?;
+    row.map_or(Ok(PlanUse::default()), |row| {
+        Ok(PlanUse {
+            quota: row.int("quota")?,
+            additional: row.int("additional")?,
+        })
+    })
+}
+
+fn contract_of(row: &Row, currency: Currency) -> Result<Contract, StoreError> {
+    let kind: u8 = row.int("kind")?;
+    Ok(Contract {
+        version: row.int("version")?,
+        effective_from: row.time("effective_from")?,
+        kind: ContractKind::from_code(kind).ok_or_else(|| row.corrupt("kind", kind))?,
+        book: row.get("book")?,
+        credit_limit: Money::from_micro(row.get("credit_limit")?, currency),
+        quota: row.int("quota")?,
+        additional_max: row.optional_int("additional_max")?,
+        time_zone: row.get("time_zone")?,
+    })
+}
