@@ -175,15 +175,10 @@ pub(crate) async fn sync_credit(
 }
 
 impl Snapshot {
-    /// The contract in effect for a business at a moment.
-    pub async fn contract(
-        &self,
-        business: BusinessId,
-        at: Timestamp,
-    ) -> Result<Contract, StoreError> {
+    /// Every version of a business's contract, the latest one last.
+    pub async fn contracts(&self, business: BusinessId) -> Result<Vec<Contract>, StoreError> {
         let currency = currency_of(self.connection(), business).await?;
-        let versions = read(self.connection(), business, currency).await?;
-        Ok(Contract::in_effect(versions, currency, at))
+        read(self.connection(), business, currency).await
     }
 }
 

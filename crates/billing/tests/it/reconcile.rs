@@ -360,6 +360,11 @@ fn of_a_closed_campaign(engine: Engine) -> Vec<Planted> {
              DELETE FROM ledger_transaction WHERE sequence = 3",
         ),
         planted(
+            I::LotsAreBooked,
+            "money of a lot that nobody gave",
+            "UPDATE ledger_entry SET lot = campaign WHERE campaign IS NOT NULL",
+        ),
+        planted(
             I::NoOrphans,
             "an attempt of no chunk",
             "UPDATE attempt SET number = 999 WHERE number = 0",
