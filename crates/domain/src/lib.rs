@@ -15,6 +15,8 @@ mod document; // reads our own small JSON documents, every fault at its path
 pub mod audience; // who gets a campaign: the expression
 pub mod price; // price book, tariffs, quote
 pub mod ledger; // double-entry postings
+pub mod merkle; // one hash over many records, and proofs that one is under it
+pub mod seal; // what a day's seal covers
 pub mod campaign; // the campaign's states
 pub mod freeze; // ranges, chunk numbers, cutting an audience into chunks
 pub mod chunk; // the chunk's states
