@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use domain::capability::Capability;
+use domain::id::BusinessId;
+use domain::seal::SealDay;
 
 use crate::admin::AdminArgs;
 use crate::config::{LogFormat, Overrides, Role, SecretText};
@@ -68,6 +70,11 @@ pub enum Command {
     Bench(BenchCommand),
     /// Checks every invariant; exits 1 where one is violated
     Reconcile(ReconcileArgs),
+    /// The books themselves
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Lists the seals of days that are over
+    Seals(SealsArgs),
     /// Writes everything the platform knows into one file, while it runs
     Backup(BackupArgs),
     /// Makes an installation of a backup, in an empty place only
@@ -281,6 +288,31 @@ pub struct RestoreArgs {
 
 #[derive(Debug, Args)]
 pub struct ReconcileArgs {
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Walks every business's chain and everything under the seals again; exits 1 where anything
+    /// was changed, and names the place
+    Verify(LedgerVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LedgerVerifyArgs {
+    /// The chain of this one alone, without what is under the seals
+    #[arg(long, value_name = "biz_…")]
+    pub business: Option<BusinessId>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SealsArgs {
+    /// From this day on, as in 2026-11-22 [default: from the first]
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<SealDay>,
     #[arg(long)]
     pub json: bool,
 }

@@ -16,6 +16,7 @@ pub mod rescue; // leases over, unknown outcomes, chunks past their time
 pub mod restore; // what came out of a copy of the books is asked for, then goes on
 pub mod roll_up; // captures into the ledger, once a second
 pub mod close; // release the rest, keep what happened as bitmaps
+pub mod seal; // a day that is over, under one hash
 pub mod control; // pause, resume, cancel
 pub mod standing; // campaigns of API sending: one per account, operation and day
 pub mod watch; // what operators see of the stages

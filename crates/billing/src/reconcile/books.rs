@@ -3,23 +3,18 @@
 use std::collections::HashMap;
 
 use domain::id::CampaignId;
-use domain::ledger::{ChainHash, LedgerAccount, TransactionKind, WalletBalance, sum};
+use domain::ledger::{LedgerAccount, TransactionKind, WalletBalance};
 use store::Snapshot;
 use store::ledger::LedgerTransaction;
 use store::reconcile::RecordedBusiness;
 
 use super::{Invariant, Tally};
 use crate::BillingError;
+use crate::chain::{Chain, Link};
 
-/// Ledger transactions read at once.
-const TRANSACTIONS_PER_PAGE: u32 = 500;
-
-/// Where the replay stands after a transaction.
+/// What is checked of every transaction beside its place in the chain.
 struct Replay<'a> {
     business: &'a RecordedBusiness,
-    sequence: u64,
-    hash: ChainHash,
-    wallet: WalletBalance,
     /// What each campaign holds and has neither captured nor released, in micro-units.
     open: HashMap<CampaignId, i64>,
     tally: &'a mut Tally,
@@ -32,64 +27,45 @@ pub(super) async fn check(
 ) -> Result<(), BillingError> {
     let mut replay = Replay {
         business,
-        sequence: 0,
-        hash: ChainHash::GENESIS,
-        wallet: WalletBalance::empty(business.currency),
         open: HashMap::new(),
         tally,
     };
-    loop {
-        let page = snapshot
-            .ledger_page(business.id, replay.sequence, TRANSACTIONS_PER_PAGE)
-            .await?;
-        if page.is_empty() {
-            break;
-        }
-        for transaction in &page {
-            replay.follow(transaction)?;
+    let mut chain = Chain::begin(snapshot, business).await?;
+    while let Some(page) = chain.next_page(snapshot).await? {
+        for booked in &page {
+            let link = chain.follow(booked);
+            replay.follow(booked, link, chain.wallet)?;
         }
     }
-    replay.end();
+    replay.end(&chain);
     Ok(())
 }
 
 impl Replay<'_> {
-    fn follow(&mut self, booked: &LedgerTransaction) -> Result<(), BillingError> {
+    fn follow(
+        &mut self,
+        booked: &LedgerTransaction,
+        link: Link,
+        wallet: WalletBalance,
+    ) -> Result<(), BillingError> {
         let name = format!("transaction {} of {}", booked.sequence, self.business.id);
-        self.chain(booked, &name);
-        let total = sum(&booked.entries, self.business.currency)?;
-        let balances = total.is_zero() && booked.entries.len() >= 2;
-        self.tally
-            .expect(Invariant::TransactionsBalance, balances, || {
-                let entries = booked.entries.len();
-                format!(
-                    "{name} ({}) has {entries} entries that sum to {total}",
-                    booked.key
-                )
+        let key = &booked.key;
+        for (invariant, fault) in [
+            (Invariant::ChainUnbroken, link.broken),
+            (Invariant::TransactionsBalance, link.unbalanced),
+        ] {
+            self.tally.expect(invariant, fault.is_none(), || {
+                format!("{name} ({key}): {}", fault.unwrap_or_default())
             });
+        }
         self.holds(booked, &name);
-        let change = WalletBalance::rebuild(&booked.entries, self.business.currency)?;
-        self.wallet.available = self.wallet.available.checked_add(change.available)?;
-        self.wallet.held = self.wallet.held.checked_add(change.held)?;
-        let WalletBalance { available, held } = self.wallet;
+        let WalletBalance { available, held } = wallet;
         let credit = self.business.credit_limit;
         let within = !available.checked_add(credit)?.is_negative() && !held.is_negative();
         self.tally.expect(Invariant::WithinFunds, within, || {
             format!("after {name} {available} are available and {held} held, credit is {credit}")
         });
         Ok(())
-    }
-
-    fn chain(&mut self, booked: &LedgerTransaction, name: &str) {
-        let follows = booked.sequence == self.sequence + 1
-            && booked.previous_hash == self.hash
-            && booked.hash == booked.hash_after(self.hash);
-        self.tally.expect(Invariant::ChainUnbroken, follows, || {
-            format!("{name} ({}) does not follow the one before it", booked.key)
-        });
-        self.sequence = booked.sequence;
-        // From the stored hash on, so that one changed row is named once.
-        self.hash = booked.hash;
     }
 
     /// A broadcast holds once; a standing campaign's blocks have keys of their own.
@@ -120,30 +96,23 @@ impl Replay<'_> {
         }
     }
 
-    fn end(self) {
+    fn end(self, chain: &Chain<'_>) {
         let Self {
-            business,
-            wallet,
-            tally,
-            ..
+            business, tally, ..
         } = self;
         let RecordedBusiness {
             id,
-            available,
             held,
             open_holds,
             ..
         } = business;
-        let same = *available == wallet.available && *held == wallet.held;
-        tally.expect(Invariant::WalletIsLedger, same, || {
-            let WalletBalance {
-                available: free,
-                held: reserved,
-            } = wallet;
-            format!(
-                "the wallet of {id} says {available} available and {held} held, its ledger {free} \
-                 and {reserved}"
-            )
+        let end = chain.end();
+        tally.expect(Invariant::ChainUnbroken, end.is_none(), || {
+            format!("{id}: {}", end.unwrap_or_default())
+        });
+        let differs = chain.wallet_differs();
+        tally.expect(Invariant::WalletIsLedger, differs.is_none(), || {
+            differs.unwrap_or_default()
         });
         tally.expect(Invariant::HeldIsOpenHolds, held == open_holds, || {
             format!("the wallet of {id} holds {held}, its open holds are {open_holds}")
