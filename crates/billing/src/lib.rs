@@ -16,10 +16,13 @@ pub mod report; // one line per send
 mod chain; // a ledger walked link by link
 pub mod reconcile; // the proof that the books close
 pub mod seal; // a day under one hash
+pub mod proof; // that one send is under its day's seal
+pub mod evidence; // what proves one send
 pub mod verify; // whether anybody laid a hand on the books
 
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
+pub use evidence::{Evidence, evidence, prove};
 pub use figures::{CampaignFigures, campaign_figures};
 pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};
 pub use quote::{price_book, price_book_at_launch, quote};

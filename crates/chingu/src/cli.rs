@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use domain::capability::Capability;
-use domain::id::BusinessId;
+use domain::id::{BusinessId, CampaignId};
 use domain::seal::SealDay;
 
 use crate::admin::AdminArgs;
@@ -75,6 +75,8 @@ pub enum Command {
     Ledger(LedgerCommand),
     /// Lists the seals of days that are over
     Seals(SealsArgs),
+    /// What proves one send, and that it stands under the seal of its day; exits 1 where it does not
+    Prove(ProveArgs),
     /// Writes everything the platform knows into one file, while it runs
     Backup(BackupArgs),
     /// Makes an installation of a backup, in an empty place only
@@ -313,6 +315,20 @@ pub struct SealsArgs {
     /// From this day on, as in 2026-11-22 [default: from the first]
     #[arg(long, value_name = "DAY")]
     pub from: Option<SealDay>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    #[arg(long, value_name = "cmp_…", required_unless_present = "check")]
+    pub campaign: Option<CampaignId>,
+    /// By the id that reports show, or by the messenger's key
+    #[arg(long, value_name = "FRIEND", required_unless_present = "check")]
+    pub friend: Option<String>,
+    /// Looks at a proof that was printed with --json, without a database
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["campaign", "friend"])]
+    pub check: Option<PathBuf>,
     #[arg(long)]
     pub json: bool,
 }

@@ -75,6 +75,7 @@ async fn command(cli: Cli, config: &Config) -> anyhow::Result<ExitCode> {
         Some(Command::Reconcile(arguments)) => command::reconcile::run(config, arguments).await,
         Some(Command::Ledger(command)) => command::ledger::run(config, command).await,
         Some(Command::Seals(arguments)) => command::seals::run(config, arguments).await,
+        Some(Command::Prove(arguments)) => command::prove::run(config, arguments).await,
         Some(Command::Backup(arguments)) => command::backup::run(config, arguments).await,
         Some(Command::Restore(arguments)) => command::restore::run(config, arguments).await,
         Some(Command::Admin(arguments)) => admin::run(config, arguments).await,

@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
 use crate::chunk::ChunkId;
@@ -89,6 +90,19 @@ impl FromStr for SealDay {
         let begin = Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z"));
         let begin = begin.map_err(|_| InvalidDay(text.chars().take(40).collect()))?;
         Ok(Self::of(begin))
+    }
+}
+
+impl Serialize for SealDay {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SealDay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -258,7 +272,8 @@ impl LedgerHead {
 pub type SealHash = TreeHash;
 
 /// A sealed day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Seal {
     pub day: SealDay,
     /// See [`SealWindow`].

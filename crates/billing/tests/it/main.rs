@@ -4,4 +4,5 @@
 mod funds;
 mod reconcile;
 mod report;
+mod seal;
 mod world;
