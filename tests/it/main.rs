@@ -19,6 +19,7 @@ mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 mod personal; // everybody reads their own name
 
+mod proof; // sealed days, and one send proved to a stranger
 mod restore; // backups, and what comes back of them
 
 mod bench; // the broadcast bench on both engines, small
