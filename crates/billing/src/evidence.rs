@@ -88,11 +88,9 @@ pub async fn evidence(
     if let Some(chunk) = chunk_of(&page, line) {
         let position = position_of(line);
         evidence.pushes = pushes(&snapshot, line, chunk.record.id, position).await?;
-        let amendments = chunk.amendments.iter();
-        evidence.amendment = amendments
-            .filter(|amendment| Some(amendment.position) == position)
-            .next_back()
-            .cloned();
+        let mut amendments = chunk.amendments.iter();
+        let amendment = amendments.find(|amendment| Some(amendment.position) == position);
+        evidence.amendment = amendment.cloned();
         evidence.bookings = bookings(&snapshot, &chunk, line, position).await?;
         evidence.sealing = proof::sealing(&snapshot, &chunk).await?;
     }
