@@ -4,6 +4,7 @@
 use billing::seal::{read_day, seal};
 use store::leader::LeaderEpoch;
 use store::pause;
+use store::seal::RecordedSeal;
 
 use crate::settings::SEAL_STEP_MAX;
 use crate::{Progress, Scheduler, SchedulerError};
@@ -21,13 +22,21 @@ impl Scheduler {
             let sealed = seal(&mut write, day, self.clock.now()).await?;
             pause::point("seal:before_commit").await;
             write.commit().await?;
-            let (seal, hash) = (sealed.seal, sealed.hash);
-            tracing::info!(
-                day = %seal.day, chunks = seal.chunks, sends = seal.sends, root = %seal.root,
-                hash = %hash, "sealed"
-            );
+            tell(&sealed);
             progress = Progress::Worked;
         }
         Ok(progress)
     }
+}
+
+/// A day on which nothing happened is in the hash of the next one that is told.
+fn tell(sealed: &RecordedSeal) {
+    let RecordedSeal { seal, hash } = sealed;
+    let (day, root) = (seal.day, seal.root);
+    if seal.chunks == 0 && seal.heads == 0 {
+        tracing::debug!(%day, %hash, "sealed");
+        return;
+    }
+    let (chunks, sends) = (seal.chunks, seal.sends);
+    tracing::info!(%day, chunks, sends, %root, %hash, "sealed");
 }
