@@ -134,8 +134,8 @@ impl SendProof {
     }
 }
 
-/// How far the chunk of a send is sealed, without the way to the root: that leads past the chunks of
-/// others.
+/// How far the chunk of a send is sealed, without the way to the root: that leads past the chunks
+/// of others.
 pub(crate) async fn sealing(
     snapshot: &Snapshot,
     chunk: &ChunkOnPage<'_>,

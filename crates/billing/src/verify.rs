@@ -1,7 +1,8 @@
 //! Whether anybody laid a hand on the books: every business's chain from its first transaction, its
 //! end against the seals, the seals themselves, and everything under them, hashed again.
 //!
-//! It names the place of whatever differs and corrects nothing. Memory does not grow with the books.
+//! It names the place of whatever differs and corrects nothing. It reads in pages, so memory does
+//! not grow with the books.
 
 use std::fmt;
 

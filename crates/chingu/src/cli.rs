@@ -75,7 +75,7 @@ pub enum Command {
     Ledger(LedgerCommand),
     /// Lists the seals of days that are over
     Seals(SealsArgs),
-    /// What proves one send, and that it stands under the seal of its day; exits 1 where it does not
+    /// What proves one send, and that it is under the seal of its day; exits 1 where it is not
     Prove(ProveArgs),
     /// Writes everything the platform knows into one file, while it runs
     Backup(BackupArgs),

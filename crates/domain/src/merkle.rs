@@ -1,9 +1,9 @@
-//! A Merkle tree over records in their order: one hash that stands for all of them, and short proofs
-//! that one of them is under it.
+//! A Merkle tree over records in their order: one hash that stands for all of them, and short
+//! proofs that one of them is under it.
 //!
 //! The tree is that of RFC 6962: a leaf and an inner node are hashed with prefixes of their own, so
-//! that neither passes for the other, and who has no neighbour is promoted as it is. It is built from
-//! the left with one hash per level in memory, however many leaves there are.
+//! that neither passes for the other, and who has no neighbour is promoted as it is. It is built
+//! from the left with one hash per level in memory, however many leaves there are.
 
 use std::fmt;
 use std::str::FromStr;

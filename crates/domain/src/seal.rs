@@ -107,8 +107,8 @@ impl<'de> Deserialize<'de> for SealDay {
 }
 
 /// Which chunks a seal covers: those that settled before the end of its day and no seal before it
-/// covers. `mark` is the number from which on a settle was not sure to be seen: whoever comes with a
-/// later one for a day that is sealed belongs to the next seal.
+/// covers. `mark` is the number from which on a settle was not sure to be seen: one that comes with
+/// a later number for a day that is sealed belongs to the next seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SealWindow {
     pub day: SealDay,
@@ -235,7 +235,7 @@ pub fn recipient_leaf(position: u32, number: UserNumber, outcome: Outcome) -> Tr
     TreeHash::leaf(&bytes)
 }
 
-/// The tree over the recipients of a chunk, in order, which keeps the way of one where it is wanted.
+/// The tree over the recipients of a chunk, in order; it keeps the way of one where it is wanted.
 pub fn recipients_tree(numbers: &[UserNumber], outcomes: &[Outcome], wanted: Option<u32>) -> Tree {
     let mut tree = match wanted {
         Some(position) => Tree::proving(position.into()),

@@ -158,7 +158,8 @@ impl RecordedExclusion {
 /// The statement that reads campaigns, with its conditions.
 pub(crate) fn campaign_select(conditions: &str) -> String {
     format!(
-        "SELECT {CAMPAIGN_COLUMNS} FROM campaign c JOIN business b ON b.id = c.business {conditions}"
+        "SELECT {CAMPAIGN_COLUMNS} FROM campaign c JOIN business b ON b.id = c.business
+         {conditions}"
     )
 }
 

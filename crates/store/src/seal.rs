@@ -215,8 +215,8 @@ impl Write {
             *seal.hash().as_bytes(),
         ];
         row::execute(self.connection(), sql, bound).await?;
-        let head = "INSERT INTO day_seal_leaves
-                      (campaign, day, part, first_index, first_number, last_number, places, leaves)";
+        let head = "INSERT INTO day_seal_leaves (campaign, day, part, first_index, first_number,
+                      last_number, places, leaves)";
         let rows: Vec<[Value; 8]> = leaves.iter().map(|part| part.values()).collect();
         bulk::insert(self.connection(), head, "", rows).await?;
         let head_values =

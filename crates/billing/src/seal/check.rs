@@ -1,5 +1,5 @@
-//! Whether what was sealed is still what stands there: the chain of seals, the heads under them, and
-//! every recorded chunk of every sealed day, hashed again.
+//! Whether what was sealed is still what stands there: the chain of seals, the heads under them,
+//! and every recorded chunk of every sealed day, hashed again.
 
 use std::collections::VecDeque;
 

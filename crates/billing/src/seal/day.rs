@@ -94,8 +94,8 @@ fn is_covered(window: &SealWindow, record: &RecordedChunk) -> bool {
     }
 }
 
-/// A recorded chunk as seals have it. What cannot be read is under the root of nothing: it is sealed
-/// as it stands, and reconciliation names it.
+/// A recorded chunk as seals have it. What cannot be read is under the root of nothing: it is
+/// sealed as it stands, and reconciliation names it.
 pub(crate) fn covered(chunk: &ChunkOnPage<'_>) -> Covered {
     let record = chunk.record;
     let numbers = record.numbers().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Sealing a day: everything that settled on it under one root, and where every ledger stands, after
-//! the seal of the day before.
+//! Sealing a day: everything that settled on it under one root, and where every ledger stands,
+//! after the seal of the day before.
 //!
 //! Owns: what is read for a seal, and in which order. Does not own: the canonical bytes (`domain`)
 //! and the moment (`scheduler`). Whoever seals, verifies or proves reads a day the same way.

@@ -166,7 +166,7 @@ fn verdict(checked: &Result<Proved, String>) -> String {
             let what = named(Some(*outcome));
             format!(
                 "the proof holds: {what}, recorded {at} in {id}, what was pushed has \
-                 sha256 {content}\nseal of {day}: {seal_hash}, to be compared with the published one"
+                 sha256 {content}\nseal of {day}: {seal_hash}, compare it with the published one"
             )
         }
     }

@@ -1,5 +1,5 @@
-//! `chingu seals`: what was sealed of every day that is over. Whoever keeps these lines elsewhere can
-//! show later that nobody wrote the seals anew.
+//! `chingu seals`: what was sealed of every day that is over. Whoever keeps these lines elsewhere
+//! can show later that nobody wrote the seals anew.
 
 use std::process::ExitCode;
 
