@@ -20,6 +20,7 @@ mod cancel; // cancels in the middle of a freeze
 mod personal; // everybody reads their own name
 mod billing; // plans, bands and promotional credit, from the agreement to the bill
 
+mod proof; // sealed days, and one send proved to a stranger
 mod restore; // backups, and what comes back of them
 
 mod bench; // the broadcast bench on both engines, small

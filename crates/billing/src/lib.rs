@@ -15,12 +15,19 @@ pub mod bill; // a campaign's bill
 pub mod figures; // everything a campaign's report counts
 pub mod sends; // sends looked for, a page at a time
 pub mod report; // one line per send
+mod chain; // a ledger walked link by link
 pub mod reconcile; // the proof that the books close
+pub mod seal; // a day under one hash
+pub mod proof; // that one send is under its day's seal
+pub mod evidence; // what proves one send
+pub mod verify; // whether anybody laid a hand on the books
 
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
+pub use evidence::{Evidence, evidence, prove};
 pub use figures::{CampaignFigures, campaign_figures};
 pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};
 pub use reconcile::{Check, Invariant, Reconciliation, reconcile};
 pub use terms::{take_plan, terms, terms_at_launch};
+pub use verify::{Verification, verify};
 pub use wallet::{Movement, Wallet, movements, wallet};

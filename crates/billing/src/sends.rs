@@ -68,6 +68,9 @@ pub struct SendChunk {
     pub id: ChunkId,
     pub state: Option<ChunkState>,
     pub tariff: Option<Tariff>,
+    /// Of the frozen body.
+    pub message: Vec<u8>,
+    /// Of everything that was pushed, in order.
     pub content_hash: Vec<u8>,
 }
 
@@ -442,6 +445,7 @@ impl SendChunk {
             id: chunk.record.id,
             state: chunk.record.known_state(),
             tariff: Tariff::from_code(chunk.record.tariff),
+            message: chunk.record.message.clone(),
             content_hash: chunk.record.content_hash.clone(),
         }
     }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use domain::capability::Capability;
+use domain::id::{BusinessId, CampaignId};
+use domain::seal::SealDay;
 
 use crate::admin::AdminArgs;
 use crate::config::{LogFormat, Overrides, Role, SecretText};
@@ -68,6 +70,13 @@ pub enum Command {
     Bench(BenchCommand),
     /// Checks every invariant; exits 1 where one is violated
     Reconcile(ReconcileArgs),
+    /// The books themselves
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Lists the seals of days that are over
+    Seals(SealsArgs),
+    /// What proves one send, and that it is under the seal of its day; exits 1 where it is not
+    Prove(ProveArgs),
     /// Writes everything the platform knows into one file, while it runs
     Backup(BackupArgs),
     /// Makes an installation of a backup, in an empty place only
@@ -281,6 +290,45 @@ pub struct RestoreArgs {
 
 #[derive(Debug, Args)]
 pub struct ReconcileArgs {
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LedgerCommand {
+    /// Walks every business's chain and everything under the seals again; exits 1 where anything
+    /// was changed, and names the place
+    Verify(LedgerVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LedgerVerifyArgs {
+    /// The chain of this one alone, without what is under the seals
+    #[arg(long, value_name = "biz_…")]
+    pub business: Option<BusinessId>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SealsArgs {
+    /// From this day on, as in 2026-11-22 [default: from the first]
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<SealDay>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ProveArgs {
+    #[arg(long, value_name = "cmp_…", required_unless_present = "check")]
+    pub campaign: Option<CampaignId>,
+    /// By the id that reports show, or by the messenger's key
+    #[arg(long, value_name = "FRIEND", required_unless_present = "check")]
+    pub friend: Option<String>,
+    /// Looks at a proof that was printed with --json, without a database
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["campaign", "friend"])]
+    pub check: Option<PathBuf>,
     #[arg(long)]
     pub json: bool,
 }

@@ -449,6 +449,15 @@ impl WalletBalance {
         Ok(wallet)
     }
 
+    /// Both together: what one adds up to after the other.
+    pub fn plus(self, other: Self) -> Result<Self, LedgerError> {
+        Ok(Self {
+            available: self.available.checked_add(other.available)?,
+            held: self.held.checked_add(other.held)?,
+            owed: self.owed.checked_add(other.owed)?,
+        })
+    }
+
     fn with_all(self, posting: &Posting) -> Result<Self, LedgerError> {
         let mut entries = posting.entries().iter();
         entries.try_fold(self, |wallet, entry| wallet.with(entry))

@@ -17,6 +17,7 @@ pub mod restore; // what came out of a copy of the books is asked for, then goes
 pub mod roll_up; // captures into the ledger, once a second
 pub mod expire; // promotional credit whose time is over
 pub mod close; // release the rest, keep what happened as bitmaps
+pub mod seal; // a day that is over, under one hash
 pub mod control; // pause, resume, cancel
 pub mod standing; // campaigns of API sending: one per account, operation and day
 mod block; // units leased for API sending, and their end

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::settings::{
     EXPIRE_STEP, GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP, PARTITION_STEP, RESCUE_STEP,
-    RESTORE_STEP, ROLL_UP_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
+    RESTORE_STEP, ROLL_UP_STEP, SEAL_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -101,6 +101,14 @@ impl Scheduler {
                 idle: STANDING_STEP,
             },
             |s, epoch| Box::pin(async move { s.standing_step(epoch).await }),
+        );
+        each(
+            "seal",
+            Wake {
+                on_write: false,
+                idle: SEAL_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.seal_step(epoch).await }),
         );
         each(
             "watch",

@@ -19,6 +19,9 @@ pub const EXPIRE_STEP: Duration = Duration::from_secs(5);
 /// Between two looks at the partitions of the months ahead.
 pub const PARTITION_STEP: Duration = Duration::from_secs(6 * 3_600);
 pub const RESCUE_STEP: Duration = Duration::from_millis(250);
+/// Between two looks at days that are over and not sealed; days that one look seals at most.
+pub const SEAL_STEP: Duration = Duration::from_secs(60);
+pub const SEAL_STEP_MAX: u32 = 512;
 /// Between two readings of the gauges.
 pub const GAUGES_STEP: Duration = Duration::from_secs(5);
 /// Chunks one dispatch pass hands out at most.

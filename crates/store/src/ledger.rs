@@ -152,6 +152,19 @@ impl Snapshot {
         }
     }
 
+    /// A transaction by its id.
+    pub async fn ledger_transaction(
+        &self,
+        id: LedgerTransactionId,
+    ) -> Result<Option<LedgerTransaction>, StoreError> {
+        let sql = "SELECT business, sequence FROM ledger_transaction WHERE id = $1";
+        let row = row::one(self.connection(), "ledger_transaction", sql, values![id]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let (business, sequence) = (row.id("business")?, row.int("sequence")?);
+        let mut booked = between(self.connection(), business, sequence, sequence).await?;
+        Ok(booked.pop())
+    }
+
     /// What the books say about one campaign, by kind and account.
     pub async fn campaign_entries(
         &self,

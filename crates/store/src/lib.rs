@@ -41,6 +41,7 @@ pub mod receipt; // what friends did with what they were sent
 pub mod report; // the record read back: chunks, captures, amendments, exclusions
 pub mod sends; // single sends found again, and what figures need beside the sums
 pub mod reconcile; // what reconciliation reads beside the record
+pub mod seal; // sealed days: roots, leaves, heads of ledgers
 pub mod campaign; // campaign rows and their states
 pub mod action; // what was done to a campaign under way, by whom and why
 pub mod campaign_list; // campaigns as a list shows them: many at once, with sums

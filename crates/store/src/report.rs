@@ -48,6 +48,9 @@ pub struct RecordedChunk {
     pub epoch: u32,
     pub size: u32,
     pub tariff: u8,
+    /// Of the frozen body.
+    pub message: Vec<u8>,
+    /// Of everything that was pushed, in order.
     pub content_hash: Vec<u8>,
     pub first_number: u32,
     pub last_number: u32,
@@ -177,6 +180,14 @@ impl RecordedExclusion {
     }
 }
 
+/// The statement that reads campaigns, with its conditions.
+pub(crate) fn campaign_select(conditions: &str) -> String {
+    format!(
+        "SELECT {CAMPAIGN_COLUMNS} FROM campaign c JOIN business b ON b.id = c.business
+         {conditions}"
+    )
+}
+
 const CAMPAIGN_COLUMNS: &str = "c.id AS id, c.business AS business, c.account AS account,
     b.currency AS currency, c.name AS name, c.kind AS kind, c.state AS state,
     c.pause_reason AS pause_reason, c.month AS month, c.launched_at AS launched_at,
@@ -195,10 +206,7 @@ impl Snapshot {
         business: BusinessId,
         campaign: CampaignId,
     ) -> Result<RecordedCampaign, StoreError> {
-        let sql = format!(
-            "SELECT {CAMPAIGN_COLUMNS} FROM campaign c JOIN business b ON b.id = c.business
-             WHERE c.business = $1 AND c.id = $2"
-        );
+        let sql = campaign_select("WHERE c.business = $1 AND c.id = $2");
         let values = values![business, campaign];
         let row = row::one(self.connection(), "campaign", &sql, values).await?;
         let row = row.ok_or_else(|| StoreError::NotFound(format!("campaign {campaign}")))?;
@@ -211,11 +219,10 @@ impl Snapshot {
         after: Option<CampaignId>,
         limit: u32,
     ) -> Result<Vec<RecordedCampaign>, StoreError> {
-        let sql = format!(
-            "SELECT {CAMPAIGN_COLUMNS} FROM campaign c JOIN business b ON b.id = c.business
-             WHERE c.id > $1 AND (c.launched_at IS NOT NULL OR c.month IS NOT NULL
+        let sql = campaign_select(
+            "WHERE c.id > $1 AND (c.launched_at IS NOT NULL OR c.month IS NOT NULL
                OR EXISTS (SELECT 1 FROM hold h WHERE h.campaign = c.id))
-             ORDER BY c.id LIMIT $2"
+             ORDER BY c.id LIMIT $2",
         );
         let after = after.unwrap_or(CampaignId::from_bytes([0; 16]));
         let rows = row::all(self.connection(), "campaign", &sql, values![after, limit]).await?;
@@ -265,7 +272,7 @@ impl Snapshot {
         limit: u32,
     ) -> Result<RecordPage, StoreError> {
         let sql = format!(
-            "SELECT number, round, state, epoch, size, tariff, content_hash, first_number,
+            "SELECT number, round, state, epoch, size, tariff, message, content_hash, first_number,
                last_number, accepted, failed, excluded, uncertain, cancelled, moved,
                settled_at, sequence, request, numbers, outcomes
              FROM chunk WHERE month = $1 AND campaign = $2 AND {page}
@@ -486,7 +493,7 @@ impl Snapshot {
     }
 }
 
-fn campaign_of(row: &Row) -> Result<RecordedCampaign, StoreError> {
+pub(crate) fn campaign_of(row: &Row) -> Result<RecordedCampaign, StoreError> {
     let month: Option<i64> = row.get("month")?;
     let month = month
         .map(|month| LaunchMonth::from_number(month).map_err(|error| row.corrupt("month", error)))
@@ -521,6 +528,7 @@ fn chunk_of(
         epoch: row.int("epoch")?,
         size: row.int("size")?,
         tariff: row.int("tariff")?,
+        message: row.get("message")?,
         content_hash: row.get("content_hash")?,
         first_number: row.int("first_number")?,
         last_number: row.int("last_number")?,

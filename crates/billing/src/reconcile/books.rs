@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::contract::Contract;
 use domain::id::{CampaignId, LotId};
-use domain::ledger::{ChainHash, LedgerAccount, TransactionKind, WalletBalance, sum};
+use domain::ledger::{LedgerAccount, TransactionKind, WalletBalance};
 use store::Snapshot;
 use store::ledger::LedgerTransaction;
 use store::promotional::Lot;
@@ -12,16 +12,11 @@ use store::reconcile::RecordedBusiness;
 
 use super::{Invariant, Tally};
 use crate::BillingError;
+use crate::chain::{Chain, Link};
 
-/// Ledger transactions read at once.
-const TRANSACTIONS_PER_PAGE: u32 = 500;
-
-/// Where the replay stands after a transaction.
+/// What is checked of every transaction beside its place in the chain.
 struct Replay<'a> {
     business: &'a RecordedBusiness,
-    sequence: u64,
-    hash: ChainHash,
-    wallet: WalletBalance,
     /// What each campaign holds and has neither captured nor released, in micro-units.
     open: HashMap<CampaignId, i64>,
     /// What the entries of each promotional lot add up to, per account, in micro-units.
@@ -38,44 +33,40 @@ pub(super) async fn check(
 ) -> Result<(), BillingError> {
     let mut replay = Replay {
         business,
-        sequence: 0,
-        hash: ChainHash::GENESIS,
-        wallet: WalletBalance::empty(business.currency),
         open: HashMap::new(),
         lots: HashMap::new(),
         contracts: snapshot.contracts(business.id).await?,
         tally,
     };
-    loop {
-        let page = snapshot
-            .ledger_page(business.id, replay.sequence, TRANSACTIONS_PER_PAGE)
-            .await?;
-        if page.is_empty() {
-            break;
-        }
-        for transaction in &page {
-            replay.follow(transaction)?;
+    let mut chain = Chain::begin(snapshot, business).await?;
+    while let Some(page) = chain.next_page(snapshot).await? {
+        for booked in &page {
+            let link = chain.follow(booked);
+            replay.follow(booked, link, chain.wallet)?;
         }
     }
     replay.lots(&snapshot.promotional_lots(business.id).await?);
-    replay.end();
+    replay.end(&chain);
     Ok(())
 }
 
 impl Replay<'_> {
-    fn follow(&mut self, booked: &LedgerTransaction) -> Result<(), BillingError> {
+    fn follow(
+        &mut self,
+        booked: &LedgerTransaction,
+        link: Link,
+        wallet: WalletBalance,
+    ) -> Result<(), BillingError> {
         let name = format!("transaction {} of {}", booked.sequence, self.business.id);
-        self.chain(booked, &name);
-        let total = sum(&booked.entries, self.business.currency)?;
-        let balances = total.is_zero() && booked.entries.len() >= 2;
-        self.tally
-            .expect(Invariant::TransactionsBalance, balances, || {
-                let entries = booked.entries.len();
-                format!(
-                    "{name} ({}) has {entries} entries that sum to {total}",
-                    booked.key
-                )
+        let key = &booked.key;
+        for (invariant, fault) in [
+            (Invariant::ChainUnbroken, link.broken),
+            (Invariant::TransactionsBalance, link.unbalanced),
+        ] {
+            self.tally.expect(invariant, fault.is_none(), || {
+                format!("{name} ({key}): {}", fault.unwrap_or_default())
             });
+        }
         self.holds(booked, &name);
         for entry in &booked.entries {
             if let Some(lot) = entry.lot {
@@ -83,22 +74,11 @@ impl Replay<'_> {
                 *balances.entry(entry.account).or_default() += entry.amount.micro();
             }
         }
-        let change = WalletBalance::rebuild(&booked.entries, self.business.currency)?;
         let WalletBalance {
             available,
             held,
             owed,
-        } = self.wallet;
-        self.wallet = WalletBalance {
-            available: available.checked_add(change.available)?,
-            held: held.checked_add(change.held)?,
-            owed: owed.checked_add(change.owed)?,
-        };
-        let WalletBalance {
-            available,
-            held,
-            owed,
-        } = self.wallet;
+        } = wallet;
         let free = available.checked_sub(owed)?;
         // A limit may be lowered below what is spent: then only a hold could pass it.
         let credit = match self.contracts.is_empty() {
@@ -120,18 +100,6 @@ impl Replay<'_> {
             )
         });
         Ok(())
-    }
-
-    fn chain(&mut self, booked: &LedgerTransaction, name: &str) {
-        let follows = booked.sequence == self.sequence + 1
-            && booked.previous_hash == self.hash
-            && booked.hash == booked.hash_after(self.hash);
-        self.tally.expect(Invariant::ChainUnbroken, follows, || {
-            format!("{name} ({}) does not follow the one before it", booked.key)
-        });
-        self.sequence = booked.sequence;
-        // From the stored hash on, so that one changed row is named once.
-        self.hash = booked.hash;
     }
 
     /// A broadcast holds once; a standing campaign's blocks have keys of their own.
@@ -196,36 +164,21 @@ impl Replay<'_> {
         });
     }
 
-    fn end(self) {
+    fn end(self, chain: &Chain<'_>) {
         let Self {
-            business,
-            wallet,
-            tally,
-            ..
+            business, tally, ..
         } = self;
         let RecordedBusiness {
             id,
-            available,
-            held,
-            owed,
-            open_holds,
-            ..
+            held, open_holds, ..
         } = business;
-        let row = WalletBalance {
-            available: *available,
-            held: *held,
-            owed: *owed,
-        };
-        tally.expect(Invariant::WalletIsLedger, row == wallet, || {
-            let WalletBalance {
-                available: free,
-                held: reserved,
-                owed: due,
-            } = wallet;
-            format!(
-                "the wallet of {id} says {available} available, {held} held and {owed} owed, its \
-                 ledger {free}, {reserved} and {due}"
-            )
+        let end = chain.end();
+        tally.expect(Invariant::ChainUnbroken, end.is_none(), || {
+            format!("{id}: {}", end.unwrap_or_default())
+        });
+        let differs = chain.wallet_differs();
+        tally.expect(Invariant::WalletIsLedger, differs.is_none(), || {
+            differs.unwrap_or_default()
         });
         tally.expect(Invariant::HeldIsOpenHolds, held == open_holds, || {
             format!("the wallet of {id} holds {held}, its open holds are {open_holds}")

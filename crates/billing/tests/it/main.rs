@@ -2,6 +2,8 @@
 //! against a violation that was planted.
 
 mod funds;
+mod proof;
 mod reconcile;
 mod report;
+mod seal;
 mod world;

@@ -1,15 +1,16 @@
 //! What proves one send: the consent, the last check, what was asked of the messenger and what it
-//! answered, what was booked, and what the friend did.
+//! answered, what was booked, the seal of its day, and what the friend did.
 
-use billing::sends::SendLine;
+use billing::evidence::{Booking, Consent, PushTried};
+use billing::proof::{Sealing, hex_of};
+use billing::report::tariff_words;
+use billing::sends::{SendChunk, SendLine};
 use domain::campaign::Purpose;
-use domain::friend::{ConsentFact, ConsentPurpose};
+use domain::friend::ConsentFact;
 use domain::outcome::Outcome;
 use domain::push::PushKey;
-use domain::rule::RuleId;
 use domain::time::Timestamp;
 use store::campaign::Campaign;
-use store::sends::Attempt;
 
 use super::sends::{outcome_words, when};
 use crate::desk::Desk;
@@ -34,15 +35,21 @@ pub struct Step {
 }
 
 pub async fn read(desk: &Desk, campaign: &Campaign, line: &SendLine) -> Result<Evidence, Error> {
+    let found = billing::evidence(&desk.store, campaign, line).await?;
     let mut steps = Vec::new();
     if campaign.purpose == Purpose::Promotion {
-        steps.extend(consent(desk, line).await?);
+        steps.push(consent(desk, found.consent.as_ref()));
     }
     match &line.chunk {
-        Some(_) => steps.extend(pushes(desk, line).await?),
+        Some(chunk) => {
+            steps.extend(found.pushes.iter().flat_map(|tried| push(desk, tried)));
+            steps.push(recorded(desk, line, chunk));
+        }
         None => steps.extend(left_out(desk, line)),
     }
-    steps.extend(booked(desk, campaign, line));
+    let bookings = found.bookings.iter();
+    steps.extend(bookings.map(|booking| booked(desk, campaign, line, booking)));
+    steps.extend(sealed(desk, &found.sealing));
     steps.extend(afterwards(desk, campaign, line).await?);
     Ok(Evidence {
         friend: line.friend.to_string(),
@@ -63,34 +70,21 @@ impl Step {
     }
 }
 
-/// The last answer to the question for consent that was known when it was decided.
-async fn consent(desk: &Desk, line: &SendLine) -> Result<Option<Step>, Error> {
-    let history = desk
-        .store
-        .consent_history(desk.account.id, line.number)
-        .await?;
-    let mut known = history.into_iter().rev().filter(|(purpose, fact)| {
-        *purpose == ConsentPurpose::Promotion && line.at.is_none_or(|at| fact.at <= at)
-    });
-    let Some((_, fact)) = known.next() else {
-        return Ok(Some(Step::of(desk, "report-evidence-no-consent", None)));
+fn consent(desk: &Desk, consent: Option<&Consent>) -> Step {
+    let Some(Consent { fact, wording }) = consent else {
+        return Step::of(desk, "report-evidence-no-consent", None);
     };
     let key = match fact.granted {
         true => "report-evidence-consent",
         false => "report-evidence-refusal",
     };
     let mut step = Step::of(desk, key, Some(fact.at));
-    step.text = source_words(desk, &fact);
-    let wordings = desk.store.wordings_of_account(desk.account.id).await?;
-    let version = fact.wording.as_deref();
-    if let Some(wording) = wordings
-        .into_iter()
-        .find(|one| Some(&*one.version) == version)
-    {
-        step.code = vec![wording.version, format!("sha256 {}", hex_of(&wording.hash))];
-        step.quote = Some(wording.text);
+    step.text = source_words(desk, fact);
+    if let Some(wording) = wording {
+        step.code = vec![wording.version.clone(), sha256(&wording.hash)];
+        step.quote = Some(wording.text.clone());
     }
-    Ok(Some(step))
+    step
 }
 
 fn source_words(desk: &Desk, fact: &ConsentFact) -> String {
@@ -99,29 +93,40 @@ fn source_words(desk: &Desk, fact: &ConsentFact) -> String {
         .to_string()
 }
 
-/// Every round of the chunk, each with its claims: the last check and the push.
-async fn pushes(desk: &Desk, line: &SendLine) -> Result<Vec<Step>, Error> {
-    let Some(chunk) = &line.chunk else {
-        return Ok(Vec::new());
-    };
-    let mut steps = Vec::new();
-    let snapshot = desk.store.snapshot().await?;
-    for round in 0..=chunk.id.round {
-        let id = domain::chunk::ChunkId { round, ..chunk.id };
-        let attempts = snapshot.attempts_of(id).await?;
-        let is_last_round = round == chunk.id.round;
-        for attempt in &attempts {
-            let rule = match is_last_round {
-                true => rule_of(attempt, line),
-                false => None,
-            };
-            steps.push(gate(desk, attempt, rule));
-            if rule.is_none() {
-                steps.push(push(desk, attempt, &id));
-            }
-        }
+/// One claim: the last check, and the push of whoever passed it.
+fn push(desk: &Desk, tried: &PushTried) -> Vec<Step> {
+    let words = desk.words;
+    let attempt = &tried.attempt;
+    let mut gate = Step::of(desk, "report-evidence-gate", Some(attempt.began_at));
+    if let Some(rule) = tried.rule {
+        gate.tone = "warn";
+        gate.text = reasons::of_rule(&words, rule).to_string();
+        gate.code.extend(rule.citation().map(str::to_owned));
+        return vec![gate];
     }
-    snapshot.end().await?;
+    gate.text = words.t("report-evidence-passed").to_string();
+    let at = attempt.ended_at.or(Some(attempt.began_at));
+    let mut step = Step::of(desk, "report-evidence-push", at);
+    let said = match attempt.answer.as_deref() {
+        Some("processed") => words.t("report-evidence-processed").to_string(),
+        Some(answer) => words
+            .t("report-evidence-answer")
+            .text("answer", answer)
+            .to_string(),
+        None => words.t("report-evidence-unanswered").to_string(),
+    };
+    step.text = words
+        .t("report-evidence-attempt")
+        .num("round", u32::from(tried.chunk.round) + 1)
+        .num("attempt", attempt.epoch)
+        .text("answer", said)
+        .to_string();
+    step.code = vec![PushKey::of(&tried.chunk).to_string()];
+    vec![gate, step]
+}
+
+/// What became of it, the message, and all that was pushed with it.
+fn recorded(desk: &Desk, line: &SendLine, chunk: &SendChunk) -> Step {
     let mut step = Step::of(desk, "report-evidence-recorded", line.at);
     let outcome = outcome_words(&desk.words, line);
     let why = line
@@ -136,17 +141,15 @@ async fn pushes(desk: &Desk, line: &SendLine) -> Result<Vec<Step>, Error> {
         Some(Outcome::Failed(_) | Outcome::Excluded(_) | Outcome::Uncertain) => "warn",
         _ => "calm",
     };
+    let (number, round) = (chunk.id.number, chunk.id.round);
+    let words = desk.words;
+    let hash = |key: &str, hash: &[u8]| words.t(key).text("hash", sha256(hash)).to_string();
     step.code = vec![
-        format!(
-            "{}.{} #{}",
-            chunk.id.number,
-            chunk.id.round,
-            position_of(line)
-        ),
-        format!("sha256 {}", hex_of(&chunk.content_hash)),
+        format!("{number}.{round} #{}", position_of(line)),
+        hash("report-evidence-message", &chunk.message),
+        hash("report-evidence-content", &chunk.content_hash),
     ];
-    steps.push(step);
-    Ok(steps)
+    step
 }
 
 fn position_of(line: &SendLine) -> u32 {
@@ -154,52 +157,6 @@ fn position_of(line: &SendLine) -> u32 {
         billing::sends::Cursor::Chunk { position, .. } => position,
         billing::sends::Cursor::LeftOut { .. } => 0,
     }
-}
-
-/// What took somebody out of an attempt.
-fn rule_of(attempt: &Attempt, line: &SendLine) -> Option<RuleId> {
-    let position = position_of(line);
-    let taken = attempt
-        .exclusions
-        .iter()
-        .find(|(taken, _)| *taken == position);
-    taken.map(|(_, rule)| *rule)
-}
-
-fn gate(desk: &Desk, attempt: &Attempt, rule: Option<RuleId>) -> Step {
-    let words = desk.words;
-    let mut step = Step::of(desk, "report-evidence-gate", Some(attempt.began_at));
-    match rule {
-        None => step.text = words.t("report-evidence-passed").to_string(),
-        Some(rule) => {
-            step.tone = "warn";
-            step.text = reasons::of_rule(&words, rule).to_string();
-            step.code.extend(rule.citation().map(str::to_owned));
-        }
-    }
-    step
-}
-
-fn push(desk: &Desk, attempt: &Attempt, chunk: &domain::chunk::ChunkId) -> Step {
-    let at = attempt.ended_at.or(Some(attempt.began_at));
-    let mut step = Step::of(desk, "report-evidence-push", at);
-    let words = desk.words;
-    let said = match attempt.answer.as_deref() {
-        Some("processed") => words.t("report-evidence-processed").to_string(),
-        Some(answer) => words
-            .t("report-evidence-answer")
-            .text("answer", answer)
-            .to_string(),
-        None => words.t("report-evidence-unanswered").to_string(),
-    };
-    step.text = words
-        .t("report-evidence-attempt")
-        .num("round", u32::from(chunk.round) + 1)
-        .num("attempt", attempt.epoch)
-        .text("answer", said)
-        .to_string();
-    step.code = vec![PushKey::of(chunk).to_string()];
-    step
 }
 
 fn left_out(desk: &Desk, line: &SendLine) -> Option<Step> {
@@ -213,19 +170,59 @@ fn left_out(desk: &Desk, line: &SendLine) -> Option<Step> {
     Some(step)
 }
 
-fn booked(desk: &Desk, campaign: &Campaign, line: &SendLine) -> Option<Step> {
-    let captured = line.captured?;
-    let mut step = Step::of(desk, "report-evidence-booked", None);
+/// One part of what it was captured with: the price and why, and the transaction that earned it.
+fn booked(desk: &Desk, campaign: &Campaign, line: &SendLine, booking: &Booking) -> Step {
+    let words = desk.words;
+    let at = booking.transaction.as_ref().map(|booked| booked.booked_at);
+    let mut step = Step::of(desk, "report-evidence-booked", at);
     step.tone = "good";
     let version = campaign.launch.map(|launch| launch.price_version);
-    step.text = desk
-        .words
+    let price = words
         .t("report-evidence-price")
-        .text("price", desk.words.money(captured.unit_price))
+        .text("price", words.money(booking.capture.unit_price))
         .num("version", version.unwrap_or_default())
         .to_string();
-    step.code
-        .extend(captured.ledger_transaction.map(|id| id.to_string()));
+    let tariff = line.chunk.as_ref().and_then(|chunk| chunk.tariff);
+    step.text = match tariff.map(tariff_words) {
+        Some((name, why)) => {
+            let tariff = words.t(format!("report-tariff-{}", name.replace('_', "-")));
+            let why = words.t(format!("report-why-{}", why.replace('_', "-")));
+            format!("{price} · {tariff}: {why}")
+        }
+        None => price,
+    };
+    let transaction = booking.capture.ledger_transaction;
+    step.code.extend(transaction.map(|id| id.to_string()));
+    if let Some(booked) = &booking.transaction {
+        let said = words.t("report-evidence-sequence");
+        step.code
+            .push(said.num("sequence", booked.sequence).to_string());
+        step.code.push(sha256(booked.hash.as_bytes()));
+    }
+    step
+}
+
+/// Whether what stands here is under the seal of its day.
+fn sealed(desk: &Desk, sealing: &Sealing) -> Option<Step> {
+    let (tone, key, day, seal) = match sealing {
+        Sealing::NotRecorded => return None,
+        Sealing::Open(day) => ("calm", "report-evidence-unsealed", *day, None),
+        Sealing::Sealed(seal) => (
+            "good",
+            "report-evidence-sealed-as-it-is",
+            seal.seal.day,
+            Some(seal),
+        ),
+        Sealing::Changed(seal) => ("bad", "report-evidence-changed", seal.seal.day, Some(seal)),
+    };
+    let at = seal.map(|recorded| recorded.seal.sealed_at);
+    let mut step = Step::of(desk, "report-evidence-seal", at);
+    step.tone = tone;
+    let text = desk.words.t(key).text("day", day.to_string());
+    step.text = text.to_string();
+    if let Some(recorded) = seal {
+        step.code = vec![sha256(recorded.hash.as_bytes())];
+    }
     Some(step)
 }
 
@@ -252,6 +249,6 @@ async fn afterwards(desk: &Desk, campaign: &Campaign, line: &SendLine) -> Result
         .collect())
 }
 
-fn hex_of(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn sha256(hash: &[u8]) -> String {
+    format!("sha256 {}", hex_of(hash))
 }

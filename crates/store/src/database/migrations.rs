@@ -23,6 +23,7 @@ macro_rules! migrator {
             "0013_throttled",
             "0014_wall",
             "0015_billing",
+            "0016_seal",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

@@ -9,9 +9,9 @@ use crate::{StoreConfig, fixture};
 /// Every id of a business's rows in these tests is its own.
 const OURS: BusinessId = BusinessId::from_bytes([1; 16]);
 const THEIRS: BusinessId = BusinessId::from_bytes([2; 16]);
-/// What the role reads that is nobody's: prices, the messenger's keys by their numbers, and the
-/// number of the next write.
-const SHARED: [&str; 4] = ["price", "price_band", "user", "writer_sequence"];
+/// What the role reads that is nobody's: seals of days, prices, the messenger's keys by their
+/// numbers, and the number of the next write.
+const SHARED: [&str; 5] = ["day_seal", "price", "price_band", "user", "writer_sequence"];
 /// Every table behind the wall gets a row of each business.
 const FILL: &str = "DO $$ DECLARE of_table record; business int; BEGIN
   FOR of_table IN
