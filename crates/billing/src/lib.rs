@@ -14,7 +14,12 @@ pub mod figures; // everything a campaign's report counts
 pub mod sends; // sends looked for, a page at a time
 pub mod report; // one line per send
 pub mod reconcile; // the proof that the books close
+pub mod checks; // that proof made again and again, and kept
+pub mod revenue; // what was earned, by account, tariff and day
+pub mod counter; // what operators do with money
 
+pub use checks::check_books;
+pub use counter::Counter;
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
 pub use figures::{CampaignFigures, campaign_figures};

@@ -15,6 +15,7 @@ pub mod dispatch; // due chunks at the metered pace, fair between accounts
 pub mod rescue; // leases over, unknown outcomes, chunks past their time
 pub mod restore; // what came out of a copy of the books is asked for, then goes on
 pub mod roll_up; // captures into the ledger, once a second
+pub mod reconcile; // the books checked, what was earned counted by day
 pub mod close; // release the rest, keep what happened as bitmaps
 pub mod control; // pause, resume, cancel
 pub mod standing; // campaigns of API sending: one per account, operation and day

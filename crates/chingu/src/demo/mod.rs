@@ -48,6 +48,9 @@ use people::Person;
 pub const EMAIL: &str = "jiwoo@hanok.example";
 /// Known to everybody, so the demo exists only where nobody else can connect.
 pub const PASSWORD: &str = "hanok-demo";
+/// Who runs the installation, beside the shop; as well known.
+pub const OPERATOR_EMAIL: &str = "operator@chingu.example";
+pub const OPERATOR_PASSWORD: &str = "operator-demo";
 const HANDLE: &str = "@hanok";
 const ZONE: &str = "Asia/Seoul";
 const FOLDER: &str = ".demo";
@@ -166,7 +169,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// The business with its members, its account and its money.
+    /// The business with its members, its account and its money; and an operator.
     async fn open(&self) -> anyhow::Result<(Account, MemberId)> {
         let business = self
             .directory
@@ -198,6 +201,12 @@ impl Shop {
                 .set_password(business.id, member.id, PASSWORD, None)
                 .await?;
         }
+        let operator = self.directory.add_operator(OPERATOR_EMAIL, "최유진", ZONE);
+        let operator = operator.await?;
+        sign_in
+            .of_operators()
+            .set_password(operator.id, OPERATOR_PASSWORD)
+            .await?;
         let funds = Money::whole(1_000_000, Currency::Krw);
         let (now, ids) = (self.clock.now(), self.ids.as_ref());
         billing::top_up(&self.store, business.id, funds, "DEMO-1", now, ids).await?;

@@ -22,6 +22,7 @@ macro_rules! migrator {
             "0012_restore",
             "0013_throttled",
             "0014_wall",
+            "0017_operator",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
