@@ -10,8 +10,8 @@ use store::leader::LeaderEpoch;
 use store::reconciliation::{CheckKind, RecordedCheck};
 use store::{Store, StoreError};
 
-use crate::reconcile::{Reconciliation, reconcile, reconcile_lightly};
 use crate::BillingError;
+use crate::reconcile::{Reconciliation, reconcile, reconcile_lightly};
 
 /// The next light check looks this far back behind the beginning of the one before: booked times
 /// are those of the writers, who commit a little later.

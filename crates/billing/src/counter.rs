@@ -38,7 +38,15 @@ impl Counter {
         reference: &str,
     ) -> Result<LedgerTransactionId, BillingError> {
         let now = self.clock.now();
-        top_up(&self.store, business, amount, reference, now, self.ids.as_ref()).await
+        top_up(
+            &self.store,
+            business,
+            amount,
+            reference,
+            now,
+            self.ids.as_ref(),
+        )
+        .await
     }
 
     /// Checks the books now, lightly.

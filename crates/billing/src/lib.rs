@@ -18,9 +18,9 @@ pub mod checks; // that proof made again and again, and kept
 pub mod revenue; // what was earned, by account, tariff and day
 pub mod counter; // what operators do with money
 
+pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use checks::check_books;
 pub use counter::Counter;
-pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use error::BillingError;
 pub use figures::{CampaignFigures, campaign_figures};
 pub use funds::{ReleaseReason, capture, hold, hold_block, release, release_rest, top_up};

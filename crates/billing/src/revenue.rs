@@ -81,7 +81,10 @@ async fn add_up(
             tariff,
         };
         let mut rest = earned.amount_micro;
-        for part in captured.iter().filter(|c| c.transaction == earned.transaction) {
+        for part in captured
+            .iter()
+            .filter(|c| c.transaction == earned.transaction)
+        {
             let sum = sums.entry(key(part.tariff)).or_default();
             sum.units += part.units;
             sum.amount_micro += part.amount_micro;

@@ -109,7 +109,11 @@ impl SignIn {
     /// Whether the two belong together, without counting a guess: for the program's own greeting.
     pub async fn fits(&self, email: &str, password: &str) -> Result<bool, Error> {
         for candidate in self.guard.store.sign_in_candidates(email).await? {
-            if self.guard.verify(password, &candidate.password_hash).await? {
+            if self
+                .guard
+                .verify(password, &candidate.password_hash)
+                .await?
+            {
                 return Ok(true);
             }
         }
@@ -191,7 +195,9 @@ impl SignIn {
         address: &str,
     ) -> Result<Candidate, SignInError> {
         let (guard, email) = (&self.guard, email.trim().to_lowercase());
-        guard.expect_guesses_left(Door::Members, &email, address).await?;
+        guard
+            .expect_guesses_left(Door::Members, &email, address)
+            .await?;
         let candidates = guard.store.sign_in_candidates(&email).await;
         let candidates = candidates.map_err(Error::from)?.into_iter();
         let hashed = candidates.map(|one| {

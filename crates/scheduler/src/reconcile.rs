@@ -51,8 +51,9 @@ impl Scheduler {
             let last = self.store.last_check_began(kind).await?;
             let is_due = match kind {
                 // What an earlier lead checked says nothing of how that lead ended.
-                CheckKind::Light => last
-                    .is_none_or(|last| last < led_since || now.since(last) >= LIGHT_CHECK_EVERY),
+                CheckKind::Light => {
+                    last.is_none_or(|last| last < led_since || now.since(last) >= LIGHT_CHECK_EVERY)
+                }
                 CheckKind::Full => last.unwrap_or(led_since) < latest_night(now),
             };
             if is_due {
@@ -60,7 +61,12 @@ impl Scheduler {
                 let check = billing::check_books(&self.store, kind, Some(epoch), clock, ids);
                 let check = check.await?;
                 let took = check.ended_at.since(check.started_at);
-                tracing::debug!(kind = kind.name(), clean = check.clean, ?took, "books checked");
+                tracing::debug!(
+                    kind = kind.name(),
+                    clean = check.clean,
+                    ?took,
+                    "books checked"
+                );
                 progress = Progress::Worked;
             }
         }

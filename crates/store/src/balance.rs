@@ -203,7 +203,12 @@ impl Snapshot {
         let chunks = chunks.ok_or_else(|| StoreError::NotFound("chunks".into()))?;
         let sql = "SELECT COUNT(*) AS confirmed FROM amendment
                    WHERE month = $1 AND campaign = $2 AND outcome = 2";
-        let amended = row::one(self.connection(), "amendment", sql, values![month, campaign]);
+        let amended = row::one(
+            self.connection(),
+            "amendment",
+            sql,
+            values![month, campaign],
+        );
         let amended = amended.await?;
         Ok(Some(CampaignBalance {
             campaign,
@@ -234,13 +239,10 @@ impl Snapshot {
             "SELECT {} FROM capture WHERE month = $1 AND campaign = $2",
             row::sums(&["units", "amount"])
         );
-        let row = row::one(
-            self.connection(),
-            "capture",
-            &sql,
-            values![month, campaign],
-        );
+        let row = row::one(self.connection(), "capture", &sql, values![month, campaign]);
         let row = row.await?;
-        row.map_or(Ok((0, 0)), |row| Ok((row.int("units")?, row.get("amount")?)))
+        row.map_or(Ok((0, 0)), |row| {
+            Ok((row.int("units")?, row.get("amount")?))
+        })
     }
 }

@@ -54,7 +54,12 @@ pub(crate) async fn note(
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO interruption (epoch, interrupted_at, noticed_at) VALUES ($1, $2, $3)";
     row::execute(write.connection(), sql, values![epoch, interrupted_at, now]).await?;
-    row::execute(write.connection(), NOTE, values![epoch, interrupted_at, now]).await?;
+    row::execute(
+        write.connection(),
+        NOTE,
+        values![epoch, interrupted_at, now],
+    )
+    .await?;
     Ok(())
 }
 

@@ -30,9 +30,9 @@ impl Write {
         password_hash: &str,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE operator SET password_hash = $1 WHERE id = $2";
-        match row::execute(self.connection(), sql, values![password_hash, operator]).await? {
-            0 => return Err(StoreError::NotFound(format!("operator {operator}"))),
-            _ => {}
+        let bound = values![password_hash, operator];
+        if row::execute(self.connection(), sql, bound).await? == 0 {
+            return Err(StoreError::NotFound(format!("operator {operator}")));
         }
         let sql = "DELETE FROM operator_session WHERE operator = $1";
         row::execute(self.connection(), sql, values![operator]).await?;

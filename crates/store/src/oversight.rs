@@ -267,7 +267,10 @@ impl Snapshot {
     pub async fn unresolved(&self) -> Result<Unresolved, StoreError> {
         let alive = "FROM campaign k JOIN chunk c ON c.campaign = k.id
                      WHERE k.state BETWEEN 4 AND 11";
-        let sql = format!("SELECT {} AS asked_for {alive} AND c.state = 3 AND c.state < 10", row::sum("c.size"));
+        let sql = format!(
+            "SELECT {} AS asked_for {alive} AND c.state = 3 AND c.state < 10",
+            row::sum("c.size")
+        );
         let row = row::one(self.connection(), "chunk", &sql, []).await?;
         let asked_for = row.map_or(Ok(0), |row| row.int("asked_for"))?;
         let sql = format!(

@@ -91,10 +91,7 @@ impl Write {
 
 impl Store {
     /// When the latest check of a kind began.
-    pub async fn last_check_began(
-        &self,
-        kind: CheckKind,
-    ) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn last_check_began(&self, kind: CheckKind) -> Result<Option<Timestamp>, StoreError> {
         let sql = "SELECT MAX(started_at) AS started_at FROM reconciliation WHERE kind = $1";
         let row = row::one(self.reader(), "reconciliation", sql, values![kind.code()]).await?;
         row.map_or(Ok(None), |row| row.optional_time("started_at"))
@@ -107,9 +104,8 @@ impl Store {
         only_clean: bool,
     ) -> Result<Option<RecordedCheck>, StoreError> {
         let clean = if only_clean { " AND clean = 1" } else { "" };
-        let sql = format!(
-            "{CHECK} WHERE kind = $1{clean} ORDER BY started_at DESC, id DESC LIMIT 1"
-        );
+        let sql =
+            format!("{CHECK} WHERE kind = $1{clean} ORDER BY started_at DESC, id DESC LIMIT 1");
         let row = row::one(self.reader(), "reconciliation", &sql, values![kind.code()]).await?;
         row.map(|row| check(&row)).transpose()
     }
@@ -123,6 +119,16 @@ impl Store {
 }
 
 impl Snapshot {
+    /// The first check that began after a moment.
+    pub async fn first_check_after(
+        &self,
+        moment: Timestamp,
+    ) -> Result<Option<RecordedCheck>, StoreError> {
+        let sql = format!("{CHECK} WHERE started_at >= $1 ORDER BY started_at, id LIMIT 1");
+        let row = row::one(self.connection(), "reconciliation", &sql, values![moment]).await?;
+        row.map(|row| check(&row)).transpose()
+    }
+
     /// The latest checks of a kind, the latest first.
     pub async fn last_checks(
         &self,

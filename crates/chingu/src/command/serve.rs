@@ -265,7 +265,10 @@ async fn greet(
         let (email, password) = (demo::OPERATOR_EMAIL, demo::OPERATOR_PASSWORD);
         let operators = platform.sign_in().of_operators();
         if operators.is_first_run().await? {
-            line("", "no operator can sign in yet: that page says what to do".into());
+            line(
+                "",
+                "no operator can sign in yet: that page says what to do".into(),
+            );
         } else if operators.fits(email, password).await? {
             line("", format!("{email} with the password {password}"));
         }

@@ -227,7 +227,10 @@ async fn bad_fields_are_named(engine: Engine) {
     for email in [
         "", "kim", "@x.kr", "kim@", "kim@x", "kim@x.", "k m@x.kr", "a@b@c.kr", &long,
     ] {
-        let error = directory.add_operator(email, "Kim", "Asia/Seoul").await.unwrap_err();
+        let error = directory
+            .add_operator(email, "Kim", "Asia/Seoul")
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, Error::Refused { field: "email", .. }),
             "{email}: {error}"

@@ -10,9 +10,7 @@ use store::operator::OperatorSession;
 use store::session::TokenHash;
 
 use super::guard::{Door, Guard, hash_of_token};
-use super::{
-    GUESS_WINDOW, SignIn, SignInError, TOUCH_EVERY, USER_AGENT_CHARS_MAX, check_password,
-};
+use super::{GUESS_WINDOW, SignIn, SignInError, TOUCH_EVERY, USER_AGENT_CHARS_MAX, check_password};
 use crate::Error;
 
 /// A session nobody uses ends after this: whoever has it sees everybody's money.
@@ -70,7 +68,9 @@ impl OperatorSignIn {
         user_agent: &str,
     ) -> Result<String, SignInError> {
         let (guard, email) = (&self.guard, email.trim().to_lowercase());
-        guard.expect_guesses_left(Door::Operators, &email, address).await?;
+        guard
+            .expect_guesses_left(Door::Operators, &email, address)
+            .await?;
         let candidate = guard.store.operator_candidate(&email).await;
         let candidates = candidate.map_err(Error::from)?.into_iter().collect();
         let operator = guard
