@@ -142,6 +142,7 @@ mod tests {
         a_lead_is_renewed_while_its_writes_go_on,
         the_lead_changes_after_the_writes_under_it,
         a_lead_of_a_clock_that_was_ahead_is_over,
+        a_lead_that_was_not_given_up_was_interrupted,
     ];
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -218,5 +219,31 @@ mod tests {
         let earlier = Timestamp::from_millis(NOW.as_millis() - 1_900);
         assert_eq!(store.clock_went_back(earlier, LEASE).await.unwrap(), None);
         assert_eq!(store.lead(worker(1), earlier, LEASE).await.unwrap(), None);
+    }
+
+    async fn a_lead_that_was_not_given_up_was_interrupted(engine: Engine) {
+        let (store, _database) = fixture::open(engine).await;
+        let noted = async || {
+            let snapshot = store.snapshot().await.unwrap();
+            let noted = snapshot.interruptions(NOW, 10).await.unwrap();
+            snapshot.end().await.unwrap();
+            noted
+        };
+        store.lead(worker(1), NOW, LEASE).await.unwrap();
+        assert_eq!(store.led_since().await.unwrap(), Some(NOW));
+        let later = NOW + LEASE * 5;
+        store.lead(worker(1), later, LEASE).await.unwrap();
+        store.resign(worker(1), later).await.unwrap();
+        store.lead(worker(2), later, LEASE).await.unwrap();
+        assert_eq!(noted().await, []);
+        let cut_off = later + LEASE * 2;
+        let epoch = store.lead(worker(3), cut_off, LEASE).await.unwrap();
+        let expected = interruption::Interruption {
+            epoch: epoch.unwrap().0,
+            interrupted_at: later,
+            noticed_at: cut_off,
+        };
+        assert_eq!(noted().await, [expected]);
+        assert_eq!(store.led_since().await.unwrap(), Some(cut_off));
     }
 }
