@@ -21,15 +21,18 @@ CREATE INDEX operator_session_operator ON operator_session (operator);
 -- the ledger's revenue up to the sequence in `revenue_mark`, which can be added up again. What is of
 -- no campaign has an account of zeroes and the tariff 0.
 CREATE TABLE revenue_day (
-  business BYTEA NOT NULL REFERENCES business (id),
   day BIGINT NOT NULL,
+  business BYTEA NOT NULL REFERENCES business (id),
   account BYTEA NOT NULL,
   tariff BIGINT NOT NULL,
+  -- Of the business: so that a page adds up days without looking up whose they are.
+  currency TEXT COLLATE "C" NOT NULL,
   units BIGINT NOT NULL,
   amount BIGINT NOT NULL,
-  PRIMARY KEY (business, day, account, tariff)
+  PRIMARY KEY (day, business, account, tariff)
 );
-CREATE INDEX revenue_day_day ON revenue_day (day);
+CREATE INDEX revenue_day_business ON revenue_day (business, day, units, amount);
+CREATE INDEX revenue_day_account ON revenue_day (account, day, amount);
 CREATE TABLE revenue_mark (
   business BYTEA PRIMARY KEY REFERENCES business (id),
   sequence BIGINT NOT NULL

@@ -21,15 +21,18 @@ CREATE INDEX operator_session_operator ON operator_session (operator);
 -- the ledger's revenue up to the sequence in `revenue_mark`, which can be added up again. What is of
 -- no campaign has an account of zeroes and the tariff 0.
 CREATE TABLE revenue_day (
-  business BLOB NOT NULL REFERENCES business (id),
   day INTEGER NOT NULL,
+  business BLOB NOT NULL REFERENCES business (id),
   account BLOB NOT NULL,
   tariff INTEGER NOT NULL,
+  -- Of the business: so that a page adds up days without looking up whose they are.
+  currency TEXT NOT NULL,
   units INTEGER NOT NULL,
   amount INTEGER NOT NULL,
-  PRIMARY KEY (business, day, account, tariff)
+  PRIMARY KEY (day, business, account, tariff)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX revenue_day_day ON revenue_day (day);
+CREATE INDEX revenue_day_business ON revenue_day (business, day, units, amount);
+CREATE INDEX revenue_day_account ON revenue_day (account, day, amount);
 CREATE TABLE revenue_mark (
   business BLOB PRIMARY KEY REFERENCES business (id),
   sequence INTEGER NOT NULL

@@ -9,7 +9,7 @@ use domain::ledger::LedgerAccount;
 use domain::money::Currency;
 use domain::time::Timestamp;
 
-use crate::ledger::currency;
+use crate::ledger::{currency, currency_of};
 use crate::row::{self, Row, values};
 use crate::{Snapshot, StoreError, Write};
 
@@ -82,7 +82,7 @@ pub struct RevenueDay {
     pub sum: RevenueSum,
 }
 
-/// What an account earned in some days under one tariff, or on one day.
+/// What an account earned in some days under one tariff.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountRevenue {
     pub business: BusinessId,
@@ -214,9 +214,8 @@ impl Snapshot {
     /// What each day earned, by currency.
     pub async fn revenue_by_day(&self, days: Days) -> Result<Vec<RevenueDay>, StoreError> {
         let sql = format!(
-            "SELECT r.day AS day, b.currency AS currency, {}, {}
-             FROM revenue_day r JOIN business b ON b.id = r.business
-             WHERE r.day BETWEEN $1 AND $2 GROUP BY r.day, b.currency ORDER BY r.day, b.currency",
+            "SELECT r.day AS day, r.currency AS currency, {}, {} FROM revenue_day r
+             WHERE r.day BETWEEN $1 AND $2 GROUP BY r.day, r.currency ORDER BY r.day, r.currency",
             units(),
             amount()
         );
@@ -231,20 +230,33 @@ impl Snapshot {
         rows.iter().map(read).collect()
     }
 
-    /// What each account earned under each tariff, by the names of businesses and accounts.
-    pub async fn revenue_by_account(&self, days: Days) -> Result<Vec<AccountRevenue>, StoreError> {
+    /// What each account earned under each tariff, the most first: of one currency, or of all.
+    pub async fn revenue_by_account(
+        &self,
+        days: Days,
+        of: Option<Currency>,
+        limit: u32,
+    ) -> Result<Vec<AccountRevenue>, StoreError> {
+        let of_currency = match of {
+            Some(_) => "AND r.currency = $4",
+            None => "",
+        };
+        // Added up before it is named: there are few accounts and many days.
         let sql = format!(
-            "SELECT r.business AS business, b.name AS business_name, b.currency AS currency,
-               r.account AS account, a.handle AS handle, r.tariff AS tariff, {}, {}
-             FROM revenue_day r JOIN business b ON b.id = r.business
-               LEFT JOIN account a ON a.id = r.account
-             WHERE r.day BETWEEN $1 AND $2
-             GROUP BY r.business, b.name, b.currency, r.account, a.handle, r.tariff
-             ORDER BY b.name, r.business, COALESCE(a.handle, ''), r.tariff",
+            "SELECT s.business AS business, b.name AS business_name, b.currency AS currency,
+               s.account AS account, a.handle AS handle, s.tariff AS tariff,
+               s.units AS units, s.amount AS amount
+             FROM (SELECT r.business AS business, r.account AS account, r.tariff AS tariff, {}, {}
+                   FROM revenue_day r WHERE r.day BETWEEN $1 AND $2 {of_currency}
+                   GROUP BY r.business, r.account, r.tariff) AS s
+               JOIN business b ON b.id = s.business LEFT JOIN account a ON a.id = s.account
+             ORDER BY s.amount DESC, s.business, s.account, s.tariff LIMIT $3",
             units(),
             amount()
         );
-        let rows = row::all(self.connection(), "revenue_day", &sql, bound(days)).await?;
+        let mut bound = values![i64::from(days.first), i64::from(days.last), limit].to_vec();
+        bound.extend(of.map(|currency| row::Bind::bind(currency.code())));
+        let rows = row::all(self.connection(), "revenue_day", &sql, bound).await?;
         rows.iter().map(of_account).collect()
     }
 
@@ -267,9 +279,9 @@ impl Snapshot {
 
     /// Accounts that earned something in these days.
     pub async fn paying_accounts(&self, days: Days) -> Result<u64, StoreError> {
-        let sql = "SELECT COUNT(DISTINCT r.account) AS accounts
-                   FROM revenue_day r JOIN account a ON a.id = r.account
-                   WHERE r.day BETWEEN $1 AND $2 AND r.amount > 0 AND a.stopped_at IS NULL";
+        let sql = "SELECT COUNT(*) AS accounts FROM account a
+                   WHERE a.stopped_at IS NULL AND EXISTS (SELECT 1 FROM revenue_day r
+                     WHERE r.account = a.id AND r.day BETWEEN $1 AND $2 AND r.amount > 0)";
         let row = row::one(self.connection(), "revenue_day", sql, bound(days)).await?;
         row.map_or(Ok(0), |row| row.int("accounts"))
     }
@@ -295,10 +307,12 @@ impl Write {
         if marked == 0 {
             return Err(StoreError::Conflict("the revenue"));
         }
+        let currency = currency_of(self.connection(), business).await?;
         for (key, sum) in sums {
-            let sql = "INSERT INTO revenue_day (business, day, account, tariff, units, amount)
-                       VALUES ($1, $2, $3, $4, $5, $6)
-                       ON CONFLICT (business, day, account, tariff) DO UPDATE SET
+            let sql = "INSERT INTO revenue_day
+                         (business, day, account, tariff, units, amount, currency)
+                       VALUES ($1, $2, $3, $4, $5, $6, $7)
+                       ON CONFLICT (day, business, account, tariff) DO UPDATE SET
                          units = revenue_day.units + excluded.units,
                          amount = revenue_day.amount + excluded.amount";
             let bound = values![
@@ -308,6 +322,7 @@ impl Write {
                 key.tariff,
                 sum.units,
                 sum.amount_micro,
+                currency.code(),
             ];
             row::execute(self.connection(), sql, bound).await?;
         }

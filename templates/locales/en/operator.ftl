@@ -126,6 +126,7 @@ operator-revenue-days = each account's days are those of its time zone
 operator-by-day = By day
 operator-by-account = By account and tariff
 operator-csv = CSV by day
+operator-cut-off = The { $count } largest; the file has all of them.
 operator-reconciliation-text = The program checks its own books and corrects nothing by itself.
 operator-check-now = Check the sums now
 operator-checks = Checks

@@ -111,6 +111,7 @@ operator-revenue-days = 日付はアカウントごとのタイムゾーンで�
 operator-by-day = 日別
 operator-by-account = アカウントと料金の種類別
 operator-csv = 日別CSV
+operator-cut-off = 大きい順に{ $count }件です。ファイルにはすべてあります。
 operator-reconciliation-text = プログラムが自分の帳簿を点検します。勝手に直すことはありません。
 operator-check-now = 今すぐ合計を点検
 operator-checks = 点検の記録

@@ -111,6 +111,7 @@ operator-revenue-days = 날짜는 계정마다 그 시간대로 세어요
 operator-by-day = 날짜별
 operator-by-account = 계정과 요금 종류별
 operator-csv = 날짜별 CSV
+operator-cut-off = 큰 것부터 { $count }개예요. 파일에는 모두 있어요.
 operator-reconciliation-text = 프로그램이 스스로 장부를 점검해요. 저절로 고치는 것은 없어요.
 operator-check-now = 지금 합계 점검
 operator-checks = 점검 기록

@@ -82,7 +82,10 @@ async fn a_light_check_names_what_was_planted(engine: Engine) {
         let found = found.unwrap();
         let check = found.checks.iter().find(|check| check.id == expected.id());
         let check = check.expect("it is one of those that are made");
-        assert!(!check.violations.is_empty(), "{what} went unnoticed:\n{found}");
+        assert!(
+            !check.violations.is_empty(),
+            "{what} went unnoticed:\n{found}"
+        );
         assert_eq!(found.unclean.len(), 1, "{what}: whose books it is in");
         assert!(!found.clean && found.checks.len() == 9, "{found}");
         store.close().await.unwrap();
@@ -98,7 +101,10 @@ async fn checks_are_kept_and_tell_what_was_interrupted(engine: Engine) {
     world.store.lead(worker(1), NOW, lease).await.unwrap();
     clock.advance(lease * 4);
     let store = &world.store;
-    store.lead(worker(2), domain::time::Clock::now(&clock), lease).await.unwrap();
+    store
+        .lead(worker(2), domain::time::Clock::now(&clock), lease)
+        .await
+        .unwrap();
     let told = async || {
         let snapshot = store.snapshot().await.unwrap();
         let told = snapshot.interruptions(NOW, 5).await.unwrap();
@@ -110,7 +116,10 @@ async fn checks_are_kept_and_tell_what_was_interrupted(engine: Engine) {
     let (interruptions, campaigns) = told().await;
     assert_eq!(interruptions[0].interrupted_at, NOW);
     assert_eq!(campaigns.len(), 1);
-    assert_eq!((campaigns[0].campaign, campaigns[0].checked), (*campaign, None));
+    assert_eq!(
+        (campaigns[0].campaign, campaigns[0].checked),
+        (*campaign, None)
+    );
     clock.advance(lease);
     let make = async |kind| {
         billing::check_books(store, kind, None, &clock, &world.ids)
@@ -129,7 +138,13 @@ async fn checks_are_kept_and_tell_what_was_interrupted(engine: Engine) {
     assert!(told().await.1[0].checked.unwrap().1);
     let last = store.last_check(CheckKind::Full, false).await.unwrap();
     assert_eq!(last.unwrap().id, check.id);
-    assert!(store.last_check(CheckKind::Full, true).await.unwrap().is_none());
+    assert!(
+        store
+            .last_check(CheckKind::Full, true)
+            .await
+            .unwrap()
+            .is_none()
+    );
     // Clean ones go after a time, those with findings stay.
     clock.advance(std::time::Duration::from_secs(500 * 24 * 3_600));
     make(CheckKind::Light).await;
@@ -141,12 +156,15 @@ async fn revenue_is_counted_once_by_the_days_of_its_account(engine: Engine) {
     let world = World::with_users(engine, 40).await;
     world.top_up(10_000, "bank-1").await;
     let campaign = world.launch(8, 8).await;
-    world.freeze(campaign, 0, (1, 8), &[(1..=8).collect()], &[]).await;
+    world
+        .freeze(campaign, 0, (1, 8), &[(1..=8).collect()], &[])
+        .await;
     world.claim(campaign, 0, 0).await;
     world.settle(campaign, 0, 0, &[Outcome::Accepted; 8]).await;
     world.roll_up().await;
     let fold = async || {
-        while let Some((piece, sums)) = billing::revenue::next_to_fold(&world.store).await.unwrap() {
+        while let Some((piece, sums)) = billing::revenue::next_to_fold(&world.store).await.unwrap()
+        {
             let mut write = world.store.write().await.unwrap();
             write.fold_revenue(piece, &sums).await.unwrap();
             write.commit().await.unwrap();
@@ -162,7 +180,7 @@ async fn revenue_is_counted_once_by_the_days_of_its_account(engine: Engine) {
     let read = async || {
         let snapshot = world.store.snapshot().await.unwrap();
         let days = snapshot.revenue_by_day(around).await.unwrap();
-        let accounts = snapshot.revenue_by_account(around).await.unwrap();
+        let accounts = snapshot.revenue_by_account(around, None, 10).await.unwrap();
         let paying = snapshot.paying_accounts(around).await.unwrap();
         let waiting = snapshot.unfolded_since().await.unwrap();
         snapshot.end().await.unwrap();

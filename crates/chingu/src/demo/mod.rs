@@ -56,6 +56,7 @@ const ZONE: &str = "Asia/Seoul";
 const FOLDER: &str = ".demo";
 const DATABASE: &str = "chingu.db";
 const SANDBOX: &str = "sandbox.db";
+const IDENTITY: &str = "chingu.cluster";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
 const WORDING_TEXT: &str = "한옥마켓이 새 상품과 할인 소식을 메시지로 보내는 데 동의합니다. 언제든지 \
@@ -91,6 +92,9 @@ pub async fn make_where_wanted(
     let made = build(&folder, &public_url).await;
     waiting.finish_and_clear();
     made?;
+    // With it, or the books would be taken for a copy: what is scheduled would stand still.
+    std::fs::rename(folder.join(IDENTITY), config.data().join(IDENTITY))
+        .context("what says where the demo's books are kept")?;
     // The platform's database last: where it is, there is nothing to make any more.
     platform::place_database(&folder.join(SANDBOX), &config.sandbox_file())?;
     platform::place_database(&folder.join(DATABASE), &config.database_file())?;

@@ -69,13 +69,18 @@ pub fn of_month(month: Month) -> Days {
     }
 }
 
-/// What the days of one currency add up to.
-pub fn total(days: &[RevenueDay], currency: Currency) -> RevenueSum {
-    let own = days.iter().filter(|day| day.currency == currency);
+/// What these days of one currency add up to.
+pub fn total(revenue: &[RevenueDay], days: Days, currency: Currency) -> RevenueSum {
+    let is_own = |one: &&RevenueDay| one.currency == currency && within(days, one.day);
+    let own = revenue.iter().filter(is_own);
     own.fold(RevenueSum::default(), |sum, day| RevenueSum {
         units: sum.units + day.sum.units,
         amount_micro: sum.amount_micro + day.sum.amount_micro,
     })
+}
+
+fn within(days: Days, day: i32) -> bool {
+    (days.first..=days.last).contains(&day)
 }
 
 /// What a send cost on the average; `None` where nothing was sent.
@@ -90,8 +95,8 @@ pub fn average(words: &Words, sum: RevenueSum, currency: Currency) -> Option<Str
 pub fn chart(words: &Words, days: Days, revenue: &[RevenueDay], currency: Currency) -> Chart {
     let own: BTreeMap<i32, RevenueSum> = revenue
         .iter()
-        .filter(|day| day.currency == currency)
-        .map(|day| (day.day, day.sum))
+        .filter(|one| one.currency == currency && within(days, one.day))
+        .map(|one| (one.day, one.sum))
         .collect();
     let units_of = |micro: i64| u64::try_from(micro).unwrap_or(0).div_ceil(MICRO);
     let most = own.values().map(|sum| units_of(sum.amount_micro)).max();
@@ -111,7 +116,7 @@ pub fn chart(words: &Words, days: Days, revenue: &[RevenueDay], currency: Curren
         }
     });
     let label = |index: i32| day(days.first + (count - 1) * index / (LABELS - 1), words);
-    let sum = total(revenue, currency);
+    let sum = total(revenue, days, currency);
     Chart {
         bars: bars.collect(),
         grid: (0..=lines)
@@ -176,7 +181,7 @@ mod tests {
         }
         let nothing = chart(&words, days, &[], Currency::Krw);
         assert_eq!((nothing.bars.len(), nothing.rows.len()), (0, 0));
-        let other = total(&[earned(1, 15)], Currency::Jpy);
+        let other = total(&[earned(20_787, 15)], days, Currency::Jpy);
         assert_eq!(other, RevenueSum::default());
     }
 

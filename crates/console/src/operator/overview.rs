@@ -9,6 +9,8 @@ use axum::response::Response;
 use domain::money::Currency;
 use serde::Deserialize;
 use store::oversight::CurrencyPosition;
+use store::reconciliation::CheckKind;
+use store::revenue::Days;
 use words::Words;
 
 use super::days::{self, Chart};
@@ -26,6 +28,9 @@ const DAYS: i32 = 30;
 pub(super) const AGED: Duration = Duration::from_secs(72 * 3_600);
 /// What was booked so long ago and is not counted by day is told.
 const BEHIND: Duration = Duration::from_secs(120);
+
+/// How long an interruption is told here; the page of the books tells it for longer.
+const TOLD_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// What the address asks for; what cannot be read asks for nothing.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,28 +91,32 @@ pub async fn show(
     let month = days::of_month(Month::of(desk.now, &desk.zone));
     let snapshot = desk.store.snapshot().await?;
     let positions = snapshot.positions(desk.now - AGED).await?;
-    let revenue = snapshot.revenue_by_day(stretch).await?;
-    let of_month = snapshot.revenue_by_day(month).await?;
+    // The month began within the stretch, or a day before it.
+    let both = Days {
+        first: stretch.first.min(month.first),
+        last: stretch.last,
+    };
+    let revenue = snapshot.revenue_by_day(both).await?;
     let paying = snapshot.paying_accounts(stretch).await?;
     let active = snapshot.active_accounts().await?;
     let unresolved = snapshot.unresolved().await?;
     let behind = snapshot.unfolded_since().await?;
-    let interrupted = interruptions(&snapshot, &desk, 1).await?.pop();
+    let interrupted = interruptions(&snapshot, &desk, TOLD_FOR, 1).await?.pop();
     snapshot.end().await?;
     let here = chosen(&fields.currency, &positions);
-    let sum = days::total(&of_month, here);
-    let on_day: Vec<_> = revenue
-        .iter()
-        .filter(|day| day.day == today)
-        .copied()
-        .collect();
+    let sum = days::total(&revenue, month, here);
+    let on_day = days::last_days(today, 1);
     let position = positions.iter().find(|one| one.currency == here);
     page::show(&OverviewPage {
         frame: Frame::of(&desk, Place::Overview),
         words,
         currencies: choices(&positions, here, |code| format!("{BASE}?currency={code}")),
         month: money(&words, sum.amount_micro, here),
-        today: money(&words, days::total(&on_day, here).amount_micro, here),
+        today: money(
+            &words,
+            days::total(&revenue, on_day, here).amount_micro,
+            here,
+        ),
         month_units: words.count(sum.units),
         average: days::average(&words, sum, here),
         paying,
@@ -120,8 +129,8 @@ pub async fn show(
         behind: behind
             .filter(|since| desk.now.since(*since) > BEHIND)
             .map(|since| desk.moment(since)),
-        light: standing(&desk, store::reconciliation::CheckKind::Light).await?,
-        full: standing(&desk, store::reconciliation::CheckKind::Full).await?,
+        light: standing(&desk, CheckKind::Light).await?,
+        full: standing(&desk, CheckKind::Full).await?,
         interrupted,
     })
 }

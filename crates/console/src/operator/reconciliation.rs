@@ -129,7 +129,7 @@ pub async fn list(desk: OperatorDesk) -> Result<Response, Error> {
     let mut checks = snapshot.last_checks(CheckKind::Light, LIGHT_MAX).await?;
     checks.extend(snapshot.last_checks(CheckKind::Full, FULL_MAX).await?);
     checks.sort_by_key(|check| std::cmp::Reverse(check.started_at));
-    let interruptions = interruptions(&snapshot, &desk, INTERRUPTIONS_MAX).await?;
+    let interruptions = interruptions(&snapshot, &desk, TOLD_FOR, INTERRUPTIONS_MAX).await?;
     snapshot.end().await?;
     let rows: Result<Vec<CheckRow>, Error> =
         checks.iter().map(|check| check_row(&desk, check)).collect();
@@ -218,10 +218,11 @@ pub(super) async fn standing(
 pub(super) async fn interruptions(
     snapshot: &Snapshot,
     desk: &OperatorDesk,
+    within: Duration,
     limit: u32,
 ) -> Result<Vec<Interrupted>, Error> {
     let mut told = Vec::new();
-    for interruption in snapshot.interruptions(desk.now - TOLD_FOR, limit).await? {
+    for interruption in snapshot.interruptions(desk.now - within, limit).await? {
         let campaigns = snapshot.interrupted_campaigns(interruption.epoch, CAMPAIGNS_MAX);
         let campaigns = campaigns.await?;
         let checked = match campaigns.is_empty() {

@@ -27,6 +27,8 @@ use crate::wallet::download::decimal;
 
 /// Months there are to choose: as far back as anybody asks.
 const MONTHS: usize = 24;
+/// Accounts and tariffs that are listed, the largest; the file has all of them.
+const ROWS_MAX: u32 = 200;
 /// Spreadsheet programs take the file for UTF-8 by this.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 const COLUMNS: [&str; 8] = [
@@ -63,6 +65,8 @@ struct RevenuePage<'a> {
     average: Option<String>,
     chart: Chart,
     rows: Vec<RevenueRow>,
+    /// There may be more accounts than are listed.
+    is_cut_off: bool,
     download: String,
 }
 
@@ -88,11 +92,12 @@ pub async fn show(
     let snapshot = desk.store.snapshot().await?;
     let positions = snapshot.positions(desk.now - AGED).await?;
     let revenue = snapshot.revenue_by_day(stretch).await?;
-    let accounts = snapshot.revenue_by_account(stretch).await?;
-    snapshot.end().await?;
     let here = chosen(&fields.currency, &positions);
-    let sum = days::total(&revenue, here);
-    let own = accounts.iter().filter(|one| one.currency == here);
+    let accounts = snapshot
+        .revenue_by_account(stretch, Some(here), ROWS_MAX)
+        .await?;
+    snapshot.end().await?;
+    let sum = days::total(&revenue, stretch, here);
     let address = |code: &str| format!("{BASE}/revenue?month={month}&currency={code}");
     let mut months = Vec::new();
     let mut one = Some(now);
@@ -116,7 +121,11 @@ pub async fn show(
         units: words.count(sum.units),
         average: days::average(&words, sum, here),
         chart: days::chart(&words, stretch, &revenue, here),
-        rows: own.map(|one| row(&words, one, sum.amount_micro)).collect(),
+        is_cut_off: accounts.len() == ROWS_MAX as usize,
+        rows: accounts
+            .iter()
+            .map(|one| row(&words, one, sum.amount_micro))
+            .collect(),
         download: format!("{BASE}/revenue.csv?month={month}"),
     })
 }
@@ -179,7 +188,7 @@ async fn piece(store: &Store, day: i32, is_first: bool) -> Result<String, StoreE
         first: day,
         last: day,
     };
-    let rows = snapshot.revenue_by_account(days).await?;
+    let rows = snapshot.revenue_by_account(days, None, u32::MAX).await?;
     snapshot.end().await?;
     let at = Timestamp::from_millis(i64::from(day) * DAY_MS).to_string();
     let date: String = at.chars().take("2026-11-30".len()).collect();

@@ -184,7 +184,10 @@ async fn operators_have_a_way_in_of_their_own(engine: Engine) {
     for _ in 0..GUESSES_PER_EMAIL_MAX {
         assert!(matches!(enter(PASSWORD).await, Err(SignInError::Wrong)));
     }
-    assert!(matches!(enter(other).await, Err(SignInError::TooMany { .. })));
+    assert!(matches!(
+        enter(other).await,
+        Err(SignInError::TooMany { .. })
+    ));
     // The member of that address is not kept out.
     world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
     world.clock.advance(operators::OPERATOR_SESSION_IDLE);
