@@ -1,6 +1,6 @@
-//! The pages of who runs the installation: money of everybody, businesses, what is held, whether the
-//! books close. They read before the wall, over all businesses, and belong to operators alone: a
-//! member's session opens none of them.
+//! The pages of who runs the installation: money of everybody, businesses, what is held, whether
+//! the books close. They read before the wall, over all businesses, and belong to operators alone:
+//! a member's session opens none of them.
 
 pub mod desk; // an operator who is signed in: who may see a page
 pub mod frame; // what surrounds every page

@@ -1,4 +1,5 @@
-//! The checks of the books that were made: added, read again, forgotten after a time, never changed.
+//! The checks of the books that were made: added, read again, forgotten after a time, never
+//! changed.
 
 use std::time::Duration;
 

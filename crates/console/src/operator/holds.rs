@@ -1,5 +1,5 @@
-//! What is held for campaigns, the oldest first: what outlives its campaign is somebody's money that
-//! nobody can spend.
+//! What is held for campaigns, the oldest first: what outlives its campaign is somebody's money
+//! that nobody can spend.
 
 use askama::Template;
 use axum::extract::Query;
