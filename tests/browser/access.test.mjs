@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { Program, openBrowser, openPage, signIn } from "./house.mjs";
-import { draftPages, everyPage } from "./pages.mjs";
+import { Program, openBrowser, openPage, signIn, signInAsOperator, until } from "./house.mjs";
+import { TOP_UPS, draftPages, everyPage, operatorPages } from "./pages.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -38,11 +38,16 @@ async function violations(page) {
 }
 
 async function look(page, address, [name, path]) {
-  const complaints = [];
   const answer = await page.goto(address + path);
-  const expected = name === "problem" ? 404 : 200;
-  if (answer.status() !== expected) complaints.push(`answers ${answer.status()}`);
-  complaints.push(...(await violations(page)));
+  const expected = name.endsWith("problem") ? 404 : 200;
+  const complaints = await complaintsOf(page, name);
+  if (answer.status() !== expected) complaints.push(`${name} answers ${answer.status()}`);
+  return complaints;
+}
+
+/** What is wrong with the page that is shown. */
+async function complaintsOf(page, name) {
+  const complaints = await violations(page);
   const { wide, headings, language, inline } = await page.evaluate(() => ({
     wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     headings: document.querySelectorAll("h1").length,
@@ -76,6 +81,39 @@ for (const setting of SETTINGS) {
       pages.push(...(await draftPages(page, program.address)), ["running", running]);
       page.faults.splice(0);
       for (const one of pages) complaints.push(...(await look(page, program.address, one)));
+      assert.deepEqual(complaints, []);
+    } finally {
+      await browser.close();
+    }
+  });
+}
+
+for (const setting of SETTINGS) {
+  test(`every page of an operator is open to everybody: ${setting.name}`, async () => {
+    const browser = await openBrowser(setting);
+    try {
+      const page = await openPage(browser.context);
+      const door = ["operator-sign-in", "/operator/sign-in"];
+      const complaints = await look(page, program.address, door);
+      await signInAsOperator(page, program);
+      // What a broadcast earned is counted, and the books are checked, a few seconds after a start.
+      await until("there is a check and a chart", async () => {
+        await page.goto(`${program.address}/operator`);
+        const [checks, charts] = [page.locator(`a[href*="/rec_"]`), page.locator("figure.chart")];
+        return (await checks.count()) > 0 && (await charts.count()) > 0;
+      });
+      const pages = await operatorPages(page, program.address);
+      page.faults.splice(0);
+      for (const one of pages) complaints.push(...(await look(page, program.address, one)));
+      const form = pages.find(([name]) => name === "operator-top-up")[1];
+      for (const [name, fields] of TOP_UPS) {
+        await page.goto(program.address + form);
+        await page.fill("#amount", fields.amount);
+        await page.fill("#reference", fields.reference);
+        await page.press("#reference", "Enter");
+        await page.locator(name.endsWith("check") ? "[name=confirmed]" : "[data-faults]").waitFor();
+        complaints.push(...(await complaintsOf(page, name)));
+      }
       assert.deepEqual(complaints, []);
     } finally {
       await browser.close();

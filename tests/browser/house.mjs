@@ -13,6 +13,8 @@ const POLL_MS = 50;
 export const EMAIL = "jiwoo@hanok.example";
 export const HANDLE = "@hanok";
 export const PASSWORD = "hanok-demo";
+export const OPERATOR_EMAIL = "operator@chingu.example";
+export const OPERATOR_PASSWORD = "operator-demo";
 
 /** Fails with what was waited for; the only place that sleeps. */
 export async function until(what, found, within = 30_000) {
@@ -159,4 +161,12 @@ export async function signIn(page, program, { email = EMAIL, password = PASSWORD
   await page.fill("#email", email);
   await page.fill("#password", password);
   await Promise.all([page.waitForURL(/\/console\/@/), page.press("#password", "Enter")]);
+}
+
+/** Whoever runs the installation, beside whoever is signed in for a brand. */
+export async function signInAsOperator(page, program) {
+  await page.goto(`${program.address}/operator/sign-in`);
+  await page.fill("#email", OPERATOR_EMAIL);
+  await page.fill("#password", OPERATOR_PASSWORD);
+  await Promise.all([page.waitForURL(/\/operator$/), page.press("#password", "Enter")]);
 }

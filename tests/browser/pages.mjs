@@ -54,3 +54,32 @@ export async function draftPages(page, address) {
     ["review", `${draft}/review`],
   ];
 }
+
+/** The operators' pages, once somebody is signed in as one; what is checked for a mistake, too. */
+export async function operatorPages(page, address) {
+  const first = async (list, selector) => {
+    await page.goto(address + list);
+    return page.locator(selector).first().getAttribute("href");
+  };
+  const business = await first("/operator/businesses", `a[href*="/businesses/biz_"]`);
+  const check = await first("/operator/reconciliation", `a[href*="/reconciliation/rec_"]`);
+  return [
+    ["operator-overview", "/operator"],
+    ["operator-businesses", "/operator/businesses"],
+    ["operator-businesses-none", "/operator/businesses?q=nobody"],
+    ["operator-business", business],
+    ["operator-top-up", `${business}/top-up`],
+    ["operator-revenue", "/operator/revenue"],
+    ["operator-revenue-none", "/operator/revenue?month=2020-01"],
+    ["operator-holds", "/operator/holds"],
+    ["operator-reconciliation", "/operator/reconciliation"],
+    ["operator-check", check],
+    ["operator-problem", "/operator/nothing-here"],
+  ];
+}
+
+/** The two answers of the top-up form that are no page of their own: a mistake, and the check. */
+export const TOP_UPS = [
+  ["operator-top-up-fault", { amount: "0", reference: "한 번" }],
+  ["operator-top-up-check", { amount: "1,000,000", reference: "2026-11-30/0042" }],
+];

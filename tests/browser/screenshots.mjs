@@ -4,8 +4,8 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Program, openBrowser, openPage, signIn } from "./house.mjs";
-import { draftPages, everyPage } from "./pages.mjs";
+import { Program, openBrowser, openPage, signIn, signInAsOperator } from "./house.mjs";
+import { draftPages, everyPage, operatorPages } from "./pages.mjs";
 
 const [folder, ...only] = process.argv.slice(2);
 if (!folder) throw new Error("usage: node screenshots.mjs FOLDER [name…]");
@@ -35,6 +35,8 @@ try {
         await signIn(page, program);
         const pages = await everyPage(page, program.address);
         pages.push(...(await draftPages(page, program.address)));
+        await signInAsOperator(page, program);
+        pages.push(...(await operatorPages(page, program.address)));
         for (const [name, path] of pages) {
           if (only.length > 0 && !only.includes(name)) continue;
           await page.goto(program.address + path);

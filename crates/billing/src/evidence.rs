@@ -10,13 +10,12 @@ use domain::rule::RuleId;
 use domain::time::Timestamp;
 use store::campaign::Campaign;
 use store::directory::Wording;
-use store::report::{RecordPage, RecordedAmendment, RecordedCapture};
+use store::report::{RecordPage, RecordedAmendment, RecordedCapture, capture_of};
 use store::sends::Attempt;
 use store::{Snapshot, Store};
 
 use crate::BillingError;
 use crate::proof::{self, Sealing, SendProof};
-use crate::seal::day::is_of_settle;
 use crate::send::{ChunkOnPage, chunks_of};
 use crate::sends::{Cursor, SendLine};
 
@@ -205,11 +204,16 @@ async fn bookings(
     let settled = chunk.record.outcomes().ok().flatten().unwrap_or_default();
     let place = position.and_then(|position| settled.get(position as usize));
     let by_settle = place.is_some_and(|outcome| outcome.is_billable());
-    let part_of_amendment = position.map(|position| position + 1);
-    let is_of_it = |capture: &&RecordedCapture| match by_settle {
-        true => is_of_settle(capture.part) && capture.units > 0,
-        false => Some(capture.part) == part_of_amendment,
+    // Of a settle in several parts, the one that this send's turn came in.
+    let before = position.map_or(0, |position| {
+        let before = settled.iter().take(position as usize);
+        before.filter(|outcome| outcome.is_billable()).count() as u32
+    });
+    let part = match by_settle {
+        true => capture_of(chunk.captures, before).map(|capture| capture.part),
+        false => position.map(|position| position + 1),
     };
+    let is_of_it = |capture: &&RecordedCapture| Some(capture.part) == part;
     for capture in chunk.captures.iter().filter(is_of_it) {
         let booked = match capture.ledger_transaction {
             Some(id) => snapshot.ledger_transaction(id).await?,

@@ -21,8 +21,13 @@ pub mod seal; // a day under one hash
 pub mod proof; // that one send is under its day's seal
 pub mod evidence; // what proves one send
 pub mod verify; // whether anybody laid a hand on the books
+pub mod checks; // that proof made again and again, and kept
+pub mod revenue; // what was earned, by account, tariff and day
+pub mod counter; // what operators do with money
 
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
+pub use checks::check_books;
+pub use counter::Counter;
 pub use error::BillingError;
 pub use evidence::{Evidence, evidence, prove};
 pub use figures::{CampaignFigures, campaign_figures};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use api::ApiState;
+use billing::Counter;
 use broker::{Broker, InProcessBroker, RabbitMq, RabbitMqConfig};
 use connector::{Connector, GatewayConfig, GatewayConnector};
 use console::ConsoleState;
@@ -234,9 +235,14 @@ impl Actors<'_> {
             &self.platform.ids,
             self.config.gateway.recipients_per_second,
         );
+        let sign_in = self.platform.sign_in();
+        let counter = Counter::of(store.clone(), clock.clone(), ids.clone());
         Ok(Arc::new(ConsoleState {
             wall: store.wall().await?,
-            sign_in: self.platform.sign_in(),
+            operators: sign_in.of_operators(),
+            sign_in,
+            books: counter.reader(),
+            counter,
             control: CampaignControl {
                 store: store.clone(),
                 clock: clock.clone(),

@@ -159,7 +159,7 @@ impl Desk {
     }
 }
 
-fn path_and_query(parts: &Parts) -> String {
+pub(crate) fn path_and_query(parts: &Parts) -> String {
     match parts.uri.path_and_query() {
         Some(text) => text.as_str().to_owned(),
         None => "/console".to_owned(),

@@ -12,7 +12,8 @@ use scheduler::SchedulerError;
 use store::StoreError;
 
 use crate::guest::Guest;
-use crate::page;
+use crate::operator::desk::BASE;
+use crate::page::{self, Home};
 
 /// Why a page is not shown.
 #[derive(Debug, thiserror::Error)]
@@ -119,16 +120,31 @@ impl IntoResponse for Error {
 
 /// Draws the page of whatever went wrong further in.
 pub async fn explain(guest: Guest, request: Request, next: Next) -> Response {
+    let is_operator = is_operators(request.uri().path());
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
-    page::problem(&guest, problem.status, problem.key, problem.detail)
+    let home = match is_operator {
+        true => Home::OPERATOR,
+        false => Home::CONSOLE,
+    };
+    page::problem(&guest, problem.status, problem.key, problem.detail, home)
+}
+
+/// Whether a path is one of the operators' pages.
+fn is_operators(path: &str) -> bool {
+    let below = path.strip_prefix(BASE);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '.']))
 }
 
 fn sign_in_first(back_to: &str) -> Response {
-    let mut query = String::from("/console/sign-in");
-    if back_to != "/console" {
+    let home = match is_operators(back_to) {
+        true => Home::OPERATOR.path,
+        false => Home::CONSOLE.path,
+    };
+    let mut query = format!("{home}/sign-in");
+    if back_to != home {
         query.push_str("?back_to=");
         query.push_str(&page::percent_encoded(back_to));
     }

@@ -91,19 +91,8 @@ impl<'a> Frame<'a> {
         self.place == *place
     }
 
-    /// What stands for the member where there is no picture: the last two characters of a name in
-    /// ideographs or Hangul, the first letters of others.
     pub fn initials(&self) -> String {
-        let name = self.desk.member.display_name.trim();
-        let count = name.chars().count();
-        match name.is_ascii() {
-            true => name
-                .split(' ')
-                .filter_map(|part| part.chars().next())
-                .take(2)
-                .collect(),
-            false => name.chars().skip(count.saturating_sub(2)).collect(),
-        }
+        initials_of(&self.desk.member.display_name)
     }
 
     pub fn theme_words(&self, theme: &Theme) -> String {
@@ -112,5 +101,20 @@ impl<'a> Frame<'a> {
 
     pub fn themes(&self) -> [Theme; 3] {
         Theme::ALL
+    }
+}
+
+/// What stands for somebody where there is no picture: the last two characters of a name in
+/// ideographs or Hangul, the first letters of others.
+pub(crate) fn initials_of(name: &str) -> String {
+    let name = name.trim();
+    let count = name.chars().count();
+    match name.is_ascii() {
+        true => name
+            .split(' ')
+            .filter_map(|part| part.chars().next())
+            .take(2)
+            .collect(),
+        false => name.chars().skip(count.saturating_sub(2)).collect(),
     }
 }

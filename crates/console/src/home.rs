@@ -1,6 +1,7 @@
 //! The first page after signing in: what to do next, what is being sent, what this month brought
 //! and cost. Whoever has nothing yet is shown the way to the first campaign.
 
+mod interrupted; // what an unclean end of the program interrupted
 mod now; // what is being sent, again and again
 mod todo; // what waits for somebody
 
@@ -25,6 +26,7 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
+use interrupted::Interrupted;
 use now::RunRow;
 use todo::Todo;
 
@@ -40,6 +42,7 @@ const RECENT_MAX: u32 = 4;
 struct HomePage<'a> {
     frame: Frame<'a>,
     words: Words,
+    interrupted: Option<Interrupted>,
     runs: Vec<RunRow>,
     todos: Vec<Todo>,
     recent: Vec<RecentRow>,
@@ -126,12 +129,14 @@ pub async fn show(desk: Desk) -> Result<Response, Error> {
     let runs = now::read(&snapshot, &desk).await?;
     let reach = unit.map(|unit| (tally.reachable, unit));
     let todos = todo::read(&snapshot, &desk, reach).await?;
+    let interrupted = interrupted::read(&snapshot, &desk).await?;
     let recent = recent(&snapshot, &desk).await?;
     let (this, before) = months(&snapshot, &desk).await?;
     snapshot.end().await?;
     page::show(&HomePage {
         frame: Frame::of(&desk, Place::Home),
         words,
+        interrupted,
         runs,
         todos,
         recent,

@@ -1,4 +1,5 @@
-//! The pages of brands: sign-in, home, campaigns from draft to report, friends, wallet, settings.
+//! The pages of brands: sign-in, home, campaigns from draft to report, friends, wallet, settings;
+//! and those of operators.
 //!
 //! It owns routes, forms and what pages show. It does not own words (`words`), files (`assets`),
 //! drawing of messages (`bubble`), nor any write: it reads through a store that refuses to write,
@@ -6,6 +7,7 @@
 //!
 //! Invariants: every page but sign-in begins with a [`desk::Desk`], so that nothing is read for
 //! anybody but a member of the account's business; what belongs to another business is not there.
+//! Operators' pages begin with an [`operator::desk::OperatorDesk`] instead, which no member gets.
 
 pub mod state; // what pages are made from
 pub mod error; // what went wrong, as a page in the reader's language
@@ -37,6 +39,7 @@ pub mod report; // a campaign's results: figures, bill, every send
 pub mod wallet; // what is there, what is held, every movement, each bill
 pub mod friends; // who the friends are, how they came, and what happened
 pub mod settings; // account, members, oneself
+pub mod operator; // the pages of who runs the installation
 pub mod styleguide; // every component on one page
 
 pub use routes::router;

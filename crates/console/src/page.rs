@@ -36,16 +36,42 @@ struct ProblemPage<'a> {
     title: String,
     explanation: String,
     detail: Option<String>,
+    home: Home,
+}
+
+/// Where a page of something that went wrong leads, and what that is called.
+#[derive(Debug, Clone, Copy)]
+pub struct Home {
+    pub path: &'static str,
+    pub key: &'static str,
+}
+
+impl Home {
+    pub const CONSOLE: Self = Self {
+        path: "/console",
+        key: "problem-home",
+    };
+    pub const OPERATOR: Self = Self {
+        path: "/operator",
+        key: "operator-problem-home",
+    };
 }
 
 /// The page of something that went wrong; `key` and `key-text` are its words.
-pub fn problem(guest: &Guest, status: StatusCode, key: &str, detail: Option<String>) -> Response {
+pub fn problem(
+    guest: &Guest,
+    status: StatusCode,
+    key: &str,
+    detail: Option<String>,
+    home: Home,
+) -> Response {
     let page = ProblemPage {
         guest,
         status: status.as_u16(),
         title: guest.words.t(key).to_string(),
         explanation: guest.words.t(format!("{key}-text")).to_string(),
         detail,
+        home,
     };
     match page.render() {
         Ok(html) => (status, Html(html)).into_response(),

@@ -212,6 +212,7 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
             get(report::csv::download),
         )
         .route("/console/{handle}/styleguide", get(styleguide::show))
+        .merge(crate::operator::routes::routes())
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(explain))

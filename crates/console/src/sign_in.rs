@@ -10,13 +10,19 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use directory::SignInError;
+use domain::time::Timestamp;
 use serde::Deserialize;
+use words::Words;
 
 use crate::desk::{SESSION_COOKIE, SignedIn};
 use crate::error::Error;
 use crate::guest::{Guest, LANGUAGE_COOKIE, THEME_COOKIE, Theme};
+use crate::operator::desk::BASE as OPERATOR_BASE;
 use crate::page;
 use crate::state::ConsoleState;
+
+/// Where the pages of brands begin.
+const BASE: &str = "/console";
 
 #[derive(Template)]
 #[template(path = "console/sign_in.html")]
@@ -37,17 +43,17 @@ struct FirstRunPage<'a> {
 #[derive(Debug, Deserialize)]
 pub struct SignInQuery {
     #[serde(default)]
-    back_to: String,
+    pub(crate) back_to: String,
 }
 
 #[derive(Debug, Deserialize)]
 pub struct SignInForm {
     #[serde(default)]
-    email: String,
+    pub(crate) email: String,
     #[serde(default)]
-    password: String,
+    pub(crate) password: String,
     #[serde(default)]
-    back_to: String,
+    pub(crate) back_to: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,22 +110,23 @@ pub async fn submit(
                 .http_only(true)
                 .same_site(SameSite::Lax)
                 .permanent();
-            let to = Redirect::to(own_path(&fields.back_to));
+            let to = Redirect::to(own_path(&fields.back_to, BASE));
             return Ok((cookies.add(cookie), to).into_response());
         }
-        Err(SignInError::Wrong) => guest.words.t("sign-in-wrong"),
-        Err(SignInError::TooMany { until }) => {
-            let minutes = until.since(state.clock.now()).as_secs().div_ceil(60);
-            guest.words.t("sign-in-too-many").num("minutes", minutes)
-        }
+        Err(SignInError::Wrong) => guest.words.t("sign-in-wrong").to_string(),
+        Err(SignInError::TooMany { until }) => too_many(&state, &guest.words, until),
         Err(SignInError::Directory(error)) => return Err(error.into()),
     };
-    form(
-        &guest,
-        &fields.email,
-        &fields.back_to,
-        Some(problem.to_string()),
-    )
+    form(&guest, &fields.email, &fields.back_to, Some(problem))
+}
+
+/// When somebody who guessed too often may try again.
+pub(crate) fn too_many(state: &ConsoleState, words: &Words, until: Timestamp) -> String {
+    let minutes = until.since(state.clock.now()).as_secs().div_ceil(60);
+    words
+        .t("sign-in-too-many")
+        .num("minutes", minutes)
+        .to_string()
 }
 
 pub async fn sign_out(
@@ -152,7 +159,12 @@ pub async fn prefer(cookies: CookieJar, Form(fields): Form<PreferencesForm>) -> 
     if let Some(theme) = theme.and_then(Theme::from_name) {
         cookies = cookies.add(keep(THEME_COOKIE, theme.name()));
     }
-    (cookies, Redirect::to(own_path(&fields.back_to))).into_response()
+    // Operators' pages keep them in the same place.
+    let base = match fields.back_to.starts_with(OPERATOR_BASE) {
+        true => OPERATOR_BASE,
+        false => BASE,
+    };
+    (cookies, Redirect::to(own_path(&fields.back_to, base))).into_response()
 }
 
 fn form(
@@ -165,8 +177,8 @@ fn form(
         None => StatusCode::OK,
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
-    let here = match own_path(back_to) {
-        "/console" => "/console/sign-in".to_owned(),
+    let here = match own_path(back_to, BASE) {
+        BASE => "/console/sign-in".to_owned(),
         path => format!("/console/sign-in?back_to={}", page::percent_encoded(path)),
     };
     let shown = SignInPage {
@@ -179,16 +191,17 @@ fn form(
     page::show_as(status, &shown)
 }
 
-/// A path of the console; anything else leads to its beginning, so that no address from outside
-/// sends anybody elsewhere.
-fn own_path(text: &str) -> &str {
-    let is_own = text == "/console" || text.starts_with("/console/");
+/// A path below `base`; anything else leads to its beginning, so that no address from outside sends
+/// anybody elsewhere.
+pub(crate) fn own_path<'a>(text: &'a str, base: &'a str) -> &'a str {
+    let below = text.strip_prefix(base);
+    let is_own = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let is_plain = text
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     match is_own && is_plain {
         true => text,
-        false => "/console",
+        false => base,
     }
 }
 
@@ -211,7 +224,12 @@ mod tests {
             ("/console/\r\nSet-Cookie: a=b", "/console"),
             ("/consoles", "/console"),
         ] {
-            assert_eq!(own_path(given), kept, "{given}");
+            assert_eq!(own_path(given, BASE), kept, "{given}");
         }
+        assert_eq!(
+            own_path("/operator/holds", OPERATOR_BASE),
+            "/operator/holds"
+        );
+        assert_eq!(own_path("/console/@hanok", OPERATOR_BASE), "/operator");
     }
 }

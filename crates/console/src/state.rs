@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use directory::SignIn;
+use billing::Counter;
+use directory::{OperatorSignIn, SignIn};
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
 use jobs::Uploads;
 use scheduler::CampaignControl;
-use store::Wall;
+use store::{Store, Wall};
 
 use crate::audience::Counting;
 use crate::report::cache::FiguresCache;
@@ -19,6 +20,12 @@ use crate::running::Watching;
 pub struct ConsoleState {
     pub wall: Wall,
     pub sign_in: SignIn,
+    /// The operators' way in.
+    pub operators: OperatorSignIn,
+    /// What operators do with money.
+    pub counter: Counter,
+    /// The books of everybody, before the wall and read only: for operators' pages alone.
+    pub books: Store,
     /// Made anew for every desk, on the store of its business.
     pub control: CampaignControl,
     /// Files of friends on their way in; made anew for every desk as well.

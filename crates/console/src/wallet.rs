@@ -21,7 +21,7 @@ use domain::price::{floor, vat};
 use domain::time::Timestamp;
 use serde::Deserialize;
 use store::Snapshot;
-use store::movement::{BilledCampaign, LineCampaign, LineQuery, OpenHold};
+use store::movement::{BilledCampaign, LineCampaign, OpenHold};
 use words::Words;
 
 use crate::campaign_words::called;
@@ -37,10 +37,6 @@ use lines::{Line, Lines};
 
 /// Lines of one page.
 const PAGE_LINES: usize = 50;
-/// Transactions read at once, and for one page at most: a campaign earns once a second while it
-/// runs, and becomes one line.
-const TRANSACTIONS: u32 = 400;
-const TRANSACTIONS_MAX: usize = 2_000;
 /// Months that are looked at for what they cost.
 const MONTHS_MAX: usize = 6;
 /// Bills that are listed.
@@ -267,40 +263,9 @@ async fn read_lines(
     month: Option<Month>,
     before: Option<u64>,
 ) -> Result<Lines, Error> {
-    let business = desk.business.id;
     let bounds = month.map(|month| month.bounds(&desk.zone));
-    let mut query = LineQuery {
-        business,
-        kinds: filter.kinds(),
-        from: bounds.map(|(from, _)| from),
-        until: bounds.map(|(_, until)| until),
-        before,
-        transactions: TRANSACTIONS,
-    };
-    let (mut read, mut transactions) = (Vec::new(), 0);
-    let mut page = loop {
-        let piece = snapshot.wallet_lines(&query).await?;
-        let count = piece
-            .chunk_by(|one, next| one.sequence == next.sequence)
-            .count();
-        query.before = piece.last().map(|line| line.sequence);
-        read.extend(piece);
-        transactions += count;
-        let has_more = count == TRANSACTIONS as usize;
-        let page = lines::fold(&read, PAGE_LINES, has_more);
-        if !has_more || page.lines.len() >= PAGE_LINES || transactions >= TRANSACTIONS_MAX {
-            break page;
-        }
-    };
-    let (Some(first), Some(last)) = (page.lines.first(), page.lines.last()) else {
-        return Ok(page);
-    };
-    let (first, last) = (first.sequence, last.sequence);
-    let since = snapshot.available_since(business, first).await?;
-    let changes = snapshot.available_changes(business, last, first).await?;
-    let available = snapshot.wallet(business).await?.available.micro();
-    lines::write_balances(&mut page.lines, available - since, &changes);
-    Ok(page)
+    let (business, kinds) = (desk.business.id, filter.kinds());
+    Ok(lines::read(snapshot, business, kinds, bounds, before, PAGE_LINES).await?)
 }
 
 /// Whether the wallet is what the books add up to; `None` where they are too long to ask here.

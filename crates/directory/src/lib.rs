@@ -22,5 +22,5 @@ pub use error::Error;
 pub use fold::{Fact, FriendFact, Imported, ProfileChange};
 pub use media::{MediaError, Picture};
 pub use organisation::{AccountRequest, Directory, Permission, Role};
-pub use sign_in::{SignIn, SignInError, Visit};
+pub use sign_in::{OperatorSignIn, OperatorVisit, SignIn, SignInError, Visit};
 pub use tags::TagChange;

@@ -116,11 +116,18 @@ impl Directory {
         Self { store, clock, ids }
     }
 
-    pub async fn add_operator(&self, email: &str, display_name: &str) -> Result<Operator, Error> {
+    /// Somebody of the platform team; `time_zone` is what times are shown in to them.
+    pub async fn add_operator(
+        &self,
+        email: &str,
+        display_name: &str,
+        time_zone: &str,
+    ) -> Result<Operator, Error> {
         let operator = Operator {
             id: self.ids.next(),
             email: checked_email(email)?,
             display_name: checked_name("display name", display_name)?,
+            time_zone: checked_zone(time_zone)?,
             created_at: self.clock.now(),
         };
         let mut write = self.store.write().await?;

@@ -48,6 +48,7 @@ kinds! {
     Installation InstallationId "ins" "installation",
     Worker WorkerId "wrk" "worker",
     Link LinkId "lnk" "link",
+    Reconciliation ReconciliationId "rec" "reconciliation",
 }
 
 /// The identifier of one thing of kind `K`.

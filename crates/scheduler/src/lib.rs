@@ -16,6 +16,7 @@ pub mod rescue; // leases over, unknown outcomes, chunks past their time
 pub mod restore; // what came out of a copy of the books is asked for, then goes on
 pub mod roll_up; // captures into the ledger, once a second
 pub mod expire; // promotional credit whose time is over
+pub mod reconcile; // the books checked, what was earned counted by day
 pub mod close; // release the rest, keep what happened as bitmaps
 pub mod seal; // a day that is over, under one hash
 pub mod control; // pause, resume, cancel

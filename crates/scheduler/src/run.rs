@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::settings::{
     EXPIRE_STEP, GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP, PARTITION_STEP, RESCUE_STEP,
-    RESTORE_STEP, ROLL_UP_STEP, SEAL_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
+    RESTORE_STEP, REVENUE_STEP, ROLL_UP_STEP, SEAL_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -131,6 +131,17 @@ impl Scheduler {
             },
             |s, _| Box::pin(async move { s.partition_step().await }),
         );
+        each(
+            "revenue",
+            Wake {
+                on_write: false,
+                idle: REVENUE_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.revenue_step(epoch).await }),
+        );
+        let (checks, until) = (self.clone(), shutdown.clone());
+        let led = leads.clone();
+        stages.spawn(async move { checks.keep_reconciling(led, until).await });
         stages.close();
         self.keep_leading(lead, &shutdown).await;
         stages.wait().await;

@@ -24,6 +24,16 @@ pub const SEAL_STEP: Duration = Duration::from_secs(60);
 pub const SEAL_STEP_MAX: u32 = 512;
 /// Between two readings of the gauges.
 pub const GAUGES_STEP: Duration = Duration::from_secs(5);
+/// Between two looks whether the books are to be checked.
+pub const RECONCILE_STEP: Duration = Duration::from_secs(5);
+/// Between two checks of their sums.
+pub const LIGHT_CHECK_EVERY: Duration = Duration::from_secs(300);
+/// After midnight in UTC, when everything is checked: three in the morning in Seoul and Tokyo.
+pub const FULL_CHECK_AT: Duration = Duration::from_secs(18 * 3_600);
+/// Between two looks at what was earned and is not counted by day yet.
+pub const REVENUE_STEP: Duration = Duration::from_secs(5);
+/// Pieces of that which one step counts at most.
+pub const REVENUE_PIECES_MAX: usize = 100;
 /// Chunks one dispatch pass hands out at most.
 pub const DISPATCH_PASS_MAX: usize = 256;
 /// Due chunks of one campaign that are read ahead.

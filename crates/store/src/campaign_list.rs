@@ -366,7 +366,7 @@ async fn open_outcomes(
 
 /// A pattern for whatever contains the text, whatever stands in it. Both databases lower the
 /// letters of ASCII only.
-fn containing(text: &str) -> String {
+pub(crate) fn containing(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');
     for character in text.chars() {

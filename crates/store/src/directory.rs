@@ -19,6 +19,8 @@ pub struct Operator {
     pub id: OperatorId,
     pub email: String,
     pub display_name: String,
+    /// IANA name of the zone that times are shown in.
+    pub time_zone: String,
     pub created_at: Timestamp,
 }
 
@@ -72,6 +74,8 @@ pub struct Wording {
     pub created_at: Timestamp,
 }
 
+pub(crate) const OPERATOR: &str =
+    "SELECT id, email, display_name, time_zone, created_at FROM operator";
 const BUSINESS: &str = "SELECT id, name, currency, stopped_at, created_at FROM business";
 const ACCOUNT: &str = "SELECT id, business, handle, display_name, icon_url, time_zone,
     rate_per_second, stopped_at, created_at FROM account";
@@ -81,12 +85,13 @@ const WORDING: &str = "SELECT id, account, version, text, hash, created_at FROM 
 
 impl Write {
     pub async fn insert_operator(&mut self, operator: &Operator) -> Result<(), StoreError> {
-        let sql = "INSERT INTO operator (id, email, display_name, created_at)
-                   VALUES ($1, $2, $3, $4) ON CONFLICT (email) DO NOTHING";
+        let sql = "INSERT INTO operator (id, email, display_name, time_zone, created_at)
+                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (email) DO NOTHING";
         let values = values![
             operator.id,
             operator.email.as_str(),
             operator.display_name.as_str(),
+            operator.time_zone.as_str(),
             operator.created_at,
         ];
         let taken = || format!("there is an operator {} already", operator.email);
@@ -254,8 +259,8 @@ impl Write {
 
 impl Store {
     pub async fn operators(&self) -> Result<Vec<Operator>, StoreError> {
-        let sql = "SELECT id, email, display_name, created_at FROM operator ORDER BY email";
-        let rows = row::all(self.reader(), "operator", sql, []).await?;
+        let sql = format!("{OPERATOR} ORDER BY email");
+        let rows = row::all(self.reader(), "operator", &sql, []).await?;
         rows.iter().map(operator).collect()
     }
 
@@ -340,11 +345,12 @@ impl Store {
     }
 }
 
-fn operator(row: &Row) -> Result<Operator, StoreError> {
+pub(crate) fn operator(row: &Row) -> Result<Operator, StoreError> {
     Ok(Operator {
         id: row.id("id")?,
         email: row.get("email")?,
         display_name: row.get("display_name")?,
+        time_zone: row.get("time_zone")?,
         created_at: row.time("created_at")?,
     })
 }

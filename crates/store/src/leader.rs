@@ -6,7 +6,7 @@ use domain::id::WorkerId;
 use domain::time::{CLOCK_STEP_MIN, Timestamp};
 
 use crate::row::{self, values};
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError, Write, interruption};
 
 /// Proof of leading: compared in the same transaction as the leader's write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +57,12 @@ impl Store {
             return Ok(None);
         }
         let lock = row::for_update(connection);
-        let wait = format!("SELECT epoch FROM leader WHERE name = $1{lock}");
-        row::one(connection, "leader", &wait, values![SCHEDULER]).await?;
-        let sql = "INSERT INTO leader (name, holder, epoch, until) VALUES ($1, $2, 1, $3)
-                   ON CONFLICT (name) DO UPDATE SET
-                     epoch = leader.epoch + 1, holder = $2, until = $3
+        let wait = format!("SELECT until, ended_at FROM leader WHERE name = $1{lock}");
+        let before = row::one(connection, "leader", &wait, values![SCHEDULER]).await?;
+        let sql = "INSERT INTO leader (name, holder, epoch, until, since)
+                   VALUES ($1, $2, 1, $3, $4)
+                   ON CONFLICT (name) DO UPDATE SET epoch = leader.epoch + 1, holder = $2,
+                     until = $3, since = $4, ended_at = NULL
                    WHERE leader.until <= $4 OR leader.until > $5
                    RETURNING epoch";
         let bound = values![SCHEDULER, holder, now + lease, now, longest];
@@ -69,6 +70,13 @@ impl Store {
         let epoch = row
             .map(|row| row.get("epoch").map(LeaderEpoch))
             .transpose()?;
+        if let (Some(LeaderEpoch(epoch)), Some(before)) = (epoch, before)
+            && before.optional_time("ended_at")?.is_none()
+        {
+            // Renewed for the last time one lease before it ran out.
+            let interrupted_at = (before.time("until")? - lease).min(now);
+            interruption::note(&write, epoch, interrupted_at, now).await?;
+        }
         write.commit().await?;
         Ok(epoch)
     }
@@ -76,9 +84,16 @@ impl Store {
     /// Gives the lead up at once, so that a standby need not wait.
     pub async fn resign(&self, holder: WorkerId, now: Timestamp) -> Result<(), StoreError> {
         let write = self.write_beside().await?;
-        let sql = "UPDATE leader SET until = $3 WHERE name = $1 AND holder = $2";
+        let sql = "UPDATE leader SET until = $3, ended_at = $3 WHERE name = $1 AND holder = $2";
         row::execute(write.connection(), sql, values![SCHEDULER, holder, now]).await?;
         write.commit().await
+    }
+
+    /// Since when the present lead lasts; `None` before the first one.
+    pub async fn led_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT since FROM leader WHERE name = $1";
+        let row = row::one(self.reader(), "leader", sql, values![SCHEDULER]).await?;
+        row.map(|row| row.time("since")).transpose()
     }
 }
 
@@ -127,6 +142,7 @@ mod tests {
         a_lead_is_renewed_while_its_writes_go_on,
         the_lead_changes_after_the_writes_under_it,
         a_lead_of_a_clock_that_was_ahead_is_over,
+        a_lead_that_was_not_given_up_was_interrupted,
     ];
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -203,5 +219,31 @@ mod tests {
         let earlier = Timestamp::from_millis(NOW.as_millis() - 1_900);
         assert_eq!(store.clock_went_back(earlier, LEASE).await.unwrap(), None);
         assert_eq!(store.lead(worker(1), earlier, LEASE).await.unwrap(), None);
+    }
+
+    async fn a_lead_that_was_not_given_up_was_interrupted(engine: Engine) {
+        let (store, _database) = fixture::open(engine).await;
+        let noted = async || {
+            let snapshot = store.snapshot().await.unwrap();
+            let noted = snapshot.interruptions(NOW, 10).await.unwrap();
+            snapshot.end().await.unwrap();
+            noted
+        };
+        store.lead(worker(1), NOW, LEASE).await.unwrap();
+        assert_eq!(store.led_since().await.unwrap(), Some(NOW));
+        let later = NOW + LEASE * 5;
+        store.lead(worker(1), later, LEASE).await.unwrap();
+        store.resign(worker(1), later).await.unwrap();
+        store.lead(worker(2), later, LEASE).await.unwrap();
+        assert_eq!(noted().await, []);
+        let cut_off = later + LEASE * 2;
+        let epoch = store.lead(worker(3), cut_off, LEASE).await.unwrap();
+        let expected = interruption::Interruption {
+            epoch: epoch.unwrap().0,
+            interrupted_at: later,
+            noticed_at: cut_off,
+        };
+        assert_eq!(noted().await, [expected]);
+        assert_eq!(store.led_since().await.unwrap(), Some(cut_off));
     }
 }

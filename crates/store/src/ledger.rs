@@ -103,6 +103,22 @@ pub async fn find(
     Ok(booked.pop())
 }
 
+/// The same for whoever only reads, and may be told of what was booked a moment ago too late.
+pub async fn booked_under(
+    store: &Store,
+    key: &IdempotencyKey,
+) -> Result<Option<LedgerTransaction>, StoreError> {
+    let snapshot = store.snapshot().await?;
+    let sql = "SELECT business, sequence FROM ledger_transaction WHERE idempotency_key = $1";
+    let bound = values![key.as_str()];
+    let found = row::one(snapshot.connection(), "ledger_transaction", sql, bound).await?;
+    let Some(row) = found else { return Ok(None) };
+    let (business, sequence) = (row.id("business")?, row.int("sequence")?);
+    let mut booked = between(snapshot.connection(), business, sequence, sequence).await?;
+    snapshot.end().await?;
+    Ok(booked.pop())
+}
+
 /// A page of a business's transactions, latest first; `before` is the last sequence seen.
 pub async fn latest(
     store: &Store,

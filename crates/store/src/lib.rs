@@ -19,6 +19,7 @@ pub mod row; // from rows to domain values
 pub(crate) mod bulk; // many rows in one statement
 pub mod directory; // operators, businesses, accounts, members, wordings
 pub mod session; // passwords, sessions, and wrong guesses
+pub mod operator; // operators: their passwords and sessions
 pub mod user; // user numbers
 pub mod friend; // friends as they stand, and the one way they change
 pub mod friend_list; // friends looked through, page by page
@@ -42,6 +43,10 @@ pub mod report; // the record read back: chunks, captures, amendments, exclusion
 pub mod sends; // single sends found again, and what figures need beside the sums
 pub mod reconcile; // what reconciliation reads beside the record
 pub mod seal; // sealed days: roots, leaves, heads of ledgers
+pub mod balance; // what the check of every few minutes reads: sums, not chunks
+pub mod reconciliation; // the checks of the books that were made, and what they found
+pub mod revenue; // what was earned, by account, tariff and day
+pub mod oversight; // all businesses together, for operators
 pub mod campaign; // campaign rows and their states
 pub mod action; // what was done to a campaign under way, by whom and why
 pub mod campaign_list; // campaigns as a list shows them: many at once, with sums
@@ -54,6 +59,7 @@ pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch
+pub mod interruption; // leads that were cut off, and what was under way
 mod partition; // the record's monthly partitions on PostgreSQL
 pub mod hot; // freeze, claim, settle, roll up: a file per dialect
 pub mod pause; // places where a test build can be stopped and killed

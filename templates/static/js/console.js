@@ -1,7 +1,17 @@
 // The keys that work everywhere, and small manners of the frame. Pages without script work too.
 
 const base = document.body.dataset.base;
-const go = { h: "", c: "/campaigns", f: "/friends", w: "/wallet", a: "/audience", s: "/settings" };
+const BRAND = {
+  h: "",
+  c: "/campaigns",
+  f: "/friends",
+  w: "/wallet",
+  a: "/audience",
+  s: "/settings",
+  "/": "/campaigns",
+};
+// Operators' pages say where their keys lead; "/" is where there is something to look for.
+const go = document.body.dataset.go ? JSON.parse(document.body.dataset.go) : BRAND;
 const CHORD_MS = 1200;
 let chordUntil = 0;
 
@@ -29,7 +39,7 @@ document.addEventListener("keydown", (event) => {
       event.preventDefault();
       search.focus();
     } else {
-      location.assign(base + "/campaigns");
+      location.assign(base + go["/"]);
     }
   } else if (event.key === "?") {
     document.getElementById("keys")?.showModal();

@@ -8,9 +8,14 @@ mod books; // a business: its ledger replayed, its wallet, its funds
 mod campaign; // a campaign: its hold, grants, ranges and captures
 mod freeze; // its freeze: ranges, exclusions, grants
 mod chunk; // a chunk number with its rounds: numbers, outcomes, states, capture rows
+mod light; // sums alone, every few minutes
 
+pub use light::reconcile_lightly;
+
+use std::collections::BTreeSet;
 use std::fmt;
 
+use domain::id::BusinessId;
 use serde::Serialize;
 use store::Store;
 
@@ -66,6 +71,9 @@ pub struct Check {
 pub struct Reconciliation {
     pub checks: Vec<Check>,
     pub clean: bool,
+    /// Businesses whose books something was found in.
+    #[serde(skip)]
+    pub unclean: Vec<BusinessId>,
 }
 
 /// Checks everything, reading as of one commit; chunks are streamed, so memory grows with the
@@ -74,6 +82,7 @@ pub async fn reconcile(store: &Store) -> Result<Reconciliation, BillingError> {
     let snapshot = store.snapshot().await?;
     let mut tally = Tally::default();
     for business in snapshot.recorded_businesses().await? {
+        tally.business = Some(business.id);
         books::check(&snapshot, &business, &mut tally).await?;
     }
     let mark = snapshot.roll_up_mark().await?;
@@ -85,9 +94,11 @@ pub async fn reconcile(store: &Store) -> Result<Reconciliation, BillingError> {
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         for record in page {
+            tally.business = Some(record.business);
             campaign::check(&snapshot, record, mark, &mut tally).await?;
         }
     }
+    tally.business = None;
     for orphans in snapshot.orphans().await? {
         let table = orphans.table;
         tally.expect(Invariant::NoOrphans, orphans.count == 0, || {
@@ -196,6 +207,9 @@ impl fmt::Display for Reconciliation {
 #[derive(Default)]
 struct Tally {
     results: [Found; Invariant::ALL.len()],
+    /// Whose books are looked at.
+    business: Option<BusinessId>,
+    unclean: BTreeSet<BusinessId>,
 }
 
 #[derive(Default)]
@@ -221,6 +235,9 @@ impl Tally {
     ) {
         let found = &mut self.results[invariant as usize];
         found.checked += many;
+        if !holds {
+            self.unclean.extend(self.business);
+        }
         if holds {
         } else if found.violations.len() < VIOLATIONS_LISTED_MAX {
             found.violations.push(words());
@@ -249,6 +266,10 @@ impl Tally {
             .map(check)
             .collect();
         let clean = checks.iter().all(|check| check.violations.is_empty());
-        Reconciliation { checks, clean }
+        Reconciliation {
+            checks,
+            clean,
+            unclean: self.unclean.into_iter().collect(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Billing through its own door: funds, the report and the bill, and every check of reconciliation
 //! against a violation that was planted.
 
+mod checks;
 mod funds;
 mod proof;
 mod reconcile;

@@ -18,6 +18,16 @@ testkit::on_both_engines![
 async fn assert_clean(world: &World, when: &str) {
     let found = billing::reconcile(&world.store).await.unwrap();
     assert!(found.clean, "{when}: {found}");
+    let found = lightly(&world.store).await;
+    assert!(found.clean, "{when}, lightly: {found}");
+}
+
+/// The check of every few minutes, over everything that was ever booked.
+async fn lightly(store: &Store) -> billing::Reconciliation {
+    let since = domain::time::Timestamp::from_millis(0);
+    billing::reconcile::reconcile_lightly(store, since)
+        .await
+        .unwrap()
 }
 
 async fn a_campaign_is_clean_at_every_step(engine: Engine) {

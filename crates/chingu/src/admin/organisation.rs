@@ -16,6 +16,18 @@ pub enum OperatorCommand {
         email: String,
         #[arg(long)]
         name: String,
+        /// The IANA name of the place whose time the pages show
+        #[arg(long, default_value = "Asia/Seoul")]
+        zone: String,
+        /// Reads the password from the standard input, so that it stands in no history; without,
+        /// the operator cannot sign in
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Sets the password of an operator, read from the standard input; ends their sessions
+    Password {
+        #[arg(long)]
+        email: String,
     },
 }
 
@@ -91,15 +103,39 @@ pub enum WordingCommand {
 
 impl Shell<'_> {
     pub(super) async fn operator(&self, command: OperatorCommand) -> anyhow::Result<()> {
-        let OperatorCommand::Create { email, name } = command;
-        let operator = self
-            .platform
-            .directory()
-            .add_operator(&email, &name)
-            .await?;
+        let (email, name, zone, password_stdin) = match command {
+            OperatorCommand::Create {
+                email,
+                name,
+                zone,
+                password_stdin,
+            } => (email, name, zone, password_stdin),
+            OperatorCommand::Password { email } => return self.operator_password(&email).await,
+        };
+        let password = password_stdin.then(read_password).transpose()?;
+        let directory = self.platform.directory();
+        let operator = directory.add_operator(&email, &name, &zone).await?;
+        if let Some(password) = password {
+            let sign_in = self.platform.sign_in().of_operators();
+            sign_in.set_password(operator.id, &password).await?;
+        }
         let words = format!("operator {} {}", operator.id, operator.email);
         self.output
             .show(words, &json!({"id": operator.id, "email": operator.email}))
+    }
+
+    async fn operator_password(&self, email: &str) -> anyhow::Result<()> {
+        let operators = self.platform.store.operators().await?;
+        let operator = operators
+            .iter()
+            .find(|operator| operator.email == email.to_lowercase())
+            .ok_or_else(|| anyhow!("there is no operator {email}"))?;
+        let password = read_password()?;
+        let sign_in = self.platform.sign_in().of_operators();
+        sign_in.set_password(operator.id, &password).await?;
+        let words = format!("{} signs in with the new password", operator.email);
+        let json = json!({"id": operator.id, "email": operator.email});
+        self.output.show(words, &json)
     }
 
     pub(super) async fn business(&self, command: BusinessCommand) -> anyhow::Result<()> {

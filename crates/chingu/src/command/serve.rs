@@ -260,6 +260,19 @@ async fn greet(
             format!("{} with the password {}", demo::EMAIL, demo::PASSWORD),
         );
     }
+    if roles.contains(&Role::Console) {
+        line("operator", format!("{url}/operator"));
+        let (email, password) = (demo::OPERATOR_EMAIL, demo::OPERATOR_PASSWORD);
+        let operators = platform.sign_in().of_operators();
+        if operators.is_first_run().await? {
+            line(
+                "",
+                "no operator can sign in yet: that page says what to do".into(),
+            );
+        } else if operators.fits(email, password).await? {
+            line("", format!("{email} with the password {password}"));
+        }
+    }
     if roles.contains(&Role::Sandbox) && config.sandbox.phone {
         line("phone", format!("{url}/messenger"));
     }

@@ -48,11 +48,15 @@ use people::Person;
 pub const EMAIL: &str = "jiwoo@hanok.example";
 /// Known to everybody, so the demo exists only where nobody else can connect.
 pub const PASSWORD: &str = "hanok-demo";
+/// Who runs the installation, beside the shop; as well known.
+pub const OPERATOR_EMAIL: &str = "operator@chingu.example";
+pub const OPERATOR_PASSWORD: &str = "operator-demo";
 const HANDLE: &str = "@hanok";
 const ZONE: &str = "Asia/Seoul";
 const FOLDER: &str = ".demo";
 const DATABASE: &str = "chingu.db";
 const SANDBOX: &str = "sandbox.db";
+const IDENTITY: &str = "chingu.cluster";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
 const WORDING_TEXT: &str = "한옥마켓이 새 상품과 할인 소식을 메시지로 보내는 데 동의합니다. 언제든지 \
@@ -88,6 +92,9 @@ pub async fn make_where_wanted(
     let made = build(&folder, &public_url).await;
     waiting.finish_and_clear();
     made?;
+    // With it, or the books would be taken for a copy: what is scheduled would stand still.
+    std::fs::rename(folder.join(IDENTITY), config.data().join(IDENTITY))
+        .context("what says where the demo's books are kept")?;
     // The platform's database last: where it is, there is nothing to make any more.
     platform::place_database(&folder.join(SANDBOX), &config.sandbox_file())?;
     platform::place_database(&folder.join(DATABASE), &config.database_file())?;
@@ -166,7 +173,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// The business with its members, its account and its money.
+    /// The business with its members, its account and its money; and an operator.
     async fn open(&self) -> anyhow::Result<(Account, MemberId)> {
         let business = self
             .directory
@@ -198,6 +205,12 @@ impl Shop {
                 .set_password(business.id, member.id, PASSWORD, None)
                 .await?;
         }
+        let operator = self.directory.add_operator(OPERATOR_EMAIL, "최유진", ZONE);
+        let operator = operator.await?;
+        sign_in
+            .of_operators()
+            .set_password(operator.id, OPERATOR_PASSWORD)
+            .await?;
         let funds = Money::whole(1_000_000, Currency::Krw);
         let (now, ids) = (self.clock.now(), self.ids.as_ref());
         billing::top_up(&self.store, business.id, funds, "DEMO-1", now, ids).await?;

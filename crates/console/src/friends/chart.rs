@@ -136,7 +136,7 @@ fn labels(stretches: &[GrowthDay], words: &Words) -> Vec<String> {
 }
 
 /// The next of 1, 2, 5, 10, 20, 50, …
-fn nice(at_least: u64) -> u64 {
+pub(crate) fn nice(at_least: u64) -> u64 {
     let mut ten = 1;
     loop {
         for step in [ten, 2 * ten, 5 * ten] {
@@ -148,7 +148,7 @@ fn nice(at_least: u64) -> u64 {
     }
 }
 
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     format!("{value:.2}")
 }
 

@@ -119,9 +119,14 @@ pub fn push_row<T: AsRef<str>>(text: &mut String, cells: &[T]) {
         if index > 0 {
             text.push(',');
         }
-        text.push_str(&quoted(&jobs::rejections::without_formula(cell.as_ref())));
+        text.push_str(&text_cell(cell.as_ref()));
     }
     text.push_str("\r\n");
+}
+
+/// A cell of what people wrote: quoted where it must be, and never a formula.
+pub fn text_cell(words: &str) -> String {
+    quoted(&jobs::rejections::without_formula(words))
 }
 
 fn quoted(cell: &str) -> String {

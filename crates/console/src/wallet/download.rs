@@ -147,7 +147,7 @@ fn local(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// Without grouping and without a unit, so that a spreadsheet adds it up.
-fn decimal(money: Money) -> String {
+pub(crate) fn decimal(money: Money) -> String {
     let (whole, part) = words::whole_and_part(money.micro());
     let sign = if money.is_negative() { "-" } else { "" };
     match part {

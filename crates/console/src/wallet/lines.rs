@@ -1,10 +1,16 @@
 //! Movements of a wallet as lines people read: what earns its price once a second while a campaign
 //! runs is one line, and every line says what was available after it.
 
-use domain::id::CampaignId;
+use domain::id::{BusinessId, CampaignId};
 use domain::ledger::TransactionKind;
 use domain::time::Timestamp;
-use store::movement::WalletLine;
+use store::movement::{LineQuery, WalletLine};
+use store::{Snapshot, StoreError};
+
+/// Transactions read at once, and for one page at most: a campaign earns once a second while it
+/// runs, and becomes one line.
+const TRANSACTIONS: u32 = 400;
+const TRANSACTIONS_MAX: usize = 2_000;
 
 /// One line of the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +36,50 @@ pub struct Line {
 pub struct Lines {
     pub lines: Vec<Line>,
     pub next: Option<u64>,
+}
+
+/// A page of a business's movements of these kinds, or of every kind: booked from one moment on and
+/// before another, and before the last sequence of the page before.
+pub async fn read(
+    snapshot: &Snapshot,
+    business: BusinessId,
+    kinds: &[TransactionKind],
+    bounds: Option<(Timestamp, Timestamp)>,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Lines, StoreError> {
+    let mut query = LineQuery {
+        business,
+        kinds,
+        from: bounds.map(|(from, _)| from),
+        until: bounds.map(|(_, until)| until),
+        before,
+        transactions: TRANSACTIONS,
+    };
+    let (mut read, mut transactions) = (Vec::new(), 0);
+    let mut page = loop {
+        let piece = snapshot.wallet_lines(&query).await?;
+        let count = piece
+            .chunk_by(|one, next| one.sequence == next.sequence)
+            .count();
+        query.before = piece.last().map(|line| line.sequence);
+        read.extend(piece);
+        transactions += count;
+        let has_more = count == TRANSACTIONS as usize;
+        let page = fold(&read, limit, has_more);
+        if !has_more || page.lines.len() >= limit || transactions >= TRANSACTIONS_MAX {
+            break page;
+        }
+    };
+    let (Some(first), Some(last)) = (page.lines.first(), page.lines.last()) else {
+        return Ok(page);
+    };
+    let (first, last) = (first.sequence, last.sequence);
+    let since = snapshot.available_since(business, first).await?;
+    let changes = snapshot.available_changes(business, last, first).await?;
+    let available = snapshot.wallet(business).await?.available.micro();
+    write_balances(&mut page.lines, available - since, &changes);
+    Ok(page)
 }
 
 /// Folds what the books say, newest first, into at most `limit` lines. `has_more` tells that the

@@ -71,7 +71,7 @@ async fn what_must_be_unique_is_refused_the_second_time(engine: Engine) {
         .unwrap();
     let account = directory.add_account(ours.id, &HANOK).await.unwrap();
     directory
-        .add_operator("op@example.com", "Op")
+        .add_operator("op@example.com", "Op", "Asia/Seoul")
         .await
         .unwrap();
     directory
@@ -91,7 +91,7 @@ async fn what_must_be_unique_is_refused_the_second_time(engine: Engine) {
     let refused = [
         directory.add_account(theirs.id, &HANOK).await.unwrap_err(),
         directory
-            .add_operator("OP@example.com", "Op")
+            .add_operator("OP@example.com", "Op", "Asia/Seoul")
             .await
             .unwrap_err(),
         directory
@@ -227,7 +227,10 @@ async fn bad_fields_are_named(engine: Engine) {
     for email in [
         "", "kim", "@x.kr", "kim@", "kim@x", "kim@x.", "k m@x.kr", "a@b@c.kr", &long,
     ] {
-        let error = directory.add_operator(email, "Kim").await.unwrap_err();
+        let error = directory
+            .add_operator(email, "Kim", "Asia/Seoul")
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, Error::Refused { field: "email", .. }),
             "{email}: {error}"

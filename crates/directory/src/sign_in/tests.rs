@@ -14,12 +14,14 @@ testkit::on_both_engines![
     one_address_cannot_try_everybody,
     a_change_of_password_ends_the_other_sessions,
     short_long_and_foreign_passwords_are_refused,
+    operators_have_a_way_in_of_their_own,
 ];
 
 const PASSWORD: &str = "a long enough password";
 
 struct World {
     sign_in: SignIn,
+    directory: Directory,
     clock: Arc<ManualClock>,
     member: Member,
     _database: TestDatabase,
@@ -45,6 +47,7 @@ async fn world(engine: Engine) -> World {
         .unwrap();
     World {
         sign_in,
+        directory,
         clock,
         member,
         _database: database,
@@ -152,4 +155,45 @@ async fn short_long_and_foreign_passwords_are_refused(engine: Engine) {
         .await
         .unwrap_err();
     assert!(matches!(error, Error::NotFound(_)), "{error}");
+}
+
+async fn operators_have_a_way_in_of_their_own(engine: Engine) {
+    let world = world(engine).await;
+    let operators = world.sign_in.of_operators();
+    assert!(operators.is_first_run().await.unwrap());
+    // Of the same address as the member.
+    let operator = world
+        .directory
+        .add_operator("jiwoo@hanok.example", "Jiwoo", "Asia/Seoul")
+        .await
+        .unwrap();
+    let other = "another long password";
+    operators.set_password(operator.id, other).await.unwrap();
+    assert!(!operators.is_first_run().await.unwrap());
+    let enter = async |password| {
+        operators
+            .sign_in("JIWOO@hanok.example", password, "10.0.0.1", "a browser")
+            .await
+    };
+    let theirs = world.try_password(PASSWORD, "10.0.0.1").await.unwrap();
+    assert!(operators.visit(&theirs).await.unwrap().is_none());
+    let token = enter(other).await.unwrap();
+    assert!(world.sign_in.visit(&token).await.unwrap().is_none());
+    let visit = operators.visit(&token).await.unwrap().unwrap();
+    assert_eq!(visit.operator, operator);
+    for _ in 0..GUESSES_PER_EMAIL_MAX {
+        assert!(matches!(enter(PASSWORD).await, Err(SignInError::Wrong)));
+    }
+    assert!(matches!(
+        enter(other).await,
+        Err(SignInError::TooMany { .. })
+    ));
+    // The member of that address is not kept out.
+    world.try_password(PASSWORD, "10.0.0.2").await.unwrap();
+    world.clock.advance(operators::OPERATOR_SESSION_IDLE);
+    assert!(operators.visit(&token).await.unwrap().is_none());
+    world.clock.advance(GUESS_WINDOW);
+    let token = enter(other).await.unwrap();
+    operators.set_password(operator.id, PASSWORD).await.unwrap();
+    assert!(operators.visit(&token).await.unwrap().is_none());
 }

@@ -24,6 +24,7 @@ macro_rules! migrator {
             "0014_wall",
             "0015_billing",
             "0016_seal",
+            "0017_operator",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

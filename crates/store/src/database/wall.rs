@@ -58,6 +58,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
             "import_rejected_row",
             "import_rejection",
             "import_upload",
+            "interrupted_campaign",
             "ledger_entry",
             "ledger_transaction",
             "link",

@@ -1,0 +1,36 @@
+//! Every route of the operators' pages.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::{businesses, holds, overview, reconciliation, revenue, sign_in, top_up};
+use crate::state::ConsoleState;
+
+pub fn routes() -> Router<Arc<ConsoleState>> {
+    Router::new()
+        .route("/operator", get(overview::show))
+        .route(
+            "/operator/sign-in",
+            get(sign_in::show).post(sign_in::submit),
+        )
+        .route("/operator/sign-out", post(sign_in::sign_out))
+        .route("/operator/businesses", get(businesses::list))
+        .route("/operator/businesses/{business}", get(businesses::show))
+        .route(
+            "/operator/businesses/{business}/top-up",
+            get(top_up::show).post(top_up::submit),
+        )
+        .route("/operator/revenue", get(revenue::show))
+        .route("/operator/revenue.csv", get(revenue::download))
+        .route("/operator/holds", get(holds::show))
+        .route(
+            "/operator/reconciliation",
+            get(reconciliation::list).post(reconciliation::check_now),
+        )
+        .route(
+            "/operator/reconciliation/{check}",
+            get(reconciliation::show),
+        )
+}
