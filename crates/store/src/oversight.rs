@@ -226,7 +226,7 @@ impl Snapshot {
             "SELECT currency, {}, {}, {} AS used FROM wallet GROUP BY currency ORDER BY currency",
             row::sums(&["available", "held"]),
             row::sums(&["credit_limit"]),
-            row::sum_where("available < 0", "-available"),
+            row::sum_where("available - owed < 0", "owed - available"),
         );
         let rows = row::all(self.connection(), "wallet", &sql, []).await?;
         let read = |row: &Row| {

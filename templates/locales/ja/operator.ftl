@@ -160,3 +160,4 @@ operator-invariant-b3 = 確保、請求、戻しが記帳済み
 operator-invariant-b4 = 始めたキャンペーンの確保は一回
 operator-invariant-b5 = 元帳のハッシュが途切れない
 operator-invariant-b6 = すべての行に持ち主がいる
+operator-invariant-b7 = プロモーション残高は記帳のとおり

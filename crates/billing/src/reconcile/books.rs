@@ -170,7 +170,9 @@ impl Replay<'_> {
         } = self;
         let RecordedBusiness {
             id,
-            held, open_holds, ..
+            held,
+            open_holds,
+            ..
         } = business;
         let end = chain.end();
         tally.expect(Invariant::ChainUnbroken, end.is_none(), || {

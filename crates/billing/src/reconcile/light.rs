@@ -75,6 +75,7 @@ fn wallet(
         currency,
         available,
         held,
+        owed,
         credit_limit,
         open_holds,
     } = *business;
@@ -86,23 +87,32 @@ fn wallet(
     });
     let entries: Vec<Entry> = sums.iter().map(|sum| as_entry(sum, currency)).collect();
     let ledger = WalletBalance::rebuild(&entries, currency)?;
-    let is_same = ledger.available == available && ledger.held == held;
-    tally.expect(Invariant::WalletIsLedger, is_same, || {
+    let row = WalletBalance {
+        available,
+        held,
+        owed,
+    };
+    tally.expect(Invariant::WalletIsLedger, ledger == row, || {
         let WalletBalance {
             available: free,
             held: reserved,
+            owed: due,
         } = ledger;
         format!(
-            "the wallet of {id} says {available} available and {held} held, its ledger {free} and \
-             {reserved}"
+            "the wallet of {id} says {available} available, {held} held and {owed} owed, its \
+             ledger {free}, {reserved} and {due}"
         )
     });
     tally.expect(Invariant::HeldIsOpenHolds, held == open_holds, || {
         format!("the wallet of {id} holds {held}, its open holds are {open_holds}")
     });
-    let within = !available.checked_add(credit_limit)?.is_negative() && !held.is_negative();
+    let free = available.checked_sub(owed)?.checked_add(credit_limit)?;
+    let within = !free.is_negative() && !held.is_negative();
     tally.expect(Invariant::WithinFunds, within, || {
-        format!("{id} has {available} available and {held} held, its credit is {credit_limit}")
+        format!(
+            "{id} has {available} available, {held} held and owes {owed}, its credit is \
+             {credit_limit}"
+        )
     });
     Ok(())
 }
@@ -112,6 +122,7 @@ fn as_entry(sum: &LedgerSum, currency: Currency) -> Entry {
     Entry {
         account: sum.account,
         campaign: None,
+        lot: None,
         amount: Money::from_micro(sum.amount_micro, currency),
     }
 }
