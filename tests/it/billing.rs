@@ -1,5 +1,5 @@
-//! What was agreed is what is billed: a plan's quota, a book with bands, promotional credit; and the
-//! plan sells no more than it has.
+//! What was agreed is what is billed: a plan's quota, a book with bands, promotional credit; and
+//! the plan sells no more than it has.
 
 use anyhow::{Context, Result, ensure};
 use chingu_tests::draw::Draw;

@@ -1,6 +1,7 @@
 //! Money: every send metered, no overshoot, closed books.
 //!
-//! Owns: quote, hold, capture, release, promotional credit, the wallet a brand sees, the per-send report, and the proof
+//! Owns: terms, hold, capture, release, promotional credit, the wallet a brand sees, the per-send
+//! report, and the proof
 //! that the books close. Does not own: prices and postings (`domain`), rows (`store`), and the
 //! moments at which money moves (`scheduler`). Invariant: nothing here corrects money by itself.
 

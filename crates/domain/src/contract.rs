@@ -207,6 +207,24 @@ impl Contract {
             .unwrap_or_else(|| Self::standard(currency))
     }
 
+    /// The most credit that a hold booked at a moment may have gone by: of the version that was in
+    /// effect until then, or of one that began with it.
+    pub fn highest_limit(versions: &[Contract], currency: Currency, at: Timestamp) -> Money {
+        let before = versions
+            .iter()
+            .filter(|contract| contract.effective_from < at);
+        let before = Self::in_effect(before.cloned(), currency, at).credit_limit;
+        let with_it = versions
+            .iter()
+            .filter(|contract| contract.effective_from == at);
+        with_it
+            .map(|contract| contract.credit_limit)
+            .fold(before, |most, limit| match limit.micro() > most.micro() {
+                true => limit,
+                false => most,
+            })
+    }
+
     /// How sends are shared between the quota, of which `used` are taken, and what is paid for, of
     /// which there are `additional` in the month already. `None` where they pass what the contract
     /// allows.
@@ -343,5 +361,19 @@ mod tests {
             Contract::in_effect(versions.clone(), Currency::Krw, moment).version
         };
         assert_eq!([at(9), at(10), at(29), at(30)], [0, 1, 1, 3]);
+        let limited = |from, units| Contract {
+            effective_from: Timestamp::from_millis(from),
+            credit_limit: Money::whole(units, Currency::Krw),
+            ..Contract::standard(Currency::Krw)
+        };
+        let versions = [limited(10, 5), limited(30, 9), limited(30, 2)];
+        let most = |moment| {
+            let moment = Timestamp::from_millis(moment);
+            Contract::highest_limit(&versions, Currency::Krw, moment).micro() / 1_000_000
+        };
+        assert_eq!(
+            [most(9), most(10), most(29), most(30), most(31)],
+            [0, 5, 5, 9, 2]
+        );
     }
 }

@@ -88,6 +88,41 @@ async fn every_send_is_one_row_and_says_what_the_record_says() {
     assert_eq!(world.raw.number(billed).await, captured);
 }
 
+/// Where a price depends on the sends before it, each send has its own: of three at the first price
+/// the quota includes one, and who was proven later came after them.
+#[tokio::test]
+async fn a_send_has_the_price_it_was_captured_at() {
+    let (world, pool) = world().await;
+    let band = "INSERT INTO price_band (version, currency, tariff, after, unit_price)
+                VALUES (1, 'KRW', 1, 2, 10000000)";
+    world.raw.execute(band).await;
+    let chunks = world.running(&[6]).await;
+    let terms = "UPDATE campaign_tariff SET by_unit = 1, quota = 1";
+    world.raw.execute(terms).await;
+    let claimed = world.claim(&chunks).await;
+    let outcomes = [
+        Outcome::Uncertain,
+        Outcome::Accepted,
+        Outcome::Failed(RejectionCode::Left),
+        Outcome::Accepted,
+        Outcome::Accepted,
+        Outcome::Accepted,
+    ];
+    assert!(world.record(&claimed[0], settle(&outcomes)).await);
+    world.roll_up().await;
+    assert!(world.amend(claimed[0].id, 0, Outcome::Confirmed).await);
+    world.roll_up().await;
+    let billed: Vec<i64> = sends(&pool, "true")
+        .await
+        .into_iter()
+        .map(|(_, _, _, billed)| billed / 1_000_000)
+        .collect();
+    assert_eq!(billed, [10, 0, 0, 15, 15, 10]);
+    let billed = "SELECT SUM(billed_micro) FROM send";
+    let captured = world.raw.number("SELECT SUM(amount) FROM capture").await;
+    assert_eq!(world.raw.number(billed).await, captured);
+}
+
 #[tokio::test]
 async fn what_ended_unsent_is_cancelled_for_everybody() {
     let (world, pool) = world().await;

@@ -84,9 +84,8 @@ impl Replay<'_> {
         let credit = match self.contracts.is_empty() {
             true => self.business.credit_limit,
             false => {
-                let versions = self.contracts.iter().cloned();
                 let currency = self.business.currency;
-                Contract::in_effect(versions, currency, booked.booked_at).credit_limit
+                Contract::highest_limit(&self.contracts, currency, booked.booked_at)
             }
         };
         let is_asked = self.contracts.is_empty() || booked.kind == TransactionKind::Hold;

@@ -2,6 +2,7 @@
 //! against a violation that was planted.
 
 mod checks;
+mod credit; // promotional lots, and what is owed
 mod funds;
 mod proof;
 mod reconcile;

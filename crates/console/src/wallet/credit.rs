@@ -51,7 +51,8 @@ pub(super) async fn lots(snapshot: &Snapshot, desk: &Desk) -> Result<Vec<LotRow>
         spent: words.money(lot.spent),
         expired: (!lot.expired.is_zero()).then(|| words.money(lot.expired)),
     };
-    Ok(lots.iter().map(row).collect())
+    // In the order they are spent.
+    Ok(lots.iter().rev().map(row).collect())
 }
 
 pub(super) async fn agreed(desk: &Desk, wallet: &Wallet) -> Result<Agreed, Error> {
