@@ -1,7 +1,7 @@
 //! Contracts and price books: what the operator agrees to and publishes. Nothing is changed, only
 //! followed by another version.
 
-use domain::contract::Contract;
+use domain::contract::{Contract, check_book_name};
 use domain::id::BusinessId;
 use domain::money::Currency;
 use domain::price::PriceBook;
@@ -65,6 +65,7 @@ pub async fn publish(
 ) -> Result<PriceBook, BillingError> {
     let mut write = store.write().await?;
     let book = book(write.next_price_version().await?)?;
+    check_book_name(book.name())?;
     expect_ahead(book.effective_from(), now)?;
     write.insert_price_book(&book).await?;
     write.commit().await?;

@@ -168,14 +168,7 @@ impl Contract {
 
     /// All that must hold whatever was agreed.
     pub fn check(&self, currency: Currency) -> Result<(), ContractError> {
-        let named = (1..=BOOK_NAME_CHARS_MAX).contains(&self.book.len())
-            && self
-                .book
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        if !named {
-            return Err(ContractError::BadBook(self.book.chars().take(80).collect()));
-        }
+        check_book_name(&self.book)?;
         let credit = self.credit_limit;
         if credit.is_negative() || credit.currency() != currency {
             return Err(ContractError::BadCredit { credit, currency });
@@ -238,6 +231,15 @@ impl Contract {
             .additional_max
             .map_or(u64::MAX, |max| max.saturating_sub(additional));
         (share.additional <= room).then_some(share)
+    }
+}
+
+/// Whether a price book may be called so.
+pub fn check_book_name(name: &str) -> Result<(), ContractError> {
+    let is_fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    match (1..=BOOK_NAME_CHARS_MAX).contains(&name.len()) && name.bytes().all(is_fit) {
+        true => Ok(()),
+        false => Err(ContractError::BadBook(name.chars().take(80).collect())),
     }
 }
 

@@ -154,8 +154,8 @@ pub(crate) async fn return_plan(
     Ok(())
 }
 
-/// Makes the wallet's credit limit what the contract in effect says. Where more is spent already,
-/// nothing more can be.
+/// Makes the wallet's credit limit what the contract in effect says. Where more cash is spent
+/// already, nothing more of it can be; promotional credit can, and expires as ever.
 pub(crate) async fn sync_credit(
     write: &Write,
     business: BusinessId,
@@ -167,10 +167,15 @@ pub(crate) async fn sync_credit(
         return Ok(());
     }
     let limit = Contract::in_effect(versions, currency, now).credit_limit;
-    let sql = "UPDATE wallet SET credit_limit =
-                 CASE WHEN owed - available > $2 THEN owed - available ELSE $2 END
-               WHERE business = $1 AND credit_limit <> $2";
-    row::execute(write.connection(), sql, values![business, limit.micro()]).await?;
+    let sql = format!(
+        "UPDATE wallet SET credit_limit =
+           CASE WHEN owed - available + lots.free > $2 THEN owed - available + lots.free
+             ELSE $2 END
+         FROM (SELECT {} AS free FROM promotional_lot WHERE business = $1) AS lots
+         WHERE business = $1 AND credit_limit <> $2",
+        row::sum("available")
+    );
+    row::execute(write.connection(), &sql, values![business, limit.micro()]).await?;
     Ok(())
 }
 

@@ -80,7 +80,7 @@ impl Replay<'_> {
             owed,
         } = wallet;
         let free = available.checked_sub(owed)?;
-        // A limit may be lowered below what is spent: then only a hold could pass it.
+        // A limit may be lowered below what is spent: then only a hold of cash could pass it.
         let credit = match self.contracts.is_empty() {
             true => self.business.credit_limit,
             false => {
@@ -88,7 +88,12 @@ impl Replay<'_> {
                 Contract::highest_limit(&self.contracts, currency, booked.booked_at)
             }
         };
-        let is_asked = self.contracts.is_empty() || booked.kind == TransactionKind::Hold;
+        let takes_cash = booked.kind == TransactionKind::Hold
+            && booked
+                .entries
+                .iter()
+                .any(|entry| entry.account == LedgerAccount::Cash);
+        let is_asked = self.contracts.is_empty() || takes_cash;
         let within = (!is_asked || !free.checked_add(credit)?.is_negative())
             && !held.is_negative()
             && !owed.is_negative();

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 
-use domain::chunk::CHUNK_SIZE_MAX;
 use domain::id::CampaignId;
 use domain::merkle::TreeHash;
 use domain::outcome::Outcome;
@@ -101,7 +100,7 @@ pub(crate) fn covered(chunk: &ChunkOnPage<'_>) -> Covered {
     let numbers = record.numbers().unwrap_or_default();
     let outcomes = record.outcomes().ok().flatten().unwrap_or_default();
     let decided = |outcome: &&Outcome| **outcome != Outcome::Moved;
-    let captures = chunk.captures.iter().filter(|c| is_of_settle(c.part));
+    let captures = chunk.captures.iter().filter(|c| c.is_of_settle());
     let sealed = SealedChunk {
         id: record.id,
         state: record.state,
@@ -118,12 +117,6 @@ pub(crate) fn covered(chunk: &ChunkOnPage<'_>) -> Covered {
         sends: outcomes.iter().filter(decided).count() as u64,
         chunk: sealed,
     }
-}
-
-/// Part 0 and the parts past every recipient's are of the settle; those between are what became
-/// known later, when the day may be sealed already.
-pub(crate) const fn is_of_settle(part: u32) -> bool {
-    part == 0 || part > CHUNK_SIZE_MAX
 }
 
 fn capture_of(capture: &RecordedCapture) -> SealedCapture {

@@ -20,6 +20,7 @@ testkit::on_both_engines![
     promotional_credit_is_spent_before_cash,
     credit_ends_with_its_time,
     a_postpaid_contract_spends_within_its_limit,
+    credit_beside_a_lowered_limit_is_spent_and_expires,
 ];
 testkit::on_both_engines![
     multi_thread: fifty_campaigns_never_overspend_while_credit_expires
@@ -216,6 +217,41 @@ async fn a_postpaid_contract_spends_within_its_limit(engine: Engine) {
         let error = world.agree(contract).await.unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
     }
+    assert_books_close(&world).await;
+}
+
+/// A limit lowered below what is spent takes nothing of the promotional credit, and does not hold up
+/// its end.
+async fn credit_beside_a_lowered_limit_is_spent_and_expires(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
+    let contract = |units| Contract {
+        kind: ContractKind::Postpaid,
+        credit_limit: krw(units),
+        effective_from: NOW,
+        ..Contract::standard(Currency::Krw)
+    };
+    world.agree(contract(100)).await.unwrap();
+    let campaigns = [
+        world.add_campaign(world.business).await,
+        world.add_campaign(world.business).await,
+        world.add_campaign(world.business).await,
+    ];
+    world.hold(campaigns[0], krw(90)).await.unwrap();
+    grant(&world, 50, 100, "decision-1").await.unwrap();
+    world.agree(contract(10)).await.unwrap();
+    assert!(world.hold(campaigns[1], krw(51)).await.is_err());
+    let (business, ids) = (world.business, &world.ids);
+    let later = NOW + Duration::from_secs(1);
+    let mut write = world.store.write().await.unwrap();
+    let held = billing::hold(&mut write, business, campaigns[2], krw(20), later, ids).await;
+    assert!(held.unwrap().is_some());
+    write.commit().await.unwrap();
+    let over = NOW + Duration::from_secs(100);
+    let mut write = world.store.write().await.unwrap();
+    let expired = billing::promotional::expire(&mut write, business, over, ids).await;
+    assert_eq!(expired.unwrap(), krw(30));
+    write.commit().await.unwrap();
+    assert_eq!(balances(&world).await, (krw(-90), krw(110)));
     assert_books_close(&world).await;
 }
 
