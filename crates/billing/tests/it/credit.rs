@@ -220,8 +220,8 @@ async fn a_postpaid_contract_spends_within_its_limit(engine: Engine) {
     assert_books_close(&world).await;
 }
 
-/// A limit lowered below what is spent takes nothing of the promotional credit, and does not hold up
-/// its end.
+/// A limit lowered below what is spent takes nothing of the promotional credit, and does not hold
+/// up its end.
 async fn credit_beside_a_lowered_limit_is_spent_and_expires(engine: Engine) {
     let world = World::with_users(engine, 1).await;
     let contract = |units| Contract {
