@@ -49,6 +49,11 @@ bench-production database_url amqp_url friends="1000000" *arguments:
 lookups database_url sends="1000000000" *arguments:
     CHINGU_DATABASE_URL="{{ database_url }}" cargo run --release -- bench lookups --sends {{ sends }} {{ arguments }}
 
+# A month of many sends over a quota's end, a band's edge and the month's: the report, the ledger and
+# both bills agree, and how long each took.
+month sends="1000000":
+    CHINGU_MONTH_SENDS={{ sends }} cargo test --release -p billing --test it long_month -- --nocapture --test-threads 1
+
 # One suite: it, faults, sim, tidy.
 suite name *arguments: _program
     CHINGU_BIN="${CARGO_TARGET_DIR:-target}/debug/chingu" tests/suite {{ name }} {{ arguments }}

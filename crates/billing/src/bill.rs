@@ -32,7 +32,10 @@ pub struct Bill {
     /// Σ counted × unit price, as the launch counted.
     pub quoted: Money,
     pub held: Money,
+    /// What its sends cost, less what came back.
     pub captured: Money,
+    /// What came back when a month was closed, because it reached a cheaper band.
+    pub re_rated: Money,
     pub released: Money,
     /// Neither captured nor released.
     pub open: Money,
@@ -157,6 +160,10 @@ pub(crate) async fn read(
         quoted,
         held: hold.map_or(zero, |hold| hold.amount),
         captured: hold.map_or(zero, |hold| hold.captured),
+        re_rated: Money::from_micro(
+            snapshot.re_rated_micro(campaign.id).await?,
+            campaign.currency,
+        ),
         released: hold.map_or(zero, |hold| hold.released),
         open: hold.map_or(zero, |hold| hold.open()),
         lines,

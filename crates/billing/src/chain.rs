@@ -155,28 +155,12 @@ impl<'a> Chain<'a> {
 
     /// How the wallet's row differs from what its ledger adds up to.
     pub fn wallet_differs(&self) -> Option<String> {
-        let RecordedBusiness {
-            id,
-            available,
-            held,
-            owed,
-            ..
-        } = self.business;
-        let row = WalletBalance {
-            available: *available,
-            held: *held,
-            owed: *owed,
-        };
-        let WalletBalance {
-            available: free,
-            held: reserved,
-            owed: due,
-        } = self.wallet;
-        (row != self.wallet).then(|| {
-            format!(
-                "the wallet of {id} says {available} available, {held} held and {owed} owed, its \
-                 ledger {free}, {reserved} and {due}"
-            )
-        })
+        wallet_differs(self.business, self.wallet)
     }
+}
+
+/// How a wallet's row differs from what its ledger adds up to.
+pub(crate) fn wallet_differs(business: &RecordedBusiness, ledger: WalletBalance) -> Option<String> {
+    let RecordedBusiness { id, wallet, .. } = business;
+    (*wallet != ledger).then(|| format!("the wallet of {id} says {wallet}, its ledger {ledger}"))
 }

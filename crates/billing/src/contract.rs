@@ -1,10 +1,10 @@
 //! Contracts and price books: what the operator agrees to and publishes. Nothing is changed, only
 //! followed by another version.
 
-use domain::contract::{Contract, check_book_name};
+use domain::contract::{BandMode, Contract, ContractError, check_book_name};
 use domain::id::BusinessId;
 use domain::money::Currency;
-use domain::price::PriceBook;
+use domain::price::{PriceBook, Tariff};
 use domain::time::{Timestamp, zone};
 use store::Store;
 
@@ -31,7 +31,16 @@ pub async fn agree(
             at: contract.effective_from,
         });
     }
+    let named = books.iter().filter(|book| book.name() == contract.book);
+    if contract.band_mode == BandMode::Volume {
+        named.into_iter().try_for_each(never_rises)?;
+    }
     let versions = write.contracts(business).await?;
+    let standard = Contract::standard(currency);
+    let before = versions.last().unwrap_or(&standard);
+    if before.vat_base != contract.vat_base && write.was_topped_up(business).await? {
+        return Err(BillingError::VatBaseIsFixed);
+    }
     let contract = Contract {
         version: versions.last().map_or(0, |last| last.version) + 1,
         ..contract
@@ -67,6 +76,10 @@ pub async fn publish(
     let book = book(write.next_price_version().await?)?;
     check_book_name(book.name())?;
     expect_ahead(book.effective_from(), now)?;
+    let by_volume = write.volume_books().await?;
+    if by_volume.iter().any(|name| name == book.name()) {
+        never_rises(&book)?;
+    }
     write.insert_price_book(&book).await?;
     write.commit().await?;
     let (version, name) = (book.version(), book.name());
@@ -80,6 +93,16 @@ pub async fn price_books(
     currency: Currency,
 ) -> Result<Vec<PriceBook>, BillingError> {
     Ok(store::price::books(store, currency).await?)
+}
+
+/// Where all sends of a month cost what the band it reached does, more must never cost more: what
+/// was held for a send covers it.
+fn never_rises(book: &PriceBook) -> Result<(), BillingError> {
+    let rises = |tariff: &Tariff| !book.bands(*tariff).never_rises();
+    match Tariff::ALL.iter().any(rises) {
+        true => Err(ContractError::RisingBands(book.name().to_owned()).into()),
+        false => Ok(()),
+    }
 }
 
 fn expect_ahead(effective_from: Timestamp, now: Timestamp) -> Result<(), BillingError> {

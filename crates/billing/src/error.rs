@@ -8,6 +8,8 @@ use domain::time::{InvalidTime, Timestamp};
 use store::StoreError;
 use store::promotional::REASON_CHARS_MAX;
 
+use crate::month::Checklist;
+
 /// An error of billing.
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
@@ -24,13 +26,24 @@ pub enum BillingError {
     /// The plan sells no more this month.
     #[error("the plan has room for {room} more sends this month, {needed} are needed")]
     BeyondPlan { needed: u64, room: u64 },
+    /// Nothing was changed: the list says what does not add up.
+    #[error("the month cannot be closed: {0}")]
+    NotClosable(Box<Checklist>),
+    #[error("{amount} are more than the {most} there are")]
+    TooMuch { amount: Money, most: Money },
+    #[error("nothing is refunded while campaigns hold money: {held} are held")]
+    HoldsOpen { held: Money },
+    #[error("nothing is refunded while something is due: {due} are")]
+    StillDue { due: Money },
+    #[error("when VAT is due cannot change once money was paid in")]
+    VatBaseIsFixed,
     /// What was asked for cannot be booked: say so to who asked.
     #[error(transparent)]
     Refused(#[from] LedgerError),
     /// Credit that could never be spent.
     #[error("the credit would be over before it is granted: it expires at {expires_at}")]
     AlreadyOver { expires_at: Timestamp },
-    #[error("a grant needs a reason of 1 to {REASON_CHARS_MAX} characters")]
+    #[error("it needs a reason of 1 to {REASON_CHARS_MAX} characters")]
     BadReason,
     #[error("what was agreed or published begins now or later, not at {effective_from}")]
     InThePast { effective_from: Timestamp },

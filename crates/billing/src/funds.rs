@@ -8,7 +8,7 @@ use domain::id::{BlockId, BusinessId, CampaignId, IdSource, LedgerTransactionId}
 use domain::ledger::{IdempotencyKey, LedgerError};
 use domain::money::Money;
 use domain::time::Timestamp;
-use store::wallet::{self, HoldResult};
+use store::wallet::{self, EarnedAs, HoldResult};
 use store::{Store, Write};
 
 use crate::BillingError;
@@ -115,19 +115,17 @@ pub async fn release_rest(
     Ok(rest)
 }
 
-/// Earns what one roll-up found for one business: one ledger transaction with an entry pair per
+/// Earns what one roll-up found for one business and month: one ledger transaction with an entry pair per
 /// campaign. `None` where nothing was to earn.
 pub async fn capture(
     write: &mut Write,
     business: BusinessId,
-    transaction: LedgerTransactionId,
-    roll_up_sequence: u64,
+    earned_as: EarnedAs,
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, BillingError> {
-    let sequence = roll_up_sequence;
-    Ok(wallet::capture(write, business, transaction, sequence, amounts, now, ids).await?)
+    Ok(wallet::capture(write, business, earned_as, amounts, now, ids).await?)
 }
 
 fn held_or_short(

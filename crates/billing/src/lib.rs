@@ -24,6 +24,8 @@ pub mod evidence; // what proves one send
 pub mod verify; // whether anybody laid a hand on the books
 pub mod checks; // that proof made again and again, and kept
 pub mod revenue; // what was earned, by account, tariff and day
+pub mod month; // a month closed: checklist, re-rating, invoice
+pub mod invoice; // what follows an invoice: payments, credit notes, refunds
 pub mod counter; // what operators do with money
 
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};

@@ -6,7 +6,7 @@ use domain::id::{BusinessId, CampaignId};
 use domain::money::Currency;
 use domain::price::PriceBook;
 use domain::terms::{PlanUse, Terms};
-use domain::time::{LaunchMonth, LocalDay, Timestamp, zone};
+use domain::time::{InvalidTime, LaunchMonth, LocalDay, Timestamp, zone};
 use store::{Store, StoreError, Write};
 
 use crate::BillingError;
@@ -74,14 +74,29 @@ pub async fn take_plan(
     Ok(write.take_plan(business, campaign, month, share).await?)
 }
 
+/// When a business's month begins: where its latest contract counts months, or an edge could be
+/// passed twice.
+pub(crate) fn month_begins(
+    versions: &[Contract],
+    month: LaunchMonth,
+) -> Result<Timestamp, BillingError> {
+    let standard = Contract::standard(Currency::Krw);
+    let latest = versions.last().unwrap_or(&standard);
+    Ok(month.begins(&zone(&latest.time_zone).map_err(bad_zone)?))
+}
+
 /// The month that a moment is in where the contract counts months.
 pub fn month_of(contract: &Contract, at: Timestamp) -> Result<LaunchMonth, BillingError> {
-    let zone = zone(&contract.time_zone).map_err(|error| StoreError::Corrupt {
+    let zone = zone(&contract.time_zone).map_err(bad_zone)?;
+    Ok(LocalDay::of(at, &zone).month())
+}
+
+fn bad_zone(error: InvalidTime) -> StoreError {
+    StoreError::Corrupt {
         table: "contract",
         column: "time_zone",
         why: error.to_string(),
-    })?;
-    Ok(LocalDay::of(at, &zone).month())
+    }
 }
 
 fn book_of(

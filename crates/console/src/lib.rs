@@ -36,6 +36,7 @@ pub mod home; // the first page after signing in
 pub mod running; // a campaign under way: watched, paused, cancelled
 pub mod composer; // a draft's message step, drafts begun, copied, ended
 pub mod report; // a campaign's results: figures, bill, every send
+pub mod month_bill; // the bill of a closed month, as it is read
 pub mod wallet; // what is there, what is held, every movement, each bill
 pub mod friends; // who the friends are, how they came, and what happened
 pub mod settings; // account, members, oneself

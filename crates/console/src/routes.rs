@@ -36,6 +36,10 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
             get(wallet::bill::show),
         )
         .route(
+            "/console/{handle}/wallet/months/{month}",
+            get(wallet::month::show),
+        )
+        .route(
             "/console/{handle}/wallet/movements.csv",
             get(wallet::download::show),
         )

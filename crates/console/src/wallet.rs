@@ -5,6 +5,7 @@ pub mod bill; // one campaign's bill
 pub mod credit; // what was agreed, and promotional credit
 pub mod download; // movements as a file
 pub mod lines; // movements as lines people read
+pub mod month; // the bill of a closed month
 
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ use domain::price::{floor, vat};
 use domain::time::Timestamp;
 use serde::Deserialize;
 use store::Snapshot;
+use store::month::ClosedMonth;
 use store::movement::{BilledCampaign, LineCampaign, OpenHold};
 use words::Words;
 
@@ -31,6 +33,7 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::home::unit_of;
+use crate::month_bill;
 use crate::page;
 use credit::{Agreed, LotRow};
 use lines::{Line, Lines};
@@ -102,6 +105,8 @@ struct HoldRow {
 struct MonthRow {
     name: String,
     is_now: bool,
+    /// Of a closed month: where its bill is, and whether it is paid.
+    closed: Option<(String, String)>,
     net: String,
     vat: String,
     total: String,
@@ -296,12 +301,21 @@ async fn months(
     let now = Month::of(desk.now, &desk.zone);
     let first = snapshot.first_booked_at(desk.business.id).await?;
     let first = first.map_or(now, |at| Month::of(at, &desk.zone));
+    let closed = snapshot.closed_months(desk.business.id).await?;
     let mut rows = Vec::new();
     let mut month = Some(now);
     for _ in 0..MONTHS_MAX {
         let Some(this) = month.filter(|this| *this >= first) else {
             break;
         };
+        if let Some(closed) = closed
+            .iter()
+            .find(|one| one.month.to_string() == this.to_string())
+        {
+            rows.push(closed_row(desk, this, closed).map_err(BillingError::from)?);
+            month = this.previous();
+            continue;
+        }
         let (from, until) = this.bounds(&desk.zone);
         let net = snapshot
             .moved_between(desk.business.id, TransactionKind::Capture, from, until)
@@ -333,9 +347,28 @@ fn month_row(
     Ok(MonthRow {
         name: calendar::title(words, month),
         is_now,
+        closed: None,
         net: words.money(net),
         vat: words.money(total.checked_sub(net)?),
         total: words.money(total),
+    })
+}
+
+/// As its invoice says.
+fn closed_row(
+    desk: &Desk,
+    month: Month,
+    closed: &ClosedMonth,
+) -> Result<MonthRow, domain::money::InvalidMoney> {
+    let (words, amounts) = (&desk.words, closed.amounts);
+    let path = desk.at(&format!("/wallet/months/{month}"));
+    Ok(MonthRow {
+        name: calendar::title(words, month),
+        is_now: false,
+        closed: Some((path, month_bill::standing(words, closed))),
+        net: words.money(amounts.net),
+        vat: words.money(amounts.total.checked_sub(amounts.net)?),
+        total: words.money(amounts.total),
     })
 }
 
@@ -399,7 +432,11 @@ fn line_row(desk: &Desk, line: &Line, campaigns: &BTreeMap<CampaignId, LineCampa
         true => line.held_micro,
         false => line.available_micro,
     };
-    let sign = if change > 0 { "+" } else { "−" };
+    let sign = match change.signum() {
+        1 => "+",
+        0 => "",
+        _ => "−",
+    };
     let kind = words.t(format!(
         "wallet-kind-{}",
         line.kind.name().replace('_', "-")
@@ -415,6 +452,12 @@ fn line_row(desk: &Desk, line: &Line, campaigns: &BTreeMap<CampaignId, LineCampa
                     TransactionKind::PromotionalGrant => "wallet-grant",
                     TransactionKind::PromotionalExpiry => "wallet-expiry",
                     TransactionKind::PostpaidUsage => "wallet-usage",
+                    TransactionKind::ReRating => "wallet-re-rating",
+                    TransactionKind::Invoice => "wallet-invoice",
+                    TransactionKind::InvoicePayment => "wallet-invoice-payment",
+                    TransactionKind::CreditNote => "wallet-credit-note",
+                    TransactionKind::Refund => "wallet-refund",
+                    TransactionKind::RefundPaid => "wallet-refund-paid",
                     _ => "wallet-transfer",
                 };
                 let said = words.t(key).text("reference", line.reference.clone());

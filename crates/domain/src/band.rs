@@ -85,6 +85,17 @@ impl Bands {
         self.0[place.saturating_sub(1)].unit_price
     }
 
+    /// What every unit of a month costs where all are priced at the band that the month reached.
+    pub fn reached(&self, units: u64) -> Money {
+        self.price_after(units.saturating_sub(1))
+    }
+
+    /// Whether more never costs more a unit.
+    pub fn never_rises(&self) -> bool {
+        let is_above = |pair: &[Band]| pair[1].unit_price.micro() > pair[0].unit_price.micro();
+        !self.0.windows(2).any(is_above)
+    }
+
     /// `units` more after `used` ones, each band's part at its own price.
     pub fn slices(&self, used: u64, units: u64) -> Vec<Slice> {
         let mut slices = Vec::with_capacity(1);
@@ -149,6 +160,13 @@ mod tests {
         let whole = total(&falling.slices(0, 120_000), Currency::Jpy).unwrap();
         assert_eq!(whole, Money::whole(342_000, Currency::Jpy));
         assert_eq!(bands(&[(0, 1), (5, 2), (9, 1)]).dearest(), yen(2));
+        assert!(!bands(&[(0, 1), (5, 2), (9, 1)]).never_rises());
+        assert!(falling.never_rises() && bands(&[(0, 1)]).never_rises());
+        // A band is reached with its first unit, not with the last one before it.
+        let reached = |units| falling.reached(units);
+        assert_eq!([reached(0), reached(1), reached(50_000)], [yen(30); 3]);
+        assert_eq!([reached(50_001), reached(100_000)], [yen(28); 2]);
+        assert_eq!(reached(100_001), yen(26));
     }
 
     #[test]
@@ -204,6 +222,11 @@ mod tests {
             prop_assert!(one_more.micro() >= at_once.micro());
             let last = one_more.checked_sub(at_once).unwrap();
             prop_assert_eq!(last, bands.price_after(used));
+            // All at the band reached is never dearer than each at its own, where bands fall.
+            if bands.never_rises() {
+                let all = bands.reached(used).times(used).unwrap();
+                prop_assert!(all.micro() <= at_once.micro());
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, Money};
+use crate::price::Rounding;
 use crate::time::Timestamp;
 
 /// The price book of whoever agreed to nothing else.
@@ -32,6 +33,27 @@ pub enum ContractKind {
     Postpaid,
 }
 
+/// How a month's volume decides prices. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BandMode {
+    /// Each band has its own price.
+    Graduated,
+    /// All sends of a month have the price of the band it reached; what was taken for more comes
+    /// back when the month is closed.
+    Volume,
+}
+
+/// When VAT is due. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VatBase {
+    /// On what a month consumed, by its invoice.
+    Consumed,
+    /// On every top-up, of which it is a part.
+    ToppedUp,
+}
+
 /// One version of a contract; the latest one that is in effect holds. A campaign keeps the version
 /// it was launched under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +72,12 @@ pub struct Contract {
     pub additional_max: Option<u64>,
     /// Where months begin and end.
     pub time_zone: String,
+    /// What a plan costs a month, whatever is sent: net, on the month's invoice.
+    pub monthly_fee: Money,
+    pub band_mode: BandMode,
+    pub vat_base: VatBase,
+    /// How an invoice's total becomes payable.
+    pub rounding: Rounding,
 }
 
 /// LINE's plans in Japan (prices of 2026, net).
@@ -74,6 +102,16 @@ pub enum ContractError {
     QuotaTooLarge,
     #[error("the credit limit is {credit}: it is not below zero, and in {currency}")]
     BadCredit { credit: Money, currency: Currency },
+    #[error("a {0} contract has no monthly fee")]
+    FeeWithoutPlan(ContractKind),
+    #[error("the monthly fee is {fee}: it is not below zero, in {currency}, and payable in coins")]
+    BadFee { fee: Money, currency: Currency },
+    #[error("VAT is taken with every top-up: then there is no credit")]
+    CreditWithVatAtTopUp,
+    #[error(
+        "a price of '{0}' rises with the volume: no month can be priced at the band it reached"
+    )]
+    RisingBands(String),
 }
 
 /// What a number of sends takes: part of it out of the month's quota.
@@ -118,6 +156,58 @@ impl fmt::Display for ContractKind {
     }
 }
 
+impl BandMode {
+    pub const ALL: [BandMode; 2] = [Self::Graduated, Self::Volume];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Graduated => 1,
+            Self::Volume => 2,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Graduated => "graduated",
+            Self::Volume => "volume",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
+    }
+}
+
+impl VatBase {
+    pub const ALL: [VatBase; 2] = [Self::Consumed, Self::ToppedUp];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Consumed => 1,
+            Self::ToppedUp => 2,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|base| base.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consumed => "consumed",
+            Self::ToppedUp => "topped_up",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|base| base.name() == name)
+    }
+}
+
 impl Preset {
     pub const ALL: [Preset; 3] = [Self::Communication, Self::Light, Self::Standard];
 
@@ -133,12 +223,13 @@ impl Preset {
         Self::ALL.into_iter().find(|preset| preset.name() == name)
     }
 
-    /// 200, 5,000 and 30,000 sends a month; only the last one sells more.
+    /// 200, 5,000 and 30,000 sends a month for 0, 5,000 and 15,000 JPY; only the last one sells
+    /// more.
     pub fn contract(self) -> Contract {
-        let (quota, additional_max) = match self {
-            Self::Communication => (200, Some(0)),
-            Self::Light => (5_000, Some(0)),
-            Self::Standard => (30_000, None),
+        let (quota, additional_max, fee) = match self {
+            Self::Communication => (200, Some(0), 0),
+            Self::Light => (5_000, Some(0), 5_000),
+            Self::Standard => (30_000, None, 15_000),
         };
         Contract {
             kind: ContractKind::Plan,
@@ -146,6 +237,7 @@ impl Preset {
             quota,
             additional_max,
             time_zone: "Asia/Tokyo".to_owned(),
+            monthly_fee: Money::whole(fee, Currency::Jpy),
             ..Contract::standard(Currency::Jpy)
         }
     }
@@ -163,6 +255,10 @@ impl Contract {
             quota: 0,
             additional_max: None,
             time_zone: "Asia/Seoul".to_owned(),
+            monthly_fee: Money::zero(currency),
+            band_mode: BandMode::Graduated,
+            vat_base: VatBase::Consumed,
+            rounding: Rounding::Floor,
         }
     }
 
@@ -179,6 +275,17 @@ impl Contract {
         }
         if self.quota > QUOTA_MAX {
             return Err(ContractError::QuotaTooLarge);
+        }
+        let fee = self.monthly_fee;
+        let is_payable = !fee.is_negative() && fee.currency() == currency;
+        if !is_payable || Rounding::Floor.apply(fee) != Ok(fee) {
+            return Err(ContractError::BadFee { fee, currency });
+        }
+        if !is_plan && !fee.is_zero() {
+            return Err(ContractError::FeeWithoutPlan(self.kind));
+        }
+        if self.vat_base == VatBase::ToppedUp && !credit.is_zero() {
+            return Err(ContractError::CreditWithVatAtTopUp);
         }
         match (self.kind, self.credit_limit.is_zero()) {
             (ContractKind::Postpaid, true) => Err(ContractError::NoCreditLimit),
@@ -258,6 +365,14 @@ mod tests {
             assert_eq!(ContractKind::from_code(kind.code()), Some(kind));
             assert_eq!(ContractKind::from_name(kind.name()), Some(kind));
         }
+        for mode in BandMode::ALL {
+            assert_eq!(BandMode::from_code(mode.code()), Some(mode));
+            assert_eq!(BandMode::from_name(mode.name()), Some(mode));
+        }
+        for base in VatBase::ALL {
+            assert_eq!(VatBase::from_code(base.code()), Some(base));
+            assert_eq!(VatBase::from_name(base.name()), Some(base));
+        }
         for preset in Preset::ALL {
             assert_eq!(Preset::from_name(preset.name()), Some(preset));
             assert_eq!(preset.contract().check(Currency::Jpy), Ok(()));
@@ -329,9 +444,31 @@ mod tests {
             (
                 Contract {
                     credit_limit: won(-1),
-                    ..postpaid
+                    ..postpaid.clone()
                 },
                 "is not below zero",
+            ),
+            (
+                Contract {
+                    monthly_fee: won(1),
+                    ..standard.clone()
+                },
+                "has no monthly fee",
+            ),
+            (
+                Contract {
+                    kind: ContractKind::Plan,
+                    monthly_fee: Money::from_micro(500_000, Currency::Krw),
+                    ..standard.clone()
+                },
+                "payable in coins",
+            ),
+            (
+                Contract {
+                    vat_base: VatBase::ToppedUp,
+                    ..postpaid
+                },
+                "there is no credit",
             ),
             (
                 Contract {

@@ -7,16 +7,17 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
 use crate::funds::Funds;
-use crate::id::{BusinessId, CampaignId, LedgerTransactionId, LotId};
+use crate::id::{CampaignId, LotId};
 use crate::money::{Currency, InvalidMoney, Money};
-use crate::time::Timestamp;
 
+mod chain; // each transaction's hash covers the one before
 mod key; // once per key, whatever is retried
+mod month; // what a month's close and its invoice post
 
+pub use chain::{BookedTransaction, ChainHash};
 pub use key::IdempotencyKey;
+pub use month::{Credited, Invoiced};
 
 /// The accounts of the books. Codes are stored: stable for years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +58,12 @@ pub enum TransactionKind {
     PromotionalGrant,
     PromotionalExpiry,
     PostpaidUsage,
+    ReRating,
+    Invoice,
+    InvoicePayment,
+    CreditNote,
+    Refund,
+    RefundPaid,
 }
 
 /// The entries of one ledger transaction; they sum to zero.
@@ -74,25 +81,9 @@ pub struct WalletBalance {
     pub held: Money,
     /// Spent on credit and not paid yet: what the brand owes.
     pub owed: Money,
+    /// Invoiced and not paid yet, VAT included.
+    pub receivable: Money,
 }
-
-/// A transaction as the chain hashes it.
-#[derive(Debug, Clone, Copy)]
-pub struct BookedTransaction<'a> {
-    pub id: LedgerTransactionId,
-    pub business: BusinessId,
-    /// 1, 2, 3, … per business, without gaps.
-    pub sequence: u64,
-    pub kind: TransactionKind,
-    pub key: &'a IdempotencyKey,
-    pub booked_at: Timestamp,
-    pub entries: &'a [Entry],
-}
-
-/// The hash of a transaction, which covers the one before it: a changed or missing row breaks the
-/// chain from there on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ChainHash([u8; 32]);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
@@ -173,7 +164,7 @@ impl LedgerAccount {
 }
 
 impl TransactionKind {
-    pub const ALL: [TransactionKind; 7] = [
+    pub const ALL: [TransactionKind; 13] = [
         Self::TopUp,
         Self::Hold,
         Self::Capture,
@@ -181,6 +172,12 @@ impl TransactionKind {
         Self::PromotionalGrant,
         Self::PromotionalExpiry,
         Self::PostpaidUsage,
+        Self::ReRating,
+        Self::Invoice,
+        Self::InvoicePayment,
+        Self::CreditNote,
+        Self::Refund,
+        Self::RefundPaid,
     ];
 
     pub const fn code(self) -> u8 {
@@ -192,6 +189,12 @@ impl TransactionKind {
             Self::PromotionalGrant => 5,
             Self::PromotionalExpiry => 6,
             Self::PostpaidUsage => 7,
+            Self::ReRating => 8,
+            Self::Invoice => 9,
+            Self::InvoicePayment => 10,
+            Self::CreditNote => 11,
+            Self::Refund => 12,
+            Self::RefundPaid => 13,
         }
     }
 
@@ -208,6 +211,12 @@ impl TransactionKind {
             Self::PromotionalGrant => "promotional_grant",
             Self::PromotionalExpiry => "promotional_expiry",
             Self::PostpaidUsage => "postpaid_usage",
+            Self::ReRating => "re_rating",
+            Self::Invoice => "invoice",
+            Self::InvoicePayment => "invoice_payment",
+            Self::CreditNote => "credit_note",
+            Self::Refund => "refund",
+            Self::RefundPaid => "refund_paid",
         }
     }
 }
@@ -219,17 +228,19 @@ impl fmt::Display for TransactionKind {
 }
 
 impl Posting {
-    /// The bank transfer arrived: what the brand owes is paid first, of the rest what it may spend
-    /// grows.
-    pub fn top_up(amount: Money, owed: Money) -> Result<Self, LedgerError> {
+    /// The bank transfer arrived, `vat` of it for the tax office: of the rest what the brand owes
+    /// is paid first, then what it may spend grows.
+    pub fn top_up(amount: Money, vat: Money, owed: Money) -> Result<Self, LedgerError> {
         if amount.micro() <= 0 {
             return Err(LedgerError::NotPositive(amount));
         }
-        let paid = Money::from_micro(amount.micro().min(owed.micro()), owed.currency());
+        let net = amount.checked_sub(vat)?;
+        let paid = Money::from_micro(net.micro().min(owed.micro()), owed.currency());
         let mut entries = Vec::with_capacity(2);
         for (to, part) in [
             (LedgerAccount::Unbilled, paid),
-            (LedgerAccount::Cash, amount.checked_sub(paid)?),
+            (LedgerAccount::Cash, net.checked_sub(paid)?),
+            (LedgerAccount::VatPayable, vat),
         ] {
             if !part.is_zero() {
                 entries.extend(transfer(LedgerAccount::BankClearing, to, Part::of(part))?);
@@ -415,12 +426,39 @@ pub fn sum<'a>(
     Ok(Money::from_micro(micro, currency))
 }
 
+/// `100 KRW available, 0 KRW held, 0 KRW owed and 0 KRW invoiced`.
+impl fmt::Display for WalletBalance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            available,
+            held,
+            owed,
+            receivable,
+        } = self;
+        write!(
+            f,
+            "{available} available, {held} held, {owed} owed and {receivable} invoiced"
+        )
+    }
+}
+
 impl WalletBalance {
     pub const fn empty(currency: Currency) -> Self {
         Self {
             available: Money::zero(currency),
             held: Money::zero(currency),
             owed: Money::zero(currency),
+            receivable: Money::zero(currency),
+        }
+    }
+
+    /// What a hold may take of: free money less what is owed. Where credit is given, what is
+    /// invoiced and not paid takes of it, too.
+    pub fn free(&self, credit_limit: Money) -> Result<Money, InvalidMoney> {
+        let free = self.available.checked_sub(self.owed)?;
+        match credit_limit.is_zero() {
+            true => Ok(free),
+            false => free.checked_sub(self.receivable),
         }
     }
 
@@ -455,6 +493,7 @@ impl WalletBalance {
             available: self.available.checked_add(other.available)?,
             held: self.held.checked_add(other.held)?,
             owed: self.owed.checked_add(other.owed)?,
+            receivable: self.receivable.checked_add(other.receivable)?,
         })
     }
 
@@ -468,6 +507,7 @@ impl WalletBalance {
             available,
             held,
             owed,
+            receivable,
         } = self;
         Ok(match entry.account {
             LedgerAccount::Cash | LedgerAccount::PromotionalCredit => Self {
@@ -482,65 +522,12 @@ impl WalletBalance {
                 owed: owed.checked_add(entry.amount)?,
                 ..self
             },
+            LedgerAccount::Receivable => Self {
+                receivable: receivable.checked_add(entry.amount)?,
+                ..self
+            },
             _ => self,
         })
-    }
-}
-
-/// The version of the canonical bytes, their first byte.
-const CANONICAL_VERSION: u8 = 1;
-
-impl ChainHash {
-    /// What the first transaction of a business follows.
-    pub const GENESIS: ChainHash = ChainHash([0; 32]);
-
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// SHA-256 over this hash and the canonical bytes of the transaction that follows it.
-    ///
-    /// Canonical bytes, version 1, numbers big-endian: version, id, business, sequence (8), kind,
-    /// booked at (8), key length (4), key, number of entries (4), then per entry account, what it
-    /// names (1 a campaign, 2 a lot, 3 both, 0 neither) and their ids in that order, currency (3),
-    /// amount (8).
-    pub fn follow(self, transaction: &BookedTransaction<'_>) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(self.0);
-        hasher.update([CANONICAL_VERSION]);
-        hasher.update(transaction.id.as_bytes());
-        hasher.update(transaction.business.as_bytes());
-        hasher.update(transaction.sequence.to_be_bytes());
-        hasher.update([transaction.kind.code()]);
-        hasher.update(transaction.booked_at.as_millis().to_be_bytes());
-        let key = transaction.key.as_str().as_bytes();
-        hasher.update((key.len() as u32).to_be_bytes());
-        hasher.update(key);
-        hasher.update((transaction.entries.len() as u32).to_be_bytes());
-        for entry in transaction.entries {
-            hasher.update([entry.account.code()]);
-            let named = u8::from(entry.campaign.is_some()) | u8::from(entry.lot.is_some()) << 1;
-            hasher.update([named]);
-            if let Some(campaign) = entry.campaign {
-                hasher.update(campaign.as_bytes());
-            }
-            if let Some(lot) = entry.lot {
-                hasher.update(lot.as_bytes());
-            }
-            hasher.update(entry.amount.currency().code().as_bytes());
-            hasher.update(entry.amount.micro().to_be_bytes());
-        }
-        Self(hasher.finalize().into())
-    }
-}
-
-impl fmt::Debug for ChainHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
     }
 }
 

@@ -19,6 +19,7 @@ pub mod contract; // who pays when, what a month includes
 pub mod terms; // book, contract and month together: what a campaign costs
 pub mod funds; // promotional credit and cash, in spending order
 pub mod ledger; // double-entry postings
+pub mod invoice; // a month's net, VAT, rounding, and what is due
 pub mod merkle; // one hash over many records, and proofs that one is under it
 pub mod seal; // what a day's seal covers
 pub mod campaign; // the campaign's states

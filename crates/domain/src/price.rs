@@ -293,6 +293,30 @@ impl Quote {
 }
 
 impl Rounding {
+    pub const ALL: [Rounding; 2] = [Self::Floor, Self::HalfUp];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Floor => 1,
+            Self::HalfUp => 2,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::HalfUp => "half_up",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.name() == name)
+    }
+
     pub fn apply(self, amount: Money) -> Result<Money, InvalidMoney> {
         match self {
             Self::Floor => floor(amount),
@@ -322,6 +346,14 @@ pub fn vat(net: Money) -> Result<Money, InvalidMoney> {
     hundredth.times(u64::from(VAT_PERCENT))
 }
 
+/// The VAT in an amount that contains it, down to a micro-unit: of 110 it is 10.
+pub fn vat_within(gross: Money) -> Money {
+    let percent = i64::from(VAT_PERCENT);
+    let micro = i128::from(gross.micro()) * i128::from(percent) / i128::from(100 + percent);
+    // A part of an amount fits where the amount does.
+    Money::from_micro(i64::try_from(micro).unwrap_or_default(), gross.currency())
+}
+
 /// Micro-units in the smallest amount one can pay: 1 KRW, 0.01 USD.
 const fn payable_step(currency: Currency) -> i64 {
     MICRO_PER_UNIT / 10i64.pow(currency.minor_digits() as u32)
@@ -339,6 +371,17 @@ mod tests {
     fn book_at(price: &str) -> PriceBook {
         let price = Money::parse(price, Currency::Krw).unwrap();
         PriceBook::of(2, Currency::Krw, Timestamp::from_millis(0), |_| price).unwrap()
+    }
+
+    #[test]
+    fn vat_is_found_within_what_contains_it() {
+        assert_eq!(vat_within(krw(110)), krw(10));
+        assert_eq!(vat_within(krw(100)).to_string(), "9.090909 KRW");
+        assert_eq!(vat_within(krw(0)), krw(0));
+        for way in Rounding::ALL {
+            assert_eq!(Rounding::from_code(way.code()), Some(way));
+            assert_eq!(Rounding::from_name(way.name()), Some(way));
+        }
     }
 
     #[test]

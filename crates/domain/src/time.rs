@@ -94,6 +94,8 @@ pub enum InvalidTime {
     UnknownZone(String),
     #[error("'{0}' is not a month")]
     NotAMonth(i64),
+    #[error("'{0}' is not a month: expected one such as 2026-11")]
+    NotMonthText(String),
 }
 
 /// Years since 1970 × 12 + month − 1, in UTC: the partition a campaign's chunks live in, fixed at
@@ -120,6 +122,46 @@ impl LaunchMonth {
         u16::try_from(number)
             .map(Self)
             .map_err(|_| InvalidTime::NotAMonth(number))
+    }
+
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    pub const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// The month's first instant in a zone: the month before ends there.
+    pub fn begins(self, zone: &jiff::tz::TimeZone) -> Timestamp {
+        // A u16 of months ends in the year 7431, long before calendars do.
+        let (year, month) = (1970 + self.0 / 12, self.0 % 12 + 1);
+        let first = jiff::civil::Date::new(year as i16, month as i8, 1);
+        let midnight = first.and_then(|first| first.to_zoned(zone.clone()));
+        Timestamp(midnight.map_or(i64::MAX, |midnight| midnight.timestamp().as_millisecond()))
+    }
+}
+
+/// Reads `2026-11`.
+impl std::str::FromStr for LaunchMonth {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let refuse = || InvalidTime::NotMonthText(text.chars().take(20).collect());
+        if !matches_digits(text.as_bytes(), "0000-00") {
+            return Err(refuse());
+        }
+        let (year, month) = text.split_at(4);
+        let (year, month): (u32, u32) = (
+            year.parse().map_err(|_| refuse())?,
+            month[1..].parse().map_err(|_| refuse())?,
+        );
+        if year < 1970 || !(1..=12).contains(&month) {
+            return Err(refuse());
+        }
+        u16::try_from((year - 1970) * 12 + month - 1)
+            .map(Self)
+            .map_err(|_| refuse())
     }
 }
 
@@ -280,6 +322,32 @@ mod tests {
         let at = Timestamp::parse_rfc3339("2026-12-01T08:59:59+09:00").unwrap();
         assert_eq!(LaunchMonth::of(at).to_string(), "2026-11");
         assert_eq!(at.to_string(), "2026-11-30T23:59:59.000Z");
+    }
+
+    #[test]
+    fn months_begin_in_their_zone_and_are_read_as_they_are_written() {
+        let november: LaunchMonth = "2026-11".parse().unwrap();
+        assert_eq!(november.to_string(), "2026-11");
+        assert_eq!(november.next().to_string(), "2026-12");
+        assert_eq!(november.next().next().previous().to_string(), "2026-12");
+        let seoul = zone("Asia/Seoul").unwrap();
+        let begins = november.begins(&seoul);
+        assert_eq!(begins.to_string(), "2026-10-31T15:00:00.000Z");
+        assert_eq!(LocalDay::of(begins, &seoul).month(), november);
+        let before = begins - Duration::from_millis(1);
+        assert_eq!(LocalDay::of(before, &seoul).month(), november.previous());
+        for bad in [
+            "",
+            "2026",
+            "2026-13",
+            "2026-00",
+            "1969-12",
+            "2026-1",
+            "2026/11",
+            "９026-11",
+        ] {
+            assert!(bad.parse::<LaunchMonth>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use domain::id::CampaignId;
 use domain::money::Money;
 use store::leader::LeaderEpoch;
 use store::pause;
+use store::wallet::EarnedAs;
 
 use crate::{Progress, Scheduler, SchedulerError, trace};
 
@@ -25,9 +26,13 @@ impl Scheduler {
                 .iter()
                 .map(|(campaign, micro)| (*campaign, Money::from_micro(*micro, currency)))
                 .collect();
-            let (payer, transaction) = (business.business, business.transaction);
-            let ids = self.ids.as_ref();
-            billing::capture(&mut write, payer, transaction, sequence, &amounts, now, ids).await?;
+            let earned_as = EarnedAs {
+                transaction: business.transaction,
+                sequence,
+                month: business.month,
+            };
+            let (payer, ids) = (business.business, self.ids.as_ref());
+            billing::capture(&mut write, payer, earned_as, &amounts, now, ids).await?;
         }
         if rolled_up.is_empty() {
             write.roll_back().await?;

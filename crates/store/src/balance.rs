@@ -48,7 +48,7 @@ pub struct CampaignBalance {
     pub captured_micro: i64,
     /// By the books' revenue.
     pub revenue_micro: i64,
-    /// By its capture rows.
+    /// By its capture rows, less what re-rating gave back.
     pub capture_rows_micro: i64,
     pub capture_units: u64,
     /// Accepted by settles that the roll-up must have seen, and by all of them.
@@ -216,7 +216,7 @@ impl Snapshot {
             is_broadcast: of_campaign.int::<u8>("kind")? == 1,
             captured_micro: of_campaign.get("captured")?,
             revenue_micro: of_campaign.get("revenue")?,
-            capture_rows_micro: captures.1,
+            capture_rows_micro: captures.1 - self.re_rated_micro(campaign).await?,
             capture_units: captures.0,
             accepted_before_mark: chunks.int("before_mark")?,
             accepted: chunks.int("accepted")?,

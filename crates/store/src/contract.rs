@@ -1,8 +1,9 @@
 //! Contracts as stored, and what campaigns took of a plan's months.
 
-use domain::contract::{Contract, ContractKind, Share};
+use domain::contract::{BandMode, Contract, ContractKind, Share, VatBase};
 use domain::id::{BusinessId, CampaignId};
 use domain::money::{Currency, Money};
+use domain::price::Rounding;
 use domain::terms::PlanUse;
 use domain::time::{LaunchMonth, Timestamp};
 use sea_orm::ConnectionTrait;
@@ -49,8 +50,9 @@ impl Write {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO contract (business, version, effective_from, kind, book,
-                     credit_limit, quota, additional_max, time_zone, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+                     credit_limit, quota, additional_max, time_zone, created_at, monthly_fee,
+                     band_mode, vat_base, rounding)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         let bound = values![
             business,
             contract.version,
@@ -62,9 +64,21 @@ impl Write {
             contract.additional_max,
             contract.time_zone.as_str(),
             now,
+            contract.monthly_fee.micro(),
+            contract.band_mode.code(),
+            contract.vat_base.code(),
+            contract.rounding.code(),
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
+    }
+
+    /// Books that a contract prices whole months by, at the band they reach.
+    pub async fn volume_books(&mut self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT book FROM contract WHERE band_mode = $1 ORDER BY book";
+        let bound = values![BandMode::Volume.code()];
+        let rows = row::all(self.connection(), "contract", sql, bound).await?;
+        rows.iter().map(|row| row.get("book")).collect()
     }
 
     /// Takes a launch's share of a plan's month, noted with the campaign: it is given back when
@@ -193,7 +207,7 @@ pub(crate) async fn read(
     currency: Currency,
 ) -> Result<Vec<Contract>, StoreError> {
     let sql = "SELECT version, effective_from, kind, book, credit_limit, quota, additional_max,
-                 time_zone
+                 time_zone, monthly_fee, band_mode, vat_base, rounding
                FROM contract WHERE business = $1 ORDER BY version";
     let rows = row::all(connection, "contract", sql, values![business]).await?;
     rows.iter().map(|row| contract_of(row, currency)).collect()
@@ -216,15 +230,28 @@ async fn read_use(
 }
 
 fn contract_of(row: &Row, currency: Currency) -> Result<Contract, StoreError> {
-    let kind: u8 = row.int("kind")?;
     Ok(Contract {
         version: row.int("version")?,
         effective_from: row.time("effective_from")?,
-        kind: ContractKind::from_code(kind).ok_or_else(|| row.corrupt("kind", kind))?,
+        kind: coded(row, "kind", ContractKind::from_code)?,
         book: row.get("book")?,
         credit_limit: Money::from_micro(row.get("credit_limit")?, currency),
         quota: row.int("quota")?,
         additional_max: row.optional_int("additional_max")?,
         time_zone: row.get("time_zone")?,
+        monthly_fee: Money::from_micro(row.get("monthly_fee")?, currency),
+        band_mode: coded(row, "band_mode", BandMode::from_code)?,
+        vat_base: coded(row, "vat_base", VatBase::from_code)?,
+        rounding: coded(row, "rounding", Rounding::from_code)?,
     })
+}
+
+/// A value that is stored as its code.
+pub(crate) fn coded<T>(
+    row: &Row,
+    column: &'static str,
+    read: impl Fn(u8) -> Option<T>,
+) -> Result<T, StoreError> {
+    let code: u8 = row.int(column)?;
+    read(code).ok_or_else(|| row.corrupt(column, code))
 }

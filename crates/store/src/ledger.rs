@@ -211,12 +211,17 @@ impl Snapshot {
         campaign: CampaignId,
     ) -> Result<Vec<(LedgerTransactionId, i64)>, StoreError> {
         let sql = format!(
-            "SELECT e.ledger_transaction AS id, {} AS earned FROM ledger_entry e
-             WHERE e.campaign = $1 AND e.ledger_account = $2
+            "SELECT e.ledger_transaction AS id, {} AS earned
+             FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.ledger_transaction
+             WHERE e.campaign = $1 AND e.ledger_account = $2 AND t.kind = $3
              GROUP BY e.ledger_transaction",
             row::sum("-e.amount")
         );
-        let values = values![campaign, LedgerAccount::Revenue.code()];
+        let values = values![
+            campaign,
+            LedgerAccount::Revenue.code(),
+            TransactionKind::Capture.code(),
+        ];
         let rows = row::all(self.connection(), "ledger_entry", &sql, values).await?;
         rows.iter()
             .map(|row| Ok((row.id("id")?, row.get("earned")?)))

@@ -35,6 +35,7 @@ pub mod contract; // contracts, and what campaigns took of a plan
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
 pub mod promotional; // promotional credit, lot by lot
+pub mod month; // bills of months: closed, invoiced, paid, taken back
 pub mod movement; // the books as a wallet shows them: lines, sums, balances
 pub mod push; // pushes by their keys: what receipts are read by
 pub mod friend_message; // what friends write back

@@ -2,6 +2,7 @@
 //! and rows that belong to nobody. Everything comes from one snapshot; nothing is written.
 
 use domain::id::{BusinessId, CampaignId};
+use domain::ledger::WalletBalance;
 use domain::money::{Currency, Money};
 use domain::time::LaunchMonth;
 
@@ -14,9 +15,7 @@ use crate::{Snapshot, StoreError};
 pub struct RecordedBusiness {
     pub id: BusinessId,
     pub currency: Currency,
-    pub available: Money,
-    pub held: Money,
-    pub owed: Money,
+    pub wallet: WalletBalance,
     pub credit_limit: Money,
     /// Σ of what its campaigns hold and have neither captured nor released.
     pub open_holds: Money,
@@ -120,7 +119,7 @@ impl Snapshot {
         let sql = format!(
             "SELECT b.id AS id, b.currency AS currency, COALESCE(w.available, 0) AS available,
                COALESCE(w.held, 0) AS held, COALESCE(w.owed, 0) AS owed,
-               COALESCE(w.credit_limit, 0) AS credit_limit,
+               COALESCE(w.receivable, 0) AS receivable, COALESCE(w.credit_limit, 0) AS credit_limit,
                (SELECT {} FROM hold h WHERE h.business = b.id) AS open_holds
              FROM business b LEFT JOIN wallet w ON w.business = b.id ORDER BY b.id",
             row::sum("h.amount - h.captured - h.released")
@@ -132,9 +131,12 @@ impl Snapshot {
             Ok(RecordedBusiness {
                 id: row.id("id")?,
                 currency,
-                available: money("available")?,
-                held: money("held")?,
-                owed: money("owed")?,
+                wallet: WalletBalance {
+                    available: money("available")?,
+                    held: money("held")?,
+                    owed: money("owed")?,
+                    receivable: money("receivable")?,
+                },
                 credit_limit: money("credit_limit")?,
                 open_holds: money("open_holds")?,
             })

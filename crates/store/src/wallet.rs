@@ -4,11 +4,13 @@
 //! The wallet row is a cache of the ledger, changed by compare-and-set with a CHECK behind it; the
 //! hold row says where a campaign's money went. An amount of zero moves nothing and books nothing.
 
+use domain::contract::{Contract, VatBase};
 use domain::funds::Funds;
 use domain::id::{BlockId, BusinessId, CampaignId, IdSource, LedgerTransactionId};
-use domain::ledger::{IdempotencyKey, LedgerAccount, LedgerError, Posting};
+use domain::ledger::{IdempotencyKey, LedgerAccount, LedgerError, Posting, WalletBalance};
 use domain::money::{Currency, InvalidMoney, Money};
-use domain::time::Timestamp;
+use domain::price;
+use domain::time::{LaunchMonth, Timestamp};
 use sea_orm::ConnectionTrait;
 
 use crate::ledger::{self, currency, currency_of, invariant};
@@ -22,6 +24,8 @@ pub struct Wallet {
     pub held: Money,
     /// Spent on credit and not paid yet.
     pub owed: Money,
+    /// Invoiced and not paid yet, VAT included.
+    pub receivable: Money,
     /// How far below zero `available` less `owed` may fall.
     pub credit_limit: Money,
 }
@@ -36,6 +40,15 @@ pub struct Hold {
     pub released: Money,
 }
 
+/// What a roll-up's capture is booked as: the id that its capture rows carry, the roll-up's running
+/// number, and the month whose bill it is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarnedAs {
+    pub transaction: LedgerTransactionId,
+    pub sequence: u64,
+    pub month: LaunchMonth,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldResult {
     /// `None` where nothing had to be held.
@@ -47,9 +60,19 @@ pub enum HoldResult {
 impl Wallet {
     /// What the next hold may take.
     pub fn spendable(&self) -> Result<Money, InvalidMoney> {
-        self.available
-            .checked_sub(self.owed)?
+        self.balance()
+            .free(self.credit_limit)?
             .checked_add(self.credit_limit)
+    }
+
+    /// What the books must say.
+    pub const fn balance(&self) -> WalletBalance {
+        WalletBalance {
+            available: self.available,
+            held: self.held,
+            owed: self.owed,
+            receivable: self.receivable,
+        }
     }
 }
 
@@ -91,11 +114,18 @@ pub async fn top_up(
     }
     open(write, business, amount.currency()).await?;
     let owed = read(write.connection(), business).await?.owed;
-    let posting = Posting::top_up(amount, owed).map_err(invariant)?;
-    let paid = amount.micro().min(owed.micro());
+    let currency = amount.currency();
+    let versions = contract::read(write.connection(), business, currency).await?;
+    let vat = match Contract::in_effect(versions, currency, now).vat_base {
+        VatBase::Consumed => Money::zero(currency),
+        VatBase::ToppedUp => price::vat_within(amount),
+    };
+    let posting = Posting::top_up(amount, vat, owed).map_err(invariant)?;
+    let net = amount.micro() - vat.micro();
+    let paid = net.min(owed.micro());
     let sql = "UPDATE wallet SET available = available + $2 - $3, owed = owed - $3
                WHERE business = $1";
-    let bound = values![business, amount.micro(), paid];
+    let bound = values![business, net, paid];
     let changed = row::execute(write.connection(), sql, bound).await?;
     expect_one(changed, "the wallet of a top-up")?;
     ledger::append(write, ids.next(), business, &posting, key, now).await
@@ -213,8 +243,7 @@ pub async fn release_rest(
 pub async fn capture(
     write: &mut Write,
     business: BusinessId,
-    transaction: LedgerTransactionId,
-    roll_up_sequence: u64,
+    earned_as: EarnedAs,
     amounts: &[(CampaignId, Money)],
     now: Timestamp,
     ids: &dyn IdSource,
@@ -246,11 +275,17 @@ pub async fn capture(
     let sql = "UPDATE wallet SET held = held - $2 WHERE business = $1 AND held >= $2";
     let changed = row::execute(write.connection(), sql, values![business, total.micro()]).await?;
     expect_one(changed, "the held money of a capture")?;
-    let key = IdempotencyKey::capture(business, roll_up_sequence);
+    let EarnedAs {
+        transaction,
+        sequence,
+        month,
+    } = earned_as;
+    let key = IdempotencyKey::capture(business, sequence, month);
     let id = ledger::append(write, transaction, business, &posting, &key, now).await?;
     let spent = earned.iter().map(|(_, funds)| funds.in_cash().micro());
     let spent = Money::from_micro(spent.sum(), currency);
-    owe(write, business, spent, roll_up_sequence, now, ids).await?;
+    let key = IdempotencyKey::postpaid_usage(business, sequence, month);
+    owe(write, business, spent, &key, now, ids).await?;
     Ok(Some(id))
 }
 
@@ -259,7 +294,7 @@ async fn owe(
     write: &mut Write,
     business: BusinessId,
     spent: Money,
-    roll_up_sequence: u64,
+    key: &IdempotencyKey,
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<(), StoreError> {
@@ -278,8 +313,7 @@ async fn owe(
                WHERE business = $1";
     change_one(write, sql, business, amount, "the wallet of a capture").await?;
     let posting = Posting::postpaid_usage(amount).map_err(invariant)?;
-    let key = IdempotencyKey::postpaid_usage(business, roll_up_sequence);
-    ledger::append(write, ids.next(), business, &posting, &key, now).await?;
+    ledger::append(write, ids.next(), business, &posting, key, now).await?;
     Ok(())
 }
 
@@ -332,7 +366,8 @@ async fn reserve(
     contract::sync_credit(write, business, amount.currency(), now).await?;
     promotional::expire_due(write, business, now, ids).await?;
     let sql = "UPDATE wallet SET available = available - $2, held = held + $2
-               WHERE business = $1 AND available - owed - $2 >= -credit_limit";
+               WHERE business = $1 AND available - owed - $2
+                 - CASE WHEN credit_limit > 0 THEN receivable ELSE 0 END >= -credit_limit";
     let values = values![business, amount.micro()];
     if row::execute(write.connection(), sql, values).await? == 1 {
         let lots = promotional::free(write.connection(), business).await?;
@@ -385,6 +420,7 @@ async fn read(
 ) -> Result<Wallet, StoreError> {
     let sql = "SELECT b.currency AS currency, COALESCE(w.available, 0) AS available,
                       COALESCE(w.held, 0) AS held, COALESCE(w.owed, 0) AS owed,
+                      COALESCE(w.receivable, 0) AS receivable,
                       COALESCE(w.credit_limit, 0) AS credit_limit
                FROM business b LEFT JOIN wallet w ON w.business = b.id WHERE b.id = $1";
     let row = row::one(connection, "wallet", sql, values![business]).await?;
@@ -394,6 +430,7 @@ async fn read(
         available: Money::from_micro(row.get("available")?, currency),
         held: Money::from_micro(row.get("held")?, currency),
         owed: Money::from_micro(row.get("owed")?, currency),
+        receivable: Money::from_micro(row.get("receivable")?, currency),
         credit_limit: Money::from_micro(row.get("credit_limit")?, currency),
     })
 }

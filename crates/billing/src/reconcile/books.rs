@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::contract::Contract;
 use domain::id::{CampaignId, LotId};
 use domain::ledger::{LedgerAccount, TransactionKind, WalletBalance};
+use domain::money::Money;
 use store::Snapshot;
 use store::ledger::LedgerTransaction;
 use store::promotional::Lot;
@@ -13,6 +14,7 @@ use store::reconcile::RecordedBusiness;
 use super::{Invariant, Tally};
 use crate::BillingError;
 use crate::chain::{Chain, Link};
+use crate::terms::month_begins;
 
 /// What is checked of every transaction beside its place in the chain.
 struct Replay<'a> {
@@ -47,7 +49,7 @@ pub(super) async fn check(
     }
     replay.lots(&snapshot.promotional_lots(business.id).await?);
     replay.end(&chain);
-    Ok(())
+    months(snapshot, business, tally).await
 }
 
 impl Replay<'_> {
@@ -74,12 +76,6 @@ impl Replay<'_> {
                 *balances.entry(entry.account).or_default() += entry.amount.micro();
             }
         }
-        let WalletBalance {
-            available,
-            held,
-            owed,
-        } = wallet;
-        let free = available.checked_sub(owed)?;
         // A limit may be lowered below what is spent: then only a hold of cash could pass it.
         let credit = match self.contracts.is_empty() {
             true => self.business.credit_limit,
@@ -94,14 +90,19 @@ impl Replay<'_> {
                 .iter()
                 .any(|entry| entry.account == LedgerAccount::Cash);
         let is_asked = self.contracts.is_empty() || takes_cash;
+        let free = wallet.free(credit)?;
+        let WalletBalance {
+            held,
+            owed,
+            receivable,
+            ..
+        } = wallet;
         let within = (!is_asked || !free.checked_add(credit)?.is_negative())
-            && !held.is_negative()
-            && !owed.is_negative();
+            && ![held, owed, receivable]
+                .iter()
+                .any(|money| money.is_negative());
         self.tally.expect(Invariant::WithinFunds, within, || {
-            format!(
-                "after {name} {available} are available, {held} held and {owed} owed, credit is \
-                 {credit}"
-            )
+            format!("after {name} there are {wallet}, credit is {credit}")
         });
         Ok(())
     }
@@ -174,10 +175,11 @@ impl Replay<'_> {
         } = self;
         let RecordedBusiness {
             id,
-            held,
+            wallet,
             open_holds,
             ..
         } = business;
+        let held = &wallet.held;
         let end = chain.end();
         tally.expect(Invariant::ChainUnbroken, end.is_none(), || {
             format!("{id}: {}", end.unwrap_or_default())
@@ -190,4 +192,35 @@ impl Replay<'_> {
             format!("the wallet of {id} holds {held}, its open holds are {open_holds}")
         });
     }
+}
+
+/// What a closed month's bill says is what its captures add up to, and its lines are its captures.
+async fn months(
+    snapshot: &Snapshot,
+    business: &RecordedBusiness,
+    tally: &mut Tally,
+) -> Result<(), BillingError> {
+    let contracts = snapshot.contracts(business.id).await?;
+    for closed in snapshot.closed_months(business.id).await? {
+        let (id, month) = (closed.business, closed.month);
+        let begins = month_begins(&contracts, month)?;
+        let billed = snapshot.month_lines(id, month).await?;
+        let captured = snapshot.captured_lines(id, month, begins).await?;
+        tally.expect(Invariant::BillsAreCaptures, billed == captured, || {
+            format!("{id}, {month}: its bill counts {billed:?}, its captures are {captured:?}")
+        });
+        let earned = snapshot.month_earned(id, month, begins).await?;
+        let in_books = Money::from_micro(earned.revenue_micro, business.currency);
+        let says = closed.captured;
+        tally.expect(Invariant::BillsAreCaptures, says == in_books, || {
+            format!("{id}, {month}: its bill says {says} were captured, the books {in_books}")
+        });
+        let back = snapshot.re_rated_of_month(id, month).await?;
+        let back = Money::from_micro(back, business.currency);
+        let says = closed.re_rated;
+        tally.expect(Invariant::BillsAreCaptures, says == back, || {
+            format!("{id}, {month}: its bill says {says} came back, its re-rating {back}")
+        });
+    }
+    Ok(())
 }

@@ -300,6 +300,17 @@ impl Fold<'_> {
             held.map(|entry| entry.amount_micro).sum()
         };
         let of_hold = |part: fn(&Hold) -> Money| hold.map_or(0, |hold| part(hold).micro());
+        // What a month's close gave back was captured before, and is released since.
+        let given_back = entries
+            .iter()
+            .filter(|e| e.kind == TransactionKind::ReRating && e.account == LedgerAccount::Revenue);
+        let re_rated: i64 = given_back.map(|entry| entry.amount_micro).sum();
+        let in_rows = snapshot.re_rated_micro(id).await?;
+        self.tally
+            .expect(Invariant::CapturesAreBooked, in_rows == re_rated, || {
+                let (rows, ledger) = (show(in_rows), show(re_rated));
+                format!("{id}: re-rating gave back {rows}, its transactions say {ledger}")
+            });
         for (kind, word, in_row, in_ledger) in [
             (
                 TransactionKind::Hold,
@@ -311,13 +322,13 @@ impl Fold<'_> {
                 TransactionKind::Capture,
                 "captured",
                 of_hold(|h| h.captured),
-                booked(TransactionKind::Capture),
+                booked(TransactionKind::Capture) - re_rated,
             ),
             (
                 TransactionKind::Release,
                 "released",
                 of_hold(|h| h.released),
-                booked(TransactionKind::Release),
+                booked(TransactionKind::Release) + re_rated,
             ),
         ] {
             self.tally
@@ -326,7 +337,7 @@ impl Fold<'_> {
                     format!("{id}: {word} {row}, the {kind} transactions say {ledger}")
                 });
         }
-        let (rows, captured) = (self.captured, of_hold(|h| h.captured));
+        let (rows, captured) = (self.captured - re_rated, of_hold(|h| h.captured));
         self.tally
             .expect(Invariant::CapturesAreBooked, rows == captured, || {
                 let (rows, captured) = (show(rows), show(captured));

@@ -53,6 +53,7 @@ pub enum Invariant {
     ChainUnbroken,
     NoOrphans,
     LotsAreBooked,
+    BillsAreCaptures,
 }
 
 /// What one check found.
@@ -113,7 +114,7 @@ pub async fn reconcile(store: &Store) -> Result<Reconciliation, BillingError> {
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 24] = [
+    pub const ALL: [Invariant; 25] = [
         Self::BilledOnce,
         Self::BilledWasAccepted,
         Self::AcceptedIsCaptured,
@@ -138,6 +139,7 @@ impl Invariant {
         Self::ChainUnbroken,
         Self::NoOrphans,
         Self::LotsAreBooked,
+        Self::BillsAreCaptures,
     ];
 
     pub const fn id(self) -> &'static str {
@@ -174,6 +176,7 @@ impl Invariant {
             Self::ChainUnbroken => ("B5", "the hash chain of the ledger is unbroken"),
             Self::NoOrphans => ("B6", "every row belongs to something"),
             Self::LotsAreBooked => ("B7", "promotional credit is where its entries say"),
+            Self::BillsAreCaptures => ("B8", "the bills of closed months are their captures"),
         }
     }
 }

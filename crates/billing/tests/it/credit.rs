@@ -87,7 +87,8 @@ async fn promotional_credit_is_spent_before_cash(engine: Engine) {
     let mut write = world.store.write().await.unwrap();
     let amounts = [(campaign, krw(45))];
     let (business, ids) = (world.business, &world.ids);
-    let booked = billing::capture(&mut write, business, world.fresh(), 1, &amounts, NOW, ids).await;
+    let booked =
+        billing::capture(&mut write, business, world.earned_as(1), &amounts, NOW, ids).await;
     assert!(booked.unwrap().is_some());
     write.commit().await.unwrap();
     assert_eq!(lots(&world).await, [[0, 25, 15, 0], [0, 0, 30, 0]]);
@@ -117,9 +118,16 @@ async fn credit_ends_with_its_time(engine: Engine) {
     // Pinned credit can still be spent; what comes back of it expires at once.
     let mut write = world.store.write().await.unwrap();
     let amounts = [(campaign, krw(15))];
-    billing::capture(&mut write, business, world.fresh(), 1, &amounts, later, ids)
-        .await
-        .unwrap();
+    billing::capture(
+        &mut write,
+        business,
+        world.earned_as(1),
+        &amounts,
+        later,
+        ids,
+    )
+    .await
+    .unwrap();
     let reason = ReleaseReason::Closed;
     billing::release_rest(&mut write, campaign, reason, later, ids)
         .await
@@ -165,7 +173,7 @@ async fn a_postpaid_contract_spends_within_its_limit(engine: Engine) {
     let (business, ids) = (world.business, &world.ids);
     let mut write = world.store.write().await.unwrap();
     let amounts = [(campaigns[0], krw(60))];
-    billing::capture(&mut write, business, world.fresh(), 1, &amounts, NOW, ids)
+    billing::capture(&mut write, business, world.earned_as(1), &amounts, NOW, ids)
         .await
         .unwrap();
     write.commit().await.unwrap();

@@ -144,13 +144,11 @@ async fn what_costs_nothing_books_nothing(engine: Engine) {
     let campaign = world.add_campaign(world.business).await;
     world.hold(campaign, krw(0)).await.unwrap();
     let mut write = world.store.write().await.unwrap();
-    let transaction = world.fresh();
     let nothing = [(campaign, krw(0))];
     let booked = billing::capture(
         &mut write,
         world.business,
-        transaction,
-        1,
+        world.earned_as(1),
         &nothing,
         NOW,
         &world.ids,
@@ -184,12 +182,10 @@ async fn more_than_is_held_is_neither_captured_nor_released(engine: Engine) {
     ];
     for amounts in captures {
         let mut write = world.store.write().await.unwrap();
-        let transaction = world.fresh();
         let refused = billing::capture(
             &mut write,
             world.business,
-            transaction,
-            1,
+            world.earned_as(1),
             amounts,
             NOW,
             &world.ids,
@@ -223,12 +219,10 @@ async fn a_roll_up_is_booked_once(engine: Engine) {
     for (round, expected) in [(1, true), (2, false)] {
         let mut write = world.store.write().await.unwrap();
         let amounts = [(campaign, krw(15))];
-        let transaction = world.fresh();
         let booked = billing::capture(
             &mut write,
             world.business,
-            transaction,
-            7,
+            world.earned_as(7),
             &amounts,
             NOW,
             &world.ids,
@@ -435,13 +429,11 @@ async fn make(
                 .iter()
                 .map(|(c, amount)| (campaigns[*c], krw(*amount)))
                 .collect();
-            let transaction = world.fresh();
             let business = world.business;
             billing::capture(
                 &mut write,
                 business,
-                transaction,
-                number,
+                world.earned_as(number),
                 &amounts,
                 NOW,
                 &world.ids,

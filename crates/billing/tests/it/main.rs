@@ -3,6 +3,7 @@
 
 mod checks;
 mod credit; // promotional lots, and what is owed
+mod month; // a month that is closed, and what follows its invoice
 mod funds;
 mod proof;
 mod reconcile;

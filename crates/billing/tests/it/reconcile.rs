@@ -136,13 +136,13 @@ fn of_a_closed_campaign(engine: Engine) -> Vec<Planted> {
             I::BilledWasAccepted,
             "a cancelled chunk was captured",
             "INSERT INTO capture SELECT month, campaign, 65537, 0, 0, ledger_transaction, 2,
-               unit_price, 2 * unit_price FROM capture WHERE number = 0",
+               unit_price, 2 * unit_price, bill_month FROM capture WHERE number = 0",
         ),
         planted(
             I::BilledWasAccepted,
             "a proof that never came was captured",
             "INSERT INTO capture SELECT month, campaign, number, round, 8, ledger_transaction, 1,
-               unit_price, unit_price FROM capture WHERE number = 65536 AND part = 0",
+               unit_price, unit_price, bill_month FROM capture WHERE number = 65536 AND part = 0",
         ),
         planted(
             I::AcceptedIsCaptured,

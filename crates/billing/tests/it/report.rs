@@ -1,5 +1,6 @@
 //! The per-send report and the bill say the same, and so does a script that knows neither.
 
+use std::io::Write as _;
 use std::process::Command;
 
 use billing::report::SendReport;
@@ -37,6 +38,28 @@ async fn csv_of(world: &World, campaign: CampaignId) -> (u64, String) {
         csv.extend(page.csv);
     }
     (lines, String::from_utf8(csv).unwrap())
+}
+
+/// The sums of the independent script over a report of any length, with which it is content.
+pub async fn resummed(world: &World, campaign: CampaignId) -> Value {
+    let (store, business) = (&world.store, world.business);
+    let mut report = SendReport::open(store, business, campaign).await.unwrap();
+    let path = world.database.folder().join("long.csv");
+    let mut file = std::fs::File::create(&path).unwrap();
+    while let Some(page) = report.next_page().await.unwrap() {
+        file.write_all(&page.csv).unwrap();
+    }
+    let output = Command::new("python3")
+        .arg(RESUM)
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// What the independent script says, and whether it is content.

@@ -1,6 +1,8 @@
 //! A database with one business and campaigns that were sent by hand, row by row: what scheduler,
 //! worker and messenger would have left there.
 
+use std::time::Duration;
+
 use billing::BillingError;
 use domain::band::{Band, Bands};
 use domain::chunk::ChunkState;
@@ -13,6 +15,7 @@ use domain::rule::RuleId;
 use domain::time::{LaunchMonth, Timestamp};
 use roaring::RoaringBitmap;
 use store::Store;
+use store::wallet::EarnedAs;
 use testkit::SeededIds;
 use testkit::database::{Engine, Raw, TestDatabase};
 
@@ -93,6 +96,15 @@ impl World {
 
     pub fn fresh<K>(&self) -> Id<K> {
         (&self.ids as &dyn IdSource).next()
+    }
+
+    /// A roll-up that comes by now, under its running number.
+    pub fn earned_as(&self, sequence: u64) -> EarnedAs {
+        EarnedAs {
+            transaction: self.fresh(),
+            sequence,
+            month: LaunchMonth::of(NOW),
+        }
     }
 
     /// A business whose account has its id.
@@ -198,18 +210,31 @@ impl World {
 
     /// Launched, untargeted at 15 KRW, `counted` held.
     pub async fn launch(&self, counted: u64, highest: u32) -> CampaignId {
+        self.launch_at(krw(15), 1, counted, highest).await
+    }
+
+    /// Launched, untargeted, at a price of a version, `counted` held.
+    pub async fn launch_at(
+        &self,
+        unit_price: Money,
+        version: u32,
+        counted: u64,
+        highest: u32,
+    ) -> CampaignId {
         let campaign = self.add_campaign(self.business).await;
-        self.hold(campaign, krw(15 * counted as i64)).await.unwrap();
+        let amount = unit_price.times(counted).unwrap();
+        self.hold(campaign, amount).await.unwrap();
+        let micro = unit_price.micro();
         let (c, month) = (id(campaign), LaunchMonth::of(NOW).number());
         let now = NOW.as_millis();
         run(
             &self.raw,
             format!(
                 "UPDATE campaign SET state = 8, month = {month}, launched_at = {now},
-                   price_version = 1, tariff = 1, highest_number = {highest}, chunk_size = 1000
+                   price_version = {version}, tariff = 1, highest_number = {highest}, chunk_size = 1000
                  WHERE id = {c};
                  INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
-                 VALUES ({c}, 1, 15000000, {counted}, {counted})"
+                 VALUES ({c}, 1, {micro}, {counted}, {counted})"
             ),
         )
         .await;
@@ -297,6 +322,19 @@ impl World {
 
     /// The messenger answered: the chunk settles, whoever moved is in its next round.
     pub async fn settle(&self, campaign: CampaignId, number: u64, round: u8, outcomes: &[Outcome]) {
+        let soon = NOW + Duration::from_secs(1);
+        self.settle_at(campaign, (number, round), outcomes, soon)
+            .await;
+    }
+
+    /// The same at a moment.
+    pub async fn settle_at(
+        &self,
+        campaign: CampaignId,
+        (number, round): (u64, u8),
+        outcomes: &[Outcome],
+        at: Timestamp,
+    ) {
         let c = id(campaign);
         let sequence = self.sequence().await;
         let counts = OutcomeCounts::of(outcomes.iter().copied());
@@ -309,7 +347,7 @@ impl World {
             moved,
         } = counts;
         let packed = self.database.engine().outcomes(outcomes);
-        let now = NOW.as_millis() + 1_000;
+        let now = at.as_millis();
         run(
             &self.raw,
             format!(
@@ -388,13 +426,14 @@ impl World {
             &self.raw,
             format!(
                 "INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
-                   units, unit_price, amount)
+                   units, unit_price, amount, bill_month)
                  SELECT month, campaign, number, round, 0, {t}, accepted, 15000000,
-                   accepted * 15000000
+                   accepted * 15000000, month
                  FROM chunk WHERE state = 10 ON CONFLICT DO NOTHING;
                  INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
-                   units, unit_price, amount)
-                 SELECT month, campaign, number, round, position + 1, {t}, 1, 15000000, 15000000
+                   units, unit_price, amount, bill_month)
+                 SELECT month, campaign, number, round, position + 1, {t}, 1, 15000000, 15000000,
+                   month
                  FROM amendment WHERE outcome = 2 ON CONFLICT DO NOTHING"
             ),
         )
@@ -417,8 +456,11 @@ impl World {
         billing::capture(
             &mut write,
             self.business,
-            transaction,
-            sequence as u64,
+            EarnedAs {
+                transaction,
+                sequence: sequence as u64,
+                month: LaunchMonth::of(NOW),
+            },
             &amounts,
             NOW,
             &self.ids,
@@ -427,6 +469,32 @@ impl World {
         .unwrap();
         write.commit().await.unwrap();
         run(&self.raw, format!("UPDATE roll_up SET mark = {sequence}")).await;
+    }
+
+    /// Captures what settled as the scheduler does, each month's part by itself; those months.
+    pub async fn roll_up_as_the_scheduler(&self) -> Vec<LaunchMonth> {
+        let mut write = self.store.write().await.unwrap();
+        let rolled_up = self.store.hot().roll_up(&mut write, &self.ids).await;
+        let sequence = write.sequence().await.unwrap() as u64;
+        let mut months = Vec::new();
+        for part in rolled_up.unwrap() {
+            let won = |(campaign, micro): &(CampaignId, i64)| {
+                (*campaign, Money::from_micro(*micro, Currency::Krw))
+            };
+            let amounts: Vec<(CampaignId, Money)> = part.campaigns.iter().map(won).collect();
+            let earned_as = EarnedAs {
+                transaction: part.transaction,
+                sequence,
+                month: part.month,
+            };
+            let business = part.business;
+            billing::capture(&mut write, business, earned_as, &amounts, NOW, &self.ids)
+                .await
+                .unwrap();
+            months.push(part.month);
+        }
+        write.commit().await.unwrap();
+        months
     }
 
     pub async fn set_state(&self, campaign: CampaignId, state: u8) {

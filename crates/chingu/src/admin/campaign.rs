@@ -233,6 +233,7 @@ impl Shell<'_> {
             "quoted_micro": bill.quoted.micro(),
             "held_micro": bill.held.micro(),
             "captured_micro": bill.captured.micro(),
+            "re_rated_micro": bill.re_rated.micro(),
             "released_micro": bill.released.micro(),
             "open_micro": bill.open.micro(),
         });

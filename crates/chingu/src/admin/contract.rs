@@ -3,10 +3,10 @@
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use domain::band::{Band, Bands};
-use domain::contract::{Contract, ContractKind, Preset, STANDARD_BOOK};
+use domain::contract::{BandMode, Contract, ContractKind, Preset, STANDARD_BOOK, VatBase};
 use domain::id::BusinessId;
 use domain::money::{Currency, Money};
-use domain::price::{PriceBook, Tariff};
+use domain::price::{PriceBook, Rounding, Tariff};
 use domain::time::{Timestamp, local_to_instant, zone};
 use serde_json::json;
 
@@ -49,6 +49,18 @@ pub struct AgreeArgs {
     /// Where months begin and end
     #[arg(long)]
     zone: Option<String>,
+    /// What a plan costs a month, net
+    #[arg(long)]
+    monthly_fee: Option<String>,
+    /// graduated: each band has its own price; volume: a whole month at the band it reached
+    #[arg(long)]
+    bands: Option<String>,
+    /// When VAT is due: consumed (by invoice) or topped_up (in every top-up)
+    #[arg(long)]
+    vat_base: Option<String>,
+    /// How an invoice's total becomes payable: floor or half_up
+    #[arg(long)]
+    rounding: Option<String>,
     /// When it begins, read off the wall in its zone [default: now]
     #[arg(long)]
     from: Option<String>,
@@ -174,6 +186,10 @@ impl AgreeArgs {
             Some(text) => Money::parse(text, currency)?,
         };
         let time_zone = self.zone.clone().unwrap_or(base.time_zone);
+        let monthly_fee = match &self.monthly_fee {
+            None => base.monthly_fee,
+            Some(text) => Money::parse(text, currency)?,
+        };
         Ok(Contract {
             version: 0,
             effective_from: from(self.from.as_deref(), &time_zone, now)?,
@@ -183,7 +199,23 @@ impl AgreeArgs {
             quota: self.quota.unwrap_or(base.quota),
             additional_max: self.additional_max.or(base.additional_max),
             time_zone,
+            monthly_fee,
+            band_mode: named(&self.bands, base.band_mode, BandMode::from_name)?,
+            vat_base: named(&self.vat_base, base.vat_base, VatBase::from_name)?,
+            rounding: named(&self.rounding, base.rounding, Rounding::from_name)?,
         })
+    }
+}
+
+/// What a name stands for; what holds already where none is said.
+fn named<T>(
+    name: &Option<String>,
+    otherwise: T,
+    read: impl Fn(&str) -> Option<T>,
+) -> anyhow::Result<T> {
+    match name {
+        None => Ok(otherwise),
+        Some(name) => read(name).ok_or_else(|| anyhow!("'{name}' is none of them: see --help")),
     }
 }
 
@@ -260,6 +292,15 @@ fn in_words(contract: &Contract) -> String {
     if !contract.credit_limit.is_zero() {
         words.push_str(&format!(", credit {}", contract.credit_limit));
     }
+    if !contract.monthly_fee.is_zero() {
+        words.push_str(&format!(", {} a month", contract.monthly_fee));
+    }
+    if contract.band_mode == BandMode::Volume {
+        words.push_str(", a month at the band it reaches");
+    }
+    if contract.vat_base == VatBase::ToppedUp {
+        words.push_str(", VAT in every top-up");
+    }
     words.push_str(&format!(", months in {time_zone}"));
     words
 }
@@ -275,6 +316,10 @@ fn as_json(contract: &Contract) -> serde_json::Value {
         "quota": contract.quota,
         "additional_max": contract.additional_max,
         "time_zone": contract.time_zone,
+        "monthly_fee_micro": contract.monthly_fee.micro(),
+        "band_mode": contract.band_mode,
+        "vat_base": contract.vat_base,
+        "rounding": contract.rounding,
     })
 }
 

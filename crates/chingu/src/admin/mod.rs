@@ -4,6 +4,7 @@
 mod organisation; // operators, businesses, accounts, members, wordings
 mod money; // top-ups, promotional credit
 mod contract; // contracts and price books
+mod month; // closed months, invoices, and what follows them
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -51,6 +52,18 @@ pub enum AdminCommand {
     /// Promotional credit: given for a time, spent before cash
     #[command(subcommand)]
     PromotionalCredit(money::PromotionalCreditCommand),
+    /// Months of a business: checked, closed, invoiced
+    #[command(subcommand)]
+    Month(month::MonthCommand),
+    /// What follows an invoice: its payment
+    #[command(subcommand)]
+    Invoice(month::InvoiceCommand),
+    /// A part of an invoice taken back
+    #[command(subcommand)]
+    CreditNote(month::CreditNoteCommand),
+    /// Cash that was never spent, paid back
+    #[command(subcommand)]
+    Refund(month::RefundCommand),
     /// One broadcast, from draft to closed
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
@@ -72,6 +85,10 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::Contract(command) => shell.contract(command).await,
         AdminCommand::Prices(command) => shell.prices(command).await,
         AdminCommand::PromotionalCredit(command) => shell.promotional_credit(command).await,
+        AdminCommand::Month(command) => shell.month(command).await,
+        AdminCommand::Invoice(command) => shell.invoice(command).await,
+        AdminCommand::CreditNote(command) => shell.credit_note(command).await,
+        AdminCommand::Refund(command) => shell.refund(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };
     platform.close().await?;

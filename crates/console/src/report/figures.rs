@@ -40,6 +40,8 @@ pub struct Bill {
     pub lines: Vec<Row>,
     /// Recorded, and booked within a second.
     pub soon: Option<Row>,
+    /// What came back when a month was closed.
+    pub re_rated: Option<Row>,
     pub vat: Row,
     pub total: Row,
     pub released: Row,
@@ -183,7 +185,11 @@ impl Bill {
                 sum.checked_add(band::total(&line.charges, sum.currency())?)
             });
         // A receipt's second of difference, never more: what is recorded is booked by the roll-up.
-        let soon = recorded.and_then(|recorded| recorded.checked_sub(bill.captured));
+        let soon = recorded.and_then(|recorded| {
+            recorded
+                .checked_sub(bill.captured)?
+                .checked_sub(bill.re_rated)
+        });
         let soon = soon
             .ok()
             .filter(|soon| !soon.is_zero() && !soon.is_negative());
@@ -205,6 +211,10 @@ impl Bill {
                 .flat_map(|line| products(words, line))
                 .collect(),
             soon: soon.map(|soon| row(said("report-soon"), format!("−{}", words.money(soon)))),
+            re_rated: (!bill.re_rated.is_zero()).then(|| {
+                let amount = format!("−{}", words.money(bill.re_rated));
+                row(said("wallet-kind-re-rating"), amount)
+            }),
             vat: row(
                 words
                     .t("report-vat")

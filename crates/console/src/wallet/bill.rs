@@ -31,6 +31,8 @@ struct BillPage<'a> {
     launched: Option<String>,
     version: Option<u32>,
     lines: Vec<BillLine>,
+    /// What came back when a month was closed.
+    re_rated: Option<String>,
     net: String,
     vat: String,
     total: String,
@@ -77,6 +79,7 @@ pub async fn show(desk: Desk, Path(path): Path<CampaignPath>) -> Result<Response
             .map(|launch| words.time(launch.launched_at, &desk.zone)),
         version: bill.price_version,
         lines: lines(&words, &bill).map_err(BillingError::from)?,
+        re_rated: (!bill.re_rated.is_zero()).then(|| words.money(bill.re_rated)),
         net: words.money(bill.captured),
         vat: words.money(vat),
         total: words.money(total),

@@ -128,7 +128,7 @@ impl Model {
             Step::Pass(time) => self.now += time,
             Step::TopUp(amount) => {
                 self.cash += amount;
-                self.book(Posting::top_up(krw(amount), krw(0)).unwrap());
+                self.book(Posting::top_up(krw(amount), krw(0), krw(0)).unwrap());
             }
             Step::Grant { lasts, amount } => {
                 let number = self.next_lot;

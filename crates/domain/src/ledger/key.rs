@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{LedgerError, REFERENCE_CHARS_MAX};
 use crate::id::{BlockId, BusinessId, CampaignId, LotId};
+use crate::time::LaunchMonth;
 
 /// A posting is booked once per key, whatever is retried.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,14 +47,45 @@ impl IdempotencyKey {
         Self(format!("hold:{campaign}:{block}"))
     }
 
-    /// `capture:{business}:{sequence}`: the roll-up's own running number.
-    pub fn capture(business: BusinessId, sequence: u64) -> Self {
-        Self(format!("capture:{business}:{sequence}"))
+    /// `capture:{business}:{sequence}:{month}`: the roll-up's own running number, and the month
+    /// whose bill it is on.
+    pub fn capture(business: BusinessId, sequence: u64, month: LaunchMonth) -> Self {
+        Self(format!("capture:{business}:{sequence}:{month}"))
     }
 
-    /// `usage:{business}:{sequence}`: what a roll-up found to be on credit.
-    pub fn postpaid_usage(business: BusinessId, sequence: u64) -> Self {
-        Self(format!("usage:{business}:{sequence}"))
+    /// `usage:{business}:{sequence}:{month}`: what a roll-up found to be on credit.
+    pub fn postpaid_usage(business: BusinessId, sequence: u64, month: LaunchMonth) -> Self {
+        Self(format!("usage:{business}:{sequence}:{month}"))
+    }
+
+    /// `rerating:{business}:{month}`: a month is priced at the band it reached once.
+    pub fn re_rating(business: BusinessId, month: LaunchMonth) -> Self {
+        Self(format!("rerating:{business}:{month}"))
+    }
+
+    /// `invoice:{business}:{month}`: a month is invoiced once.
+    pub fn invoice(business: BusinessId, month: LaunchMonth) -> Self {
+        Self(format!("invoice:{business}:{month}"))
+    }
+
+    /// `payment:{reference}`: one bank transfer pays one invoice.
+    pub fn invoice_payment(reference: &str) -> Result<Self, LedgerError> {
+        Self::of_reference("payment", reference)
+    }
+
+    /// `creditnote:{reference}`: one decision credits once.
+    pub fn credit_note(reference: &str) -> Result<Self, LedgerError> {
+        Self::of_reference("creditnote", reference)
+    }
+
+    /// `refund:{reference}`: one decision gives back once.
+    pub fn refund(reference: &str) -> Result<Self, LedgerError> {
+        Self::of_reference("refund", reference)
+    }
+
+    /// `refundpaid:{reference}`: one bank transfer pays out once.
+    pub fn refund_paid(reference: &str) -> Result<Self, LedgerError> {
+        Self::of_reference("refundpaid", reference)
     }
 
     /// `release:{campaign}:{number}`: cancel, the end of the freeze and the close each release.

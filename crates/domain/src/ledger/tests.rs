@@ -1,7 +1,12 @@
 //! Postings balance, and wallets can be built again from them.
 
 use super::*;
+use crate::contract::VatBase;
 use crate::funds::LotPart;
+use crate::id::{BusinessId, LedgerTransactionId};
+use crate::invoice::{MonthFigures, credit, invoice};
+use crate::price::Rounding;
+use crate::time::{LaunchMonth, Timestamp};
 use proptest::prelude::*;
 
 fn campaign(number: u8) -> CampaignId {
@@ -10,6 +15,10 @@ fn campaign(number: u8) -> CampaignId {
 
 fn krw(units: i64) -> Money {
     Money::whole(units, Currency::Krw)
+}
+
+fn jpy(units: i64) -> Money {
+    Money::whole(units, Currency::Jpy)
 }
 
 fn cash(units: i64) -> Funds {
@@ -40,9 +49,9 @@ fn signed(posting: &Posting) -> Vec<(&'static str, i64)> {
 
 #[test]
 fn each_kind_has_its_fixed_posting() {
-    let top_up = Posting::top_up(krw(100), krw(0)).unwrap();
+    let top_up = Posting::top_up(krw(100), krw(0), krw(0)).unwrap();
     assert_eq!(signed(&top_up), [("bank_clearing", 100), ("cash", -100)]);
-    let paid = Posting::top_up(krw(100), krw(30)).unwrap();
+    let paid = Posting::top_up(krw(100), krw(0), krw(30)).unwrap();
     assert_eq!(
         signed(&paid),
         [
@@ -50,6 +59,18 @@ fn each_kind_has_its_fixed_posting() {
             ("unbilled", -30),
             ("bank_clearing", 70),
             ("cash", -70)
+        ]
+    );
+    let taxed = Posting::top_up(krw(110), krw(10), krw(30)).unwrap();
+    assert_eq!(
+        signed(&taxed),
+        [
+            ("bank_clearing", 30),
+            ("unbilled", -30),
+            ("bank_clearing", 70),
+            ("cash", -70),
+            ("bank_clearing", 10),
+            ("vat_payable", -10)
         ]
     );
     let hold = Posting::hold(campaign(1), &cash(60)).unwrap();
@@ -130,7 +151,10 @@ fn promotional_credit_is_its_own_source() {
 fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
     for amount in [krw(0), krw(-1), Money::from_micro(i64::MIN, Currency::Krw)] {
         let refused = LedgerError::NotPositive(amount);
-        assert_eq!(Posting::top_up(amount, krw(0)), Err(refused.clone()));
+        assert_eq!(
+            Posting::top_up(amount, krw(0), krw(0)),
+            Err(refused.clone())
+        );
         assert_eq!(
             Posting::hold(campaign(1), &Funds::cash(amount)),
             Err(refused.clone())
@@ -170,7 +194,7 @@ fn postings_that_move_nothing_or_the_wrong_way_are_refused() {
 fn a_wallet_is_never_overdrawn() {
     let wallet = WalletBalance::empty(Currency::Krw);
     let wallet = wallet
-        .after(&Posting::top_up(krw(100), krw(0)).unwrap())
+        .after(&Posting::top_up(krw(100), krw(0), krw(0)).unwrap())
         .unwrap();
     let too_dear = Posting::hold(campaign(1), &cash(101)).unwrap();
     assert!(matches!(
@@ -186,8 +210,7 @@ fn a_wallet_is_never_overdrawn() {
         wallet.after(&too_much),
         Err(LedgerError::Overdrawn { .. })
     ));
-    let other_currency =
-        Posting::top_up(Money::whole(1, Currency::Jpy), Money::zero(Currency::Jpy)).unwrap();
+    let other_currency = Posting::top_up(jpy(1), jpy(0), jpy(0)).unwrap();
     assert!(matches!(
         wallet.after(&other_currency),
         Err(LedgerError::Money(_))
@@ -195,8 +218,95 @@ fn a_wallet_is_never_overdrawn() {
 }
 
 #[test]
+fn a_month_that_closes_moves_what_is_left() {
+    let month = MonthFigures {
+        earned: krw(1_000),
+        promotional: krw(300),
+        unbilled: krw(200),
+        fee: krw(50),
+    };
+    let amounts = invoice(&month, VatBase::Consumed, Rounding::Floor).unwrap();
+    let invoiced = Invoiced {
+        unbilled: month.unbilled,
+        fee: month.fee,
+        amounts,
+    };
+    let posting = Posting::invoice(&invoiced).unwrap().unwrap();
+    assert_eq!(
+        signed(&posting),
+        [
+            ("receivable", 325),
+            ("unbilled", -200),
+            ("revenue", -50),
+            ("vat_payable", -75)
+        ]
+    );
+    let payment = Posting::invoice_payment(krw(325)).unwrap();
+    assert_eq!(
+        signed(&payment),
+        [("bank_clearing", 325), ("receivable", -325)]
+    );
+    // 100 are still asked for: of 110 that go back, 10 are paid out.
+    let credited = Credited {
+        amounts: credit(krw(100), VatBase::Consumed, Rounding::Floor).unwrap(),
+        of_receivable: krw(100),
+    };
+    assert_eq!(
+        signed(&Posting::credit_note(&credited).unwrap()),
+        [
+            ("revenue", 100),
+            ("vat_payable", 10),
+            ("receivable", -100),
+            ("refund_payable", -10)
+        ]
+    );
+    let refund = Posting::refund(krw(100), krw(10)).unwrap();
+    assert_eq!(
+        signed(&refund),
+        [
+            ("cash", 100),
+            ("refund_payable", -100),
+            ("vat_payable", 10),
+            ("refund_payable", -10)
+        ]
+    );
+    let paid = Posting::refund_paid(krw(110)).unwrap();
+    assert_eq!(
+        signed(&paid),
+        [("refund_payable", 110), ("bank_clearing", -110)]
+    );
+}
+
+#[test]
+fn a_re_rated_month_gives_back_to_where_it_came_from() {
+    let back = Funds::give_back(&[part(1, 10), part(2, 30)], krw(5), krw(45)).unwrap();
+    let campaigns = [(campaign(1), back), (campaign(2), cash(20))];
+    let posting = Posting::re_rating(&campaigns, |id| id == lot(1), krw(12)).unwrap();
+    assert_eq!(
+        signed(&posting),
+        [
+            ("revenue", 10),
+            ("promotional_credit", -10),
+            ("promotional_credit", 10),
+            ("promotional_expense", -10),
+            ("revenue", 30),
+            ("promotional_credit", -30),
+            ("revenue", 5),
+            ("cash", -5),
+            ("revenue", 20),
+            ("cash", -20),
+            ("cash", 12),
+            ("unbilled", -12)
+        ]
+    );
+    let wallet = WalletBalance::rebuild(posting.entries(), Currency::Krw).unwrap();
+    assert_eq!((wallet.available, wallet.owed), (krw(43), krw(-12)));
+}
+
+#[test]
 fn keys_name_what_they_book() {
     let business = BusinessId::from_bytes([9; 16]);
+    let month: LaunchMonth = "2026-11".parse().unwrap();
     assert_eq!(
         IdempotencyKey::top_up("bank-7").unwrap().as_str(),
         "topup:bank-7"
@@ -206,8 +316,8 @@ fn keys_name_what_they_book() {
         format!("hold:{}", campaign(1))
     );
     assert_eq!(
-        IdempotencyKey::capture(business, 12).as_str(),
-        format!("capture:{business}:12")
+        IdempotencyKey::capture(business, 12, month).as_str(),
+        format!("capture:{business}:12:2026-11")
     );
     assert_eq!(
         IdempotencyKey::release(campaign(1), 2).as_str(),
@@ -314,7 +424,7 @@ fn any_posting() -> impl Strategy<Value = Posting> {
         Posting::capture(&captured).unwrap()
     });
     prop_oneof![
-        amount().prop_map(|m| Posting::top_up(m, krw(0)).unwrap()),
+        amount().prop_map(|m| Posting::top_up(m, krw(0), krw(0)).unwrap()),
         (0u8..6, amount()).prop_map(|(n, m)| Posting::hold(campaign(n), &Funds::cash(m)).unwrap()),
         (0u8..6, amount()).prop_map(|(n, m)| {
             Posting::release(campaign(n), &Funds::cash(m), |_| false).unwrap()

@@ -8,16 +8,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::band::{Bands, Slice};
-use domain::contract::Contract;
-use domain::id::{BusinessId, CampaignId, LedgerTransactionId};
+use domain::id::{BusinessId, CampaignId};
 use domain::money::{Currency, Money};
 use domain::price::{PriceBook, Tariff};
-use domain::time::{LaunchMonth, LocalDay, Timestamp, zone};
+use domain::time::LaunchMonth;
 
+use super::roll_up::Span;
 use crate::ledger::{currency_of, invariant};
 use crate::report::EDGE_PARTS;
 use crate::row::{self, Row, values};
-use crate::{StoreError, Write, bulk, contract, price};
+use crate::{StoreError, Write, bulk, price};
 
 /// A settle or an amendment without its captures.
 struct Due {
@@ -27,7 +27,6 @@ struct Due {
     round: i64,
     part: u32,
     units: u64,
-    at: Timestamp,
     tariff: Tariff,
     quota: u64,
     price_version: u32,
@@ -36,10 +35,11 @@ struct Due {
 /// What a business's captures are priced by.
 struct Pricing {
     currency: Currency,
-    zone: jiff::tz::TimeZone,
+    /// Whose bands are filled.
+    month: LaunchMonth,
     books: Vec<PriceBook>,
-    /// Per month and tariff: units captured at a price before this roll-up, and by now.
-    used: HashMap<(LaunchMonth, Tariff), (u64, u64)>,
+    /// Per tariff: units captured at a price before this roll-up, and by now.
+    used: HashMap<Tariff, (u64, u64)>,
     /// Per campaign: units of its quota captured so far.
     included: HashMap<CampaignId, u64>,
 }
@@ -47,16 +47,15 @@ struct Pricing {
 /// Captures what is priced by the unit, and adds what each campaign earned.
 pub(super) async fn capture(
     write: &Write,
-    business: BusinessId,
-    transaction: LedgerTransactionId,
-    mark: i64,
+    span: &Span,
     earned: &mut BTreeMap<CampaignId, i64>,
 ) -> Result<(), StoreError> {
-    let due = due(write, business, mark).await?;
+    let due = due(write, span).await?;
     if due.is_empty() {
         return Ok(());
     }
-    let mut pricing = Pricing::of(write, business).await?;
+    let (business, bill_month) = (span.business, span.window.bill_month);
+    let mut pricing = Pricing::of(write, business, bill_month).await?;
     let mut rows = Vec::with_capacity(due.len());
     for one in &due {
         for (index, slice) in pricing
@@ -70,7 +69,7 @@ pub(super) async fn capture(
                 _ => EDGE_PARTS + index as u32,
             };
             let amount = slice.unit_price.times(slice.units).map_err(invariant)?;
-            let booked = (!amount.is_zero()).then(|| transaction.as_bytes().to_vec());
+            let booked = (!amount.is_zero()).then(|| span.transaction.as_bytes().to_vec());
             rows.push(values![
                 one.month,
                 one.campaign,
@@ -81,17 +80,18 @@ pub(super) async fn capture(
                 slice.units,
                 slice.unit_price.micro(),
                 amount.micro(),
+                bill_month.number(),
             ]);
             *earned.entry(one.campaign).or_default() += amount.micro();
         }
     }
     let head = "INSERT INTO capture (month, campaign, number, round, part, ledger_transaction,
-                  units, unit_price, amount)";
+                  units, unit_price, amount, bill_month)";
     bulk::insert(write.connection(), head, "", rows).await?;
     pricing.note(write, business).await
 }
 
-async fn due(write: &Write, business: BusinessId, mark: i64) -> Result<Vec<Due>, StoreError> {
+async fn due(write: &Write, span: &Span) -> Result<Vec<Due>, StoreError> {
     // Outcome 2 is `confirmed`; a recipient's part is its position + 1.
     let sql = "SELECT c.month AS month, c.campaign AS campaign, c.number AS number,
           c.round AS round, 0 AS part, c.accepted AS units, c.settled_at AS at,
@@ -100,6 +100,7 @@ async fn due(write: &Write, business: BusinessId, mark: i64) -> Result<Vec<Due>,
         JOIN campaign k ON k.id = c.campaign
         JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
         WHERE c.sequence >= $1 AND c.state = 10 AND k.business = $2 AND t.by_unit = 1
+          AND c.settled_at >= $3 AND c.settled_at < $4
           AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
               AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
               AND p.part = 0)
@@ -112,12 +113,14 @@ async fn due(write: &Write, business: BusinessId, mark: i64) -> Result<Vec<Due>,
         JOIN campaign k ON k.id = c.campaign
         JOIN campaign_tariff t ON t.campaign = c.campaign AND t.tariff = c.tariff
         WHERE a.sequence >= $1 AND a.outcome = 2 AND c.state IN (10, 12) AND k.business = $2
-          AND t.by_unit = 1
+          AND t.by_unit = 1 AND a.at >= $3 AND a.at < $4
           AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = c.month
               AND p.campaign = c.campaign AND p.number = c.number AND p.round = c.round
               AND p.part = a.position + 1)
         ORDER BY 7, 2, 3, 4, 5";
-    let rows = row::all(write.connection(), "chunk", sql, values![mark, business]).await?;
+    let window = span.window;
+    let bound = values![span.mark, span.business, window.from, window.until];
+    let rows = row::all(write.connection(), "chunk", sql, bound).await?;
     let read = |row: &Row| {
         let code: u8 = row.int("tariff")?;
         Ok(Due {
@@ -127,7 +130,6 @@ async fn due(write: &Write, business: BusinessId, mark: i64) -> Result<Vec<Due>,
             round: row.get("round")?,
             part: row.int("part")?,
             units: row.int("units")?,
-            at: row.time("at")?,
             tariff: Tariff::from_code(code).ok_or_else(|| row.corrupt("tariff", code))?,
             quota: row.int("quota")?,
             price_version: row.int("price_version")?,
@@ -137,16 +139,16 @@ async fn due(write: &Write, business: BusinessId, mark: i64) -> Result<Vec<Due>,
 }
 
 impl Pricing {
-    async fn of(write: &Write, business: BusinessId) -> Result<Self, StoreError> {
+    async fn of(
+        write: &Write,
+        business: BusinessId,
+        month: LaunchMonth,
+    ) -> Result<Self, StoreError> {
         let connection = write.connection();
         let currency = currency_of(connection, business).await?;
-        let versions = contract::read(connection, business, currency).await?;
-        // Months are counted in one zone, or an edge could be passed twice.
-        let latest = versions.into_iter().next_back();
-        let contract = latest.unwrap_or_else(|| Contract::standard(currency));
         Ok(Self {
             currency,
-            zone: zone(&contract.time_zone).map_err(invariant)?,
+            month,
             books: price::read(connection, currency).await?,
             used: HashMap::new(),
             included: HashMap::new(),
@@ -160,8 +162,7 @@ impl Pricing {
         business: BusinessId,
         due: &Due,
     ) -> Result<Vec<Slice>, StoreError> {
-        let month = LocalDay::of(due.at, &self.zone).month();
-        let used = self.used(write, business, month, due.tariff).await?;
+        let used = self.used(write, business, due.tariff).await?;
         let included = self.included(write, due).await?;
         let of_quota = due.units.min(due.quota.saturating_sub(included));
         let bands = self.bands(due)?;
@@ -175,7 +176,7 @@ impl Pricing {
             slices.insert(0, Slice { units, unit_price });
         }
         self.included.insert(due.campaign, included + of_quota);
-        let counter = self.used.entry((month, due.tariff)).or_default();
+        let counter = self.used.entry(due.tariff).or_default();
         counter.1 += due.units - of_quota;
         Ok(slices)
     }
@@ -198,17 +199,16 @@ impl Pricing {
         &mut self,
         write: &Write,
         business: BusinessId,
-        month: LaunchMonth,
         tariff: Tariff,
     ) -> Result<u64, StoreError> {
-        if let Some((_, now)) = self.used.get(&(month, tariff)) {
+        if let Some((_, now)) = self.used.get(&tariff) {
             return Ok(*now);
         }
         let sql = "SELECT units FROM band_use WHERE business = $1 AND month = $2 AND tariff = $3";
-        let bound = values![business, month.number(), tariff.code()];
+        let bound = values![business, self.month.number(), tariff.code()];
         let row = row::one(write.connection(), "band_use", sql, bound).await?;
         let units = row.map_or(Ok(0), |row| row.int("units"))?;
-        self.used.insert((month, tariff), (units, units));
+        self.used.insert(tariff, (units, units));
         Ok(units)
     }
 
@@ -232,9 +232,10 @@ impl Pricing {
         let sql = "INSERT INTO band_use (business, month, tariff, units) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (business, month, tariff) DO UPDATE
                      SET units = band_use.units + excluded.units";
-        for ((month, tariff), (before, now)) in self.used {
+        for (tariff, (before, now)) in self.used {
             if now > before {
-                let bound = values![business, month.number(), tariff.code(), now - before];
+                let month = self.month.number();
+                let bound = values![business, month, tariff.code(), now - before];
                 row::execute(write.connection(), sql, bound).await?;
             }
         }

@@ -22,7 +22,7 @@ use domain::gate::RecipientFacts;
 use domain::id::{AccountId, BusinessId, CampaignId, LedgerTransactionId, WorkerId};
 use domain::outcome::OutcomeCounts;
 use domain::rule::RuleId;
-use domain::time::Timestamp;
+use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 
 use sea_orm::DbBackend;
@@ -203,6 +203,8 @@ pub struct NextRoundRows {
 pub struct RolledUp {
     pub business: BusinessId,
     pub transaction: LedgerTransactionId,
+    /// Whose bill it is on.
+    pub month: LaunchMonth,
     /// Campaign and amount in micro-units, every one above zero.
     pub campaigns: Vec<(CampaignId, i64)>,
 }

@@ -16,7 +16,7 @@ use store::campaign_list::ListQuery;
 use store::movement::LineQuery;
 use store::receipt::CampaignLink;
 use store::sends::Holds;
-use store::wallet;
+use store::wallet::{self, EarnedAs};
 
 use super::world::{NOW, Person, RULE, World, settle};
 
@@ -49,7 +49,12 @@ async fn sent(world: &World) -> CampaignId {
     let rolled_up = world.store.hot().roll_up(&mut write, ids).await.unwrap();
     let transaction = rolled_up[0].transaction;
     let earned = [(campaign, money(15))];
-    wallet::capture(&mut write, business, transaction, 1, &earned, LATER, ids)
+    let earned_as = EarnedAs {
+        transaction,
+        sequence: 1,
+        month: LaunchMonth::of(LATER),
+    };
+    wallet::capture(&mut write, business, earned_as, &earned, LATER, ids)
         .await
         .unwrap();
     wallet::release(&mut write, campaign, money(15), LATER, ids)
