@@ -1,16 +1,21 @@
-//! What operators do with money, and with the books: confirm a payment, have them checked. Pages
-//! are handed this instead of a store that writes.
+//! What operators do with money, and with the books: confirm a payment, agree to a contract,
+//! publish prices, give credit, have the books checked. Pages are handed this instead of a store
+//! that writes.
 
 use std::sync::Arc;
 
-use domain::id::{BusinessId, IdSource, LedgerTransactionId};
-use domain::money::Money;
-use domain::time::Clock;
+use domain::band::Bands;
+use domain::contract::Contract;
+use domain::id::{BusinessId, IdSource, LedgerTransactionId, LotId};
+use domain::money::{Currency, Money};
+use domain::price::PriceBook;
+use domain::time::{Clock, Timestamp};
 use store::Store;
 use store::reconciliation::{CheckKind, RecordedCheck};
 
 use crate::checks::check_books;
-use crate::{BillingError, top_up};
+use crate::promotional::Grant;
+use crate::{BillingError, contract, promotional, top_up};
 
 /// The counter at which operators work.
 #[derive(Clone)]
@@ -47,6 +52,48 @@ impl Counter {
             self.ids.as_ref(),
         )
         .await
+    }
+
+    /// Adds a version to a contract, from a moment or from now on. `seen` is the last version that
+    /// whoever agrees has seen, 0 for none.
+    pub async fn agree(
+        &self,
+        business: BusinessId,
+        agreed: Contract,
+        from: Option<Timestamp>,
+        seen: u32,
+    ) -> Result<Contract, BillingError> {
+        let now = self.clock.now();
+        let agreed = Contract {
+            effective_from: from.unwrap_or(now),
+            ..agreed
+        };
+        contract::agree_after(&self.store, business, agreed, Some(seen), now).await
+    }
+
+    /// Publishes the version of this number, from a moment or from now on; prices are in the order
+    /// of `Tariff::ALL`.
+    pub async fn publish(
+        &self,
+        version: u32,
+        name: &str,
+        currency: Currency,
+        from: Option<Timestamp>,
+        prices: [Bands; 4],
+    ) -> Result<PriceBook, BillingError> {
+        let now = self.clock.now();
+        let from = from.unwrap_or(now);
+        let book = |next| match next == version {
+            true => Ok(PriceBook::of_bands(next, name, currency, from, prices)?),
+            false => Err(BillingError::Overtaken),
+        };
+        contract::publish(&self.store, book, now).await
+    }
+
+    /// Gives promotional credit; the same reference again gives nothing.
+    pub async fn grant(&self, grant: Grant<'_>, reference: &str) -> Result<LotId, BillingError> {
+        let now = self.clock.now();
+        promotional::grant(&self.store, grant, reference, now, self.ids.as_ref()).await
     }
 
     /// Checks the books now, lightly.
