@@ -410,16 +410,7 @@ fn line_row(desk: &Desk, line: &Line, campaigns: &BTreeMap<CampaignId, LineCampa
         kind: kind.to_string(),
         what: match campaign {
             Some(campaign) => called(words, &campaign.name),
-            None => {
-                let key = match line.kind {
-                    TransactionKind::PromotionalGrant => "wallet-grant",
-                    TransactionKind::PromotionalExpiry => "wallet-expiry",
-                    TransactionKind::PostpaidUsage => "wallet-usage",
-                    _ => "wallet-transfer",
-                };
-                let said = words.t(key).text("reference", line.reference.clone());
-                said.to_string()
-            }
+            None => line.cause(words),
         },
         path: campaign.and_then(campaign_path),
         note: note(desk, line, campaign),
