@@ -69,6 +69,12 @@ export async function operatorPages(page, address) {
     ["operator-businesses-none", "/operator/businesses?q=nobody"],
     ["operator-business", business],
     ["operator-top-up", `${business}/top-up`],
+    ["operator-contract", `${business}/contract`],
+    ["operator-credit", `${business}/credit`],
+    ["operator-prices", "/operator/prices?currency=KRW"],
+    ["operator-prices-none", "/operator/prices?currency=EUR"],
+    ["operator-publish", "/operator/prices/publish?currency=KRW&book=standard"],
+    ["operator-me", "/operator/me"],
     ["operator-revenue", "/operator/revenue"],
     ["operator-revenue-none", "/operator/revenue?month=2020-01"],
     ["operator-holds", "/operator/holds"],
@@ -78,8 +84,46 @@ export async function operatorPages(page, address) {
   ];
 }
 
-/** The two answers of the top-up form that are no page of their own: a mistake, and the check. */
-export const TOP_UPS = [
-  ["operator-top-up-fault", { amount: "0", reference: "한 번" }],
-  ["operator-top-up-check", { amount: "1,000,000", reference: "2026-11-30/0042" }],
+/** Answers of operators' forms that are no page of their own: a mistake, and the check before it
+ *  is done. Each with the page of its form and what is typed there, by id; first what is clicked. */
+export const OPERATOR_ANSWERS = [
+  ["operator-top-up-fault", "operator-top-up", { amount: "0", reference: "한 번" }],
+  [
+    "operator-top-up-check",
+    "operator-top-up",
+    { amount: "1,000,000", reference: "2026-11-30/0042" },
+  ],
+  ["operator-contract-fault", "operator-contract", { quota: "많이", credit: "5" }],
+  [
+    "operator-contract-check",
+    "operator-contract",
+    { choose: ["[name=kind][value=postpaid]", "#when-at"], credit: "5,000,000", day: "2099-03-01" },
+  ],
+  [
+    "operator-credit-fault",
+    "operator-credit",
+    { amount: "0", day: "2020-01-01", reason: " ", reference: "한 번" },
+  ],
+  [
+    "operator-credit-check",
+    "operator-credit",
+    { amount: "300,000", day: "2099-03-01", reason: "첫 캠페인 응원", reference: "2026-11/7" },
+  ],
+  ["operator-publish-fault", "operator-publish", { targeted: "20\n14", information: "-1" }],
+  [
+    "operator-publish-check",
+    "operator-publish",
+    { untargeted: "15\n100,000: 13.5\n1,000,000: 12", targeted: "22" },
+  ],
 ];
+
+/** Fills an operator's form and sends it; the answer is there afterwards. */
+export async function sendOperatorForm(page, address, [name, , { choose = [], ...typed }]) {
+  await page.goto(address);
+  for (const selector of choose) await page.check(selector);
+  for (const [id, text] of Object.entries(typed)) await page.fill(`#${id}`, text);
+  // What the browser itself would refuse is the server's to refuse, too.
+  await page.locator("main form").first().evaluate((form) => (form.noValidate = true));
+  await page.locator("main form .button-main").click();
+  await page.locator(name.endsWith("check") ? "[name=confirmed]" : "[data-faults]").waitFor();
+}

@@ -38,6 +38,7 @@ mod draft_steps; // whom a draft reaches, when it goes, and that it is launched 
 mod taken_back; // what came another way keeps its audience when it is a draft again
 mod running; // a campaign under way, watched and stopped
 mod cross_tenant; // two businesses beside each other, on every route
+mod operator_terms; // contracts, prices and credit on the operators' pages, and their password
 mod operator; // who runs the installation: money of everybody, and whether the books close
 
 mod phone; // the messenger's screen beside the program that pushes to it

@@ -20,8 +20,8 @@ use testkit::database::Raw;
 
 use crate::stage::{self, SOON, end_of, wait_for_shown};
 
-const EMAIL: &str = "yujin@platform.example";
-const MEMBER: &str = "hana@hanok.example";
+pub const EMAIL: &str = "yujin@platform.example";
+pub const MEMBER: &str = "hana@hanok.example";
 const FRIENDS: u64 = 1_500;
 /// As `directory` limits them.
 const GUESSES: usize = 10;
@@ -58,15 +58,15 @@ fn after_a_kill_it_is_said_what_was_interrupted_and_that_the_books_close() {
 }
 
 /// A console alone, with a brand, a member of it, and an operator.
-struct World {
-    brand: Brand,
+pub struct World {
+    pub brand: Brand,
     program: Program,
     // Dropped last.
     _folder: TempDir,
 }
 
 impl World {
-    fn create() -> Result<Self> {
+    pub fn create() -> Result<Self> {
         let folder = TempDir::new()?;
         let arguments = ["serve", "--no-demo", "--role", "console"];
         let recipe = Recipe::new(folder.path(), "console", &arguments)?;
@@ -80,7 +80,7 @@ impl World {
         })
     }
 
-    fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.program.address()
     }
 }
@@ -93,13 +93,13 @@ fn add_operator(brand: &Brand) -> Result<()> {
 }
 
 /// Tries to sign in as an operator.
-fn try_in(browser: &mut Browser, email: &str, password: &str) -> Result<Page> {
+pub fn try_in(browser: &mut Browser, email: &str, password: &str) -> Result<Page> {
     let fields = [("email", email), ("password", password)];
     browser.post_form("/operator/sign-in", &fields)
 }
 
 /// An operator who is signed in, and reads English.
-fn operator(address: SocketAddr) -> Result<Browser> {
+pub fn operator(address: SocketAddr) -> Result<Browser> {
     let mut browser = Browser::open(address)?;
     browser.keep_cookie("chingu_language", "en");
     let page = try_in(&mut browser, EMAIL, PASSWORD)?;

@@ -18,6 +18,18 @@ pub async fn agree(
     contract: Contract,
     now: Timestamp,
 ) -> Result<Contract, BillingError> {
+    agree_after(store, business, contract, None, now).await
+}
+
+/// The same for somebody who saw the versions up to one, 0 where there was none:
+/// [`BillingError::Overtaken`] where there are more.
+pub async fn agree_after(
+    store: &Store,
+    business: BusinessId,
+    contract: Contract,
+    seen: Option<u32>,
+    now: Timestamp,
+) -> Result<Contract, BillingError> {
     let mut write = store.write().await?;
     let currency = write.currency_of(business).await?;
     contract.check(currency)?;
@@ -36,13 +48,17 @@ pub async fn agree(
         named.into_iter().try_for_each(never_rises)?;
     }
     let versions = write.contracts(business).await?;
+    let last = versions.last().map_or(0, |last| last.version);
+    if seen.is_some_and(|seen| seen != last) {
+        return Err(BillingError::Overtaken);
+    }
     let standard = Contract::standard(currency);
     let before = versions.last().unwrap_or(&standard);
     if before.vat_base != contract.vat_base && write.was_topped_up(business).await? {
         return Err(BillingError::VatBaseIsFixed);
     }
     let contract = Contract {
-        version: versions.last().map_or(0, |last| last.version) + 1,
+        version: last + 1,
         ..contract
     };
     write.insert_contract(business, &contract, now).await?;

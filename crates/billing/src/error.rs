@@ -47,6 +47,9 @@ pub enum BillingError {
     BadReason,
     #[error("what was agreed or published begins now or later, not at {effective_from}")]
     InThePast { effective_from: Timestamp },
+    /// Whoever decided saw less than there is: to be looked at again.
+    #[error("another version was agreed or published meanwhile")]
+    Overtaken,
     #[error(transparent)]
     Contract(#[from] ContractError),
     #[error(transparent)]

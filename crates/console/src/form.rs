@@ -1,5 +1,6 @@
 //! What is wrong with a form that was sent, at the fields it concerns.
 
+use axum::http::StatusCode;
 use words::Words;
 
 /// Faults of one form, in the order of its fields.
@@ -29,6 +30,14 @@ impl Faults {
 
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Of the page that shows the form: 422 where it has to be mended.
+    pub fn status(&self) -> StatusCode {
+        match self.is_empty() {
+            true => StatusCode::OK,
+            false => StatusCode::UNPROCESSABLE_ENTITY,
+        }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {

@@ -4,7 +4,6 @@ use directory::Permission;
 use words::Words;
 
 use crate::desk::Desk;
-use crate::guest::Theme;
 
 /// Where in the navigation a page stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +19,8 @@ pub enum Place {
 }
 
 /// One item of the navigation.
-pub struct NavigationItem {
-    pub place: Place,
+pub struct NavigationItem<P = Place> {
+    pub place: P,
     pub path: String,
     pub icon: &'static str,
     pub key: &'static str,
@@ -93,14 +92,6 @@ impl<'a> Frame<'a> {
 
     pub fn initials(&self) -> String {
         initials_of(&self.desk.member.display_name)
-    }
-
-    pub fn theme_words(&self, theme: &Theme) -> String {
-        self.words.t(format!("theme-{}", theme.name())).to_string()
-    }
-
-    pub fn themes(&self) -> [Theme; 3] {
-        Theme::ALL
     }
 }
 

@@ -39,6 +39,11 @@ impl Theme {
         }
     }
 
+    /// What it is called on its button.
+    pub fn words(self, words: &Words) -> String {
+        words.t(format!("theme-{}", self.name())).to_string()
+    }
+
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|theme| theme.name() == name)
     }

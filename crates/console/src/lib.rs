@@ -18,6 +18,7 @@ pub mod frame; // what surrounds every page: navigation, account, wallet
 pub mod page; // from a template to an answer
 pub mod routes; // every route on one page
 pub mod sign_in; // signing in and out, language and theme
+pub mod password; // changing one's own password
 pub mod form; // what is wrong with a form, at its fields
 pub mod upload; // a form with a file, read with limits
 pub mod media; // uploading a picture

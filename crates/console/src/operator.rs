@@ -9,10 +9,18 @@ pub mod sign_in; // the operators' way in
 mod days; // days and months as they are counted, and a chart of them
 mod overview; // everything at a glance
 mod businesses; // who pays, and one of them
+mod agreed; // what a business agreed to, in words
+mod start; // from when something holds
+mod contract; // another version of a contract
 mod top_up; // a bank transfer confirmed
+mod credit; // promotional credit given
+mod months; // months closed, and their bills
+mod settle; // payments, credit notes, refunds
+mod prices; // price books, and another version of one
 mod revenue; // what was earned, by account, tariff and day
 mod holds; // what is held, and for how long
 mod reconciliation; // whether the books close
+mod me; // an operator's own password
 
 use domain::money::{Currency, Money};
 use words::Words;

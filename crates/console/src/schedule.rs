@@ -29,8 +29,8 @@ use crate::own_campaign::CampaignPath;
 use crate::page;
 use crate::state::ConsoleState;
 
-/// Zones offered first; any other the draft has is offered too.
-const ZONES: [&str; 8] = [
+/// Zones offered first, here and on operators' pages; any other the draft has is offered too.
+pub(crate) const ZONES: [&str; 8] = [
     "Asia/Seoul",
     "Asia/Tokyo",
     "Asia/Taipei",

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::guest::{Guest, LANGUAGE_COOKIE, THEME_COOKIE, Theme};
 use crate::operator::desk::BASE as OPERATOR_BASE;
 use crate::page;
+use crate::password::too_many;
 use crate::state::ConsoleState;
 
 /// Where the pages of brands begin.
@@ -96,37 +97,56 @@ pub async fn submit(
     cookies: CookieJar,
     Form(fields): Form<SignInForm>,
 ) -> Result<Response, Error> {
-    let browser = headers.get(header::USER_AGENT);
-    let browser = browser.and_then(|value| value.to_str().ok()).unwrap_or("");
     let address = address.ip().to_string();
     let tried = state
         .sign_in
-        .sign_in(&fields.email, &fields.password, &address, browser)
+        .sign_in(
+            &fields.email,
+            &fields.password,
+            &address,
+            browser_of(&headers),
+        )
         .await;
-    let problem = match tried {
+    match tried {
         Ok((token, _)) => {
-            let cookie = Cookie::build((SESSION_COOKIE, token))
-                .path("/")
-                .http_only(true)
-                .same_site(SameSite::Lax)
-                .permanent();
+            let cookie = session_cookie(SESSION_COOKIE, "/", token);
             let to = Redirect::to(own_path(&fields.back_to, BASE));
-            return Ok((cookies.add(cookie), to).into_response());
+            Ok((cookies.add(cookie), to).into_response())
         }
-        Err(SignInError::Wrong) => guest.words.t("sign-in-wrong").to_string(),
-        Err(SignInError::TooMany { until }) => too_many(&state, &guest.words, until),
-        Err(SignInError::Directory(error)) => return Err(error.into()),
-    };
-    form(&guest, &fields.email, &fields.back_to, Some(problem))
+        Err(refusal) => {
+            let problem = not_let_in(&guest.words, refusal, state.clock.now())?;
+            form(&guest, &fields.email, &fields.back_to, Some(problem))
+        }
+    }
 }
 
-/// When somebody who guessed too often may try again.
-pub(crate) fn too_many(state: &ConsoleState, words: &Words, until: Timestamp) -> String {
-    let minutes = until.since(state.clock.now()).as_secs().div_ceil(60);
-    words
-        .t("sign-in-too-many")
-        .num("minutes", minutes)
-        .to_string()
+/// What a browser calls itself.
+pub(crate) fn browser_of(headers: &HeaderMap) -> &str {
+    let browser = headers.get(header::USER_AGENT);
+    browser.and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// The cookie of a session, sent to the pages below `path` only.
+pub(crate) fn session_cookie(
+    name: &'static str,
+    path: &'static str,
+    token: String,
+) -> Cookie<'static> {
+    let cookie = Cookie::build((name, token)).path(path).http_only(true);
+    cookie.same_site(SameSite::Lax).permanent().build()
+}
+
+/// What is said to somebody who did not get in.
+pub(crate) fn not_let_in(
+    words: &Words,
+    refusal: SignInError,
+    now: Timestamp,
+) -> Result<String, Error> {
+    match refusal {
+        SignInError::Wrong => Ok(words.t("sign-in-wrong").to_string()),
+        SignInError::TooMany { until } => Ok(too_many(words, until, now)),
+        SignInError::Directory(error) => Err(error.into()),
+    }
 }
 
 pub async fn sign_out(

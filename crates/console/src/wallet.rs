@@ -447,22 +447,7 @@ fn line_row(desk: &Desk, line: &Line, campaigns: &BTreeMap<CampaignId, LineCampa
         kind: kind.to_string(),
         what: match campaign {
             Some(campaign) => called(words, &campaign.name),
-            None => {
-                let key = match line.kind {
-                    TransactionKind::PromotionalGrant => "wallet-grant",
-                    TransactionKind::PromotionalExpiry => "wallet-expiry",
-                    TransactionKind::PostpaidUsage => "wallet-usage",
-                    TransactionKind::ReRating => "wallet-re-rating",
-                    TransactionKind::Invoice => "wallet-invoice",
-                    TransactionKind::InvoicePayment => "wallet-invoice-payment",
-                    TransactionKind::CreditNote => "wallet-credit-note",
-                    TransactionKind::Refund => "wallet-refund",
-                    TransactionKind::RefundPaid => "wallet-refund-paid",
-                    _ => "wallet-transfer",
-                };
-                let said = words.t(key).text("reference", line.reference.clone());
-                said.to_string()
-            }
+            None => line.cause(words),
         },
         path: campaign.and_then(campaign_path),
         note: note(desk, line, campaign),

@@ -23,19 +23,21 @@ const SESSION: &str = "SELECT token_hash, operator, created_at, last_seen_at, ex
     user_agent FROM operator_session";
 
 impl Write {
-    /// Sets an operator's password, as a PHC string, and ends their sessions.
+    /// Sets an operator's password, as a PHC string, and ends their sessions but the one kept.
     pub async fn set_operator_password(
         &mut self,
         operator: OperatorId,
         password_hash: &str,
+        kept: Option<TokenHash>,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE operator SET password_hash = $1 WHERE id = $2";
         let bound = values![password_hash, operator];
         if row::execute(self.connection(), sql, bound).await? == 0 {
             return Err(StoreError::NotFound(format!("operator {operator}")));
         }
-        let sql = "DELETE FROM operator_session WHERE operator = $1";
-        row::execute(self.connection(), sql, values![operator]).await?;
+        let sql = "DELETE FROM operator_session WHERE operator = $1 AND token_hash <> $2";
+        let bound = values![operator, kept.unwrap_or_default()];
+        row::execute(self.connection(), sql, bound).await?;
         Ok(())
     }
 

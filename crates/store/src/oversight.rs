@@ -2,6 +2,7 @@
 //! how long, what nobody knows yet. Read before the wall, by no page of a brand.
 
 use domain::campaign::CampaignState;
+use domain::contract::STANDARD_BOOK;
 use domain::id::{BusinessId, CampaignId};
 use domain::money::Currency;
 use domain::time::Timestamp;
@@ -72,13 +73,22 @@ pub struct CurrencyPosition {
     pub currency: Currency,
     pub available_micro: i64,
     pub held_micro: i64,
-    /// What wallets are below zero, and how far they may be.
+    /// What was spent or reserved on credit, which no promotional credit makes less, and how far it
+    /// may go.
     pub credit_used_micro: i64,
     pub credit_limit_micro: i64,
     /// Holds that something is left of, and those that are old.
     pub holds: u64,
     pub aged_holds: u64,
     pub aged_micro: i64,
+}
+
+/// Businesses that pay by a price book at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookUse {
+    pub currency: Currency,
+    pub book: String,
+    pub businesses: u64,
 }
 
 /// Sends whose outcome nobody knows yet.
@@ -222,11 +232,19 @@ impl Snapshot {
         &self,
         aged_before: Timestamp,
     ) -> Result<Vec<CurrencyPosition>, StoreError> {
+        let on_credit = "w.owed - w.available + COALESCE(l.free, 0)
+           + CASE WHEN w.credit_limit > 0 THEN w.receivable ELSE 0 END";
         let sql = format!(
-            "SELECT currency, {}, {}, {} AS used FROM wallet GROUP BY currency ORDER BY currency",
-            row::sums(&["available", "held"]),
-            row::sums(&["credit_limit"]),
-            row::sum_where("available - owed < 0", "owed - available"),
+            "SELECT w.currency AS currency, {} AS available, {} AS held, {} AS credit_limit,
+               {} AS used
+             FROM wallet w LEFT JOIN (SELECT business, {} AS free FROM promotional_lot
+                                      GROUP BY business) l ON l.business = w.business
+             GROUP BY w.currency ORDER BY w.currency",
+            row::sum("w.available"),
+            row::sum("w.held"),
+            row::sum("w.credit_limit"),
+            row::sum_where(&format!("{on_credit} > 0"), on_credit),
+            row::sum("available"),
         );
         let rows = row::all(self.connection(), "wallet", &sql, []).await?;
         let read = |row: &Row| {
@@ -261,6 +279,30 @@ impl Snapshot {
             }
         }
         Ok(positions)
+    }
+
+    /// How many businesses pay by which book at a moment; who agreed to nothing pays by the
+    /// standard one.
+    pub async fn book_uses(&self, at: Timestamp) -> Result<Vec<BookUse>, StoreError> {
+        let sql = format!(
+            "SELECT currency, book, COUNT(*) AS businesses FROM (
+               SELECT b.currency AS currency, COALESCE((
+                 SELECT c.book FROM contract c
+                 WHERE c.business = b.id AND c.effective_from <= $1
+                 ORDER BY c.effective_from DESC, c.version DESC LIMIT 1
+               ), '{STANDARD_BOOK}') AS book FROM business b
+             ) AS used
+             GROUP BY currency, book ORDER BY currency, book"
+        );
+        let rows = row::all(self.connection(), "contract", &sql, values![at]).await?;
+        let read = |row: &Row| {
+            Ok(BookUse {
+                currency: currency(row)?,
+                book: row.get("book")?,
+                businesses: row.int("businesses")?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Sends of campaigns under way whose outcome nobody knows.

@@ -279,8 +279,9 @@ impl Snapshot {
 
     /// Accounts that earned something in these days.
     pub async fn paying_accounts(&self, days: Days) -> Result<u64, StoreError> {
-        let sql = "SELECT COUNT(*) AS accounts FROM account a
-                   WHERE a.stopped_at IS NULL AND EXISTS (SELECT 1 FROM revenue_day r
+        let sql = "SELECT COUNT(*) AS accounts FROM account a JOIN business b ON b.id = a.business
+                   WHERE a.stopped_at IS NULL AND b.stopped_at IS NULL
+                     AND EXISTS (SELECT 1 FROM revenue_day r
                      WHERE r.account = a.id AND r.day BETWEEN $1 AND $2 AND r.amount > 0)";
         let row = row::one(self.connection(), "revenue_day", sql, bound(days)).await?;
         row.map_or(Ok(0), |row| row.int("accounts"))

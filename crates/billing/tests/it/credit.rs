@@ -20,6 +20,8 @@ testkit::on_both_engines![
     promotional_credit_is_spent_before_cash,
     credit_ends_with_its_time,
     a_postpaid_contract_spends_within_its_limit,
+    exposure_is_what_no_promotional_credit_pays,
+    a_version_is_agreed_by_who_saw_the_last_one,
     credit_beside_a_lowered_limit_is_spent_and_expires,
 ];
 testkit::on_both_engines![
@@ -152,6 +154,69 @@ async fn credit_ends_with_its_time(engine: Engine) {
     assert_eq!(expired.unwrap(), krw(0), "once");
     write.commit().await.unwrap();
     assert_books_close(&world).await;
+}
+
+async fn exposure_is_what_no_promotional_credit_pays(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
+    let used = async || {
+        let snapshot = world.store.snapshot().await.unwrap();
+        let positions = snapshot.positions(NOW).await.unwrap();
+        snapshot.end().await.unwrap();
+        let won = positions.iter().find(|one| one.currency == Currency::Krw);
+        let won = won.unwrap();
+        [won.credit_used_micro, won.credit_limit_micro].map(|micro| micro / 1_000_000)
+    };
+    let contract = Contract {
+        kind: ContractKind::Postpaid,
+        credit_limit: krw(100),
+        effective_from: NOW,
+        ..Contract::standard(Currency::Krw)
+    };
+    world.agree(contract).await.unwrap();
+    world.top_up(10, "bank-1").await;
+    assert_eq!(used().await, [0, 100]);
+    let campaign = world.add_campaign(world.business).await;
+    world.hold(campaign, krw(60)).await.unwrap();
+    // Reserved beyond what was paid in.
+    assert_eq!(used().await, [50, 100]);
+    let mut write = world.store.write().await.unwrap();
+    let (business, ids) = (world.business, &world.ids);
+    let amounts = [(campaign, krw(60))];
+    billing::capture(&mut write, business, world.earned_as(1), &amounts, NOW, ids)
+        .await
+        .unwrap();
+    write.commit().await.unwrap();
+    assert_eq!(used().await, [50, 100]);
+    grant(&world, 40, 200, "decision-1").await.unwrap();
+    assert_eq!(used().await, [50, 100]);
+    world.top_up(45, "bank-2").await;
+    assert_eq!(used().await, [5, 100]);
+}
+
+async fn a_version_is_agreed_by_who_saw_the_last_one(engine: Engine) {
+    let world = World::with_users(engine, 1).await;
+    let contract = Contract {
+        effective_from: NOW,
+        ..Contract::standard(Currency::Krw)
+    };
+    let agree = async |seen| {
+        let (store, business) = (&world.store, world.business);
+        billing::contract::agree_after(store, business, contract.clone(), Some(seen), NOW).await
+    };
+    assert_eq!(agree(0).await.unwrap().version, 1);
+    for seen in [0, 2] {
+        let error = agree(seen).await.unwrap_err();
+        assert!(matches!(error, BillingError::Overtaken), "{error}");
+    }
+    assert_eq!(agree(1).await.unwrap().version, 2);
+    let snapshot = world.store.snapshot().await.unwrap();
+    let uses = snapshot.book_uses(NOW).await.unwrap();
+    snapshot.end().await.unwrap();
+    let used: Vec<(&str, u64)> = uses
+        .iter()
+        .map(|one| (one.book.as_str(), one.businesses))
+        .collect();
+    assert_eq!(used, [("standard", 1)]);
 }
 
 async fn a_postpaid_contract_spends_within_its_limit(engine: Engine) {

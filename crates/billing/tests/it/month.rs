@@ -8,10 +8,12 @@ use billing::month::{self, Item};
 use billing::promotional::Grant;
 use billing::{BillingError, ReleaseReason};
 use domain::contract::{BandMode, Contract, ContractKind, VatBase};
+use domain::freeze::{FreezePlan, chunk_number};
 use domain::id::CampaignId;
 use domain::money::{Currency, Money};
 use domain::outcome::Outcome;
 use domain::time::{LaunchMonth, Timestamp};
+use domain::user::UserNumber;
 use store::StoreError;
 use store::month::ClosedMonth;
 use testkit::database::Engine;
@@ -608,22 +610,32 @@ async fn a_long_month_agrees_to_the_micro_unit(engine: Engine) {
         .await;
     let sql = format!("UPDATE campaign_tariff SET by_unit = 1, quota = {quota}");
     run(&world.raw, sql).await;
-    let numbers: Vec<u32> = (1..=sends).collect();
-    let chunks: Vec<Vec<u32>> = numbers
-        .chunks(chunk as usize)
-        .map(<[u32]>::to_vec)
-        .collect();
-    world.freeze(campaign, 0, (1, sends), &chunks, &[]).await;
+    let mut chunks: Vec<(u64, Vec<u32>)> = Vec::new();
+    for range in FreezePlan::of(UserNumber(sends), chunk).ranges() {
+        let numbers: Vec<u32> = (range.first.0..=range.last.0).collect();
+        let of_range: Vec<Vec<u32>> = numbers
+            .chunks(chunk as usize)
+            .map(<[u32]>::to_vec)
+            .collect();
+        let (index, ends) = (range.index, (range.first.0, range.last.0));
+        world.freeze(campaign, index, ends, &of_range, &[]).await;
+        let number = |place| chunk_number(index, place as u32);
+        chunks.extend(
+            of_range
+                .into_iter()
+                .enumerate()
+                .map(|(place, users)| (number(place), users)),
+        );
+    }
     let before = chunks.len() * 7 / 10;
-    for (number, users) in chunks.iter().enumerate() {
-        let at = match number < before {
-            true => edge() - Duration::from_millis((chunks.len() - number) as u64),
-            false => edge() + Duration::from_millis(number as u64),
+    for (place, (number, users)) in chunks.iter().enumerate() {
+        let at = match place < before {
+            true => edge() - Duration::from_millis((chunks.len() - place) as u64),
+            false => edge() + Duration::from_millis(place as u64),
         };
-        let number = number as u64;
-        world.claim(campaign, number, 0).await;
+        world.claim(campaign, *number, 0).await;
         let outcomes = vec![Outcome::Accepted; users.len()];
-        world.settle_at(campaign, (number, 0), &outcomes, at).await;
+        world.settle_at(campaign, (*number, 0), &outcomes, at).await;
     }
     let december = november().next();
     let months = timed("rolled up", world.roll_up_as_the_scheduler()).await;

@@ -300,7 +300,12 @@ impl World {
         .await;
     }
 
+    /// What settles are numbered by: rises with every call, as it does for whoever commits.
     pub async fn sequence(&self) -> i64 {
+        if self.database.engine() == Engine::Postgres {
+            let sql = "SELECT pg_current_xact_id()::text::bigint";
+            return self.raw.number(sql).await;
+        }
         run(&self.raw, "UPDATE writer_sequence SET value = value + 1").await;
         self.raw.number("SELECT value FROM writer_sequence").await
     }
@@ -468,7 +473,8 @@ impl World {
         .await
         .unwrap();
         write.commit().await.unwrap();
-        run(&self.raw, format!("UPDATE roll_up SET mark = {sequence}")).await;
+        let mark = self.sequence().await;
+        run(&self.raw, format!("UPDATE roll_up SET mark = {mark}")).await;
     }
 
     /// Captures what settled as the scheduler does, each month's part by itself; those months.

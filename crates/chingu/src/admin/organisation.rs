@@ -117,7 +117,7 @@ impl Shell<'_> {
         let operator = directory.add_operator(&email, &name, &zone).await?;
         if let Some(password) = password {
             let sign_in = self.platform.sign_in().of_operators();
-            sign_in.set_password(operator.id, &password).await?;
+            sign_in.set_password(operator.id, &password, None).await?;
         }
         let words = format!("operator {} {}", operator.id, operator.email);
         self.output
@@ -132,7 +132,7 @@ impl Shell<'_> {
             .ok_or_else(|| anyhow!("there is no operator {email}"))?;
         let password = read_password()?;
         let sign_in = self.platform.sign_in().of_operators();
-        sign_in.set_password(operator.id, &password).await?;
+        sign_in.set_password(operator.id, &password, None).await?;
         let words = format!("{} signs in with the new password", operator.email);
         let json = json!({"id": operator.id, "email": operator.email});
         self.output.show(words, &json)

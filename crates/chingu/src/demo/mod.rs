@@ -209,7 +209,7 @@ impl Shop {
         let operator = operator.await?;
         sign_in
             .of_operators()
-            .set_password(operator.id, OPERATOR_PASSWORD)
+            .set_password(operator.id, OPERATOR_PASSWORD, None)
             .await?;
         let funds = Money::whole(1_000_000, Currency::Krw);
         let (now, ids) = (self.clock.now(), self.ids.as_ref());

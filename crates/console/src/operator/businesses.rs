@@ -15,6 +15,7 @@ use store::movement::LineCampaign;
 use store::oversight::{BusinessQuery, CampaignUnderWay, ListedBusiness};
 use words::Words;
 
+use super::agreed::{Agreed, agreed};
 use super::days;
 use super::desk::{BASE, OperatorDesk};
 use super::frame::{Frame, Place};
@@ -89,8 +90,7 @@ struct BusinessPage<'a> {
     is_stopped: bool,
     available: String,
     held: String,
-    credit: String,
-    has_credit: bool,
+    agreed: Agreed,
     spent: String,
     spent_units: String,
     accounts: Vec<AccountRow>,
@@ -187,6 +187,7 @@ pub async fn show(
     let held = snapshot.held_campaigns(Some(id), HOLDS_MAX, 0).await?;
     let page = lines::read(&snapshot, id, &[], None, before, PAGE_LINES).await?;
     let campaigns = named(&snapshot, id, &page.lines).await?;
+    let agreed = agreed(&desk, &snapshot, &business).await?;
     snapshot.end().await?;
     let own = format!("{BASE}/businesses/{id}");
     page::show(&BusinessPage {
@@ -198,8 +199,7 @@ pub async fn show(
         is_stopped: business.stopped_at.is_some(),
         available: words.money(wallet.available),
         held: words.money(wallet.held),
-        credit: words.money(wallet.credit_limit),
-        has_credit: !wallet.credit_limit.is_zero(),
+        agreed,
         spent: money(&words, spent.amount_micro, currency),
         spent_units: words.count(spent.units),
         accounts: accounts
@@ -300,10 +300,7 @@ fn line_row(
         kind: words.t(format!("wallet-kind-{kind}")).to_string(),
         what: match campaign {
             Some(campaign) => name_of(words, &campaign.name, campaign.is_broadcast),
-            None => words
-                .t("wallet-transfer")
-                .text("reference", line.reference.clone())
-                .to_string(),
+            None => line.cause(words),
         },
         amount: format!("{sign}{}", money(words, change.saturating_abs(), currency)),
         is_gain: change > 0,

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::money::{Currency, Money};
+use domain::money::{Currency, MICRO_PER_UNIT, Money};
+use domain::price::PRICE_STEP_MICRO;
 use domain::time::{LocalDay, Timestamp};
 use jiff::tz::TimeZone;
 use store::revenue::{Days, RevenueDay, RevenueSum};
@@ -18,6 +19,7 @@ const STEPS: u64 = 4;
 /// Labels below.
 const LABELS: i32 = 3;
 const MICRO: u64 = 1_000_000;
+const HUNDREDTH_MICRO: i64 = MICRO_PER_UNIT / 100;
 
 /// Revenue by day, drawn and in numbers.
 pub struct Chart {
@@ -86,9 +88,13 @@ fn within(days: Days, day: i32) -> bool {
 /// What a send cost on the average; `None` where nothing was sent.
 pub fn average(words: &Words, sum: RevenueSum, currency: Currency) -> Option<String> {
     let units = i64::try_from(sum.units).ok().filter(|units| *units > 0)?;
-    // To the hundredth: prices have no finer steps that anybody looks at.
-    const STEP_MICRO: i64 = 10_000;
-    let micro = sum.amount_micro / units / STEP_MICRO * STEP_MICRO;
+    let micro = sum.amount_micro / units;
+    // To the hundredth; what is below one unit is a price in dollars, which are finer.
+    let step = match micro < MICRO_PER_UNIT {
+        true => PRICE_STEP_MICRO,
+        false => HUNDREDTH_MICRO,
+    };
+    let micro = micro / step * step;
     Some(words.money(Money::from_micro(micro, currency)))
 }
 
@@ -163,6 +169,23 @@ mod tests {
         assert_eq!((days.first, days.last), (20_758, 20_787));
         let days = last_days(20_787, 30);
         assert_eq!((days.first, days.last), (20_758, 20_787));
+    }
+
+    #[test]
+    fn averages_are_as_fine_as_prices_are() {
+        let words = Words::of(Language::English);
+        let of = |amount_micro, units, currency| {
+            let sum = RevenueSum {
+                units,
+                amount_micro,
+            };
+            average(&words, sum, currency)
+        };
+        let krw = |amount, units| of(amount, units, Currency::Krw);
+        assert_eq!(krw(46_000_000, 3).as_deref(), Some("15.33 KRW"));
+        let usd = of(25_500, 3, Currency::Usd);
+        assert_eq!(usd.as_deref(), Some("0.0085 USD"));
+        assert_eq!(krw(0, 0), None);
     }
 
     #[test]

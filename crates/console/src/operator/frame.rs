@@ -3,8 +3,7 @@
 use words::Words;
 
 use super::desk::{BASE, OperatorDesk};
-use crate::frame::initials_of;
-use crate::guest::Theme;
+use crate::frame::{NavigationItem, initials_of};
 
 /// Where in the navigation a page stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +13,14 @@ pub enum Place {
     Revenue,
     Holds,
     Reconciliation,
+    Prices,
+    /// In none of them.
+    Elsewhere,
 }
 
 /// Every page that the navigation leads to, one line each: what it is called, and its icon. A page
 /// appears here when it is there.
-const PAGES: [(Place, &str, &str, &str); 5] = [
+const PAGES: [(Place, &str, &str, &str); 6] = [
     (Place::Overview, "", "home", "operator-overview"),
     (
         Place::Businesses,
@@ -34,24 +36,17 @@ const PAGES: [(Place, &str, &str, &str); 5] = [
         "shield",
         "operator-reconciliation",
     ),
+    (Place::Prices, "/prices", "receipt", "operator-prices"),
 ];
 /// Phones show so many below the page; the rest is in the menu.
 const TABS: usize = 5;
-
-/// One item of the navigation.
-pub struct NavigationItem {
-    pub place: Place,
-    pub path: String,
-    pub icon: &'static str,
-    pub key: &'static str,
-}
 
 /// What the frame's template shows; every page's template has one as `frame`.
 pub struct Frame<'a> {
     pub desk: &'a OperatorDesk,
     pub words: Words,
     place: Place,
-    pub items: Vec<NavigationItem>,
+    pub items: Vec<NavigationItem<Place>>,
 }
 
 impl<'a> Frame<'a> {
@@ -73,7 +68,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    pub fn tabs(&self) -> impl Iterator<Item = &NavigationItem> {
+    pub fn tabs(&self) -> impl Iterator<Item = &NavigationItem<Place>> {
         self.items.iter().take(TABS)
     }
 
@@ -88,13 +83,5 @@ impl<'a> Frame<'a> {
 
     pub fn initials(&self) -> String {
         initials_of(&self.desk.operator().display_name)
-    }
-
-    pub fn theme_words(&self, theme: &Theme) -> String {
-        self.words.t(format!("theme-{}", theme.name())).to_string()
-    }
-
-    pub fn themes(&self) -> [Theme; 3] {
-        Theme::ALL
     }
 }

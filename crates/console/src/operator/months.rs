@@ -104,7 +104,10 @@ pub async fn close(
         Ok(closed) => {
             let (operator, id) = (desk.operator().id, business.id);
             tracing::info!(%operator, business = %id, %month, "an operator closed a month");
-            let to = format!("{BASE}/businesses/{id}/months/{}?done=done-month", closed.month);
+            let to = format!(
+                "{BASE}/businesses/{id}/months/{}?done=done-month",
+                closed.month
+            );
             Ok(Redirect::to(&to).into_response())
         }
         Err(BillingError::NotClosable(list)) => draw(&desk, &business, Some(*list)).await,
@@ -144,13 +147,18 @@ async fn draw(
     let (words, path) = (desk.words, format!("{BASE}/businesses/{}", business.id));
     let closed = store::month::closed(&desk.store, business.id, u32::MAX).await?;
     let to_refund = store::month::to_refund(&desk.store, business.id).await?;
-    let next = next.map(|list| next_month(&words, business, &list)).transpose()?;
+    let next = next
+        .map(|list| next_month(&words, business, &list))
+        .transpose()?;
     page::show(&MonthsPage {
         frame: Frame::of(desk, Place::Businesses),
         words,
         name: business.name.clone(),
         next,
-        closed: closed.iter().map(|one| closed_row(&words, &path, one)).collect(),
+        closed: closed
+            .iter()
+            .map(|one| closed_row(&words, &path, one))
+            .collect(),
         to_refund: (!to_refund.is_zero()).then(|| words.money(to_refund)),
         path,
     })
@@ -164,7 +172,10 @@ fn next_month(words: &Words, business: &Business, list: &Checklist) -> Result<Ne
     }
     let point = |point: &month::Point| PointRow {
         words: words
-            .t(format!("month-item-{}", point.item.name().replace('_', "-")))
+            .t(format!(
+                "month-item-{}",
+                point.item.name().replace('_', "-")
+            ))
             .to_string(),
         holds: point.holds,
         why_not: point.why_not.clone(),
@@ -175,7 +186,7 @@ fn next_month(words: &Words, business: &Business, list: &Checklist) -> Result<Ne
         month,
         points: list.points.iter().map(point).collect(),
         is_ready: list.is_ready(),
-        units: words.count(list.lines.iter().map(|line| line.units).sum()),
+        units: words.count(list.lines.iter().map(|line| line.units).sum::<u64>()),
         captured: words.money(captured),
     })
 }
@@ -186,7 +197,9 @@ fn closed_row(words: &Words, path: &str, closed: &ClosedMonth) -> ClosedRow {
         path: format!("{path}/months/{}", closed.month),
         name: month_name(words, &closed.month.to_string()),
         standing: month_bill::standing(words, closed),
-        invoice: closed.invoice.map_or(String::new(), |number| number.to_string()),
+        invoice: closed
+            .invoice
+            .map_or(String::new(), |number| number.to_string()),
         units: words.count(closed.units),
         net: words.money(amounts.net),
         total: words.money(amounts.total),

@@ -74,7 +74,12 @@ struct CheckPage<'a> {
 }
 
 impl Deed {
-    const ALL: [Deed; 4] = [Self::Payment, Self::CreditNote, Self::Refund, Self::RefundPaid];
+    const ALL: [Deed; 4] = [
+        Self::Payment,
+        Self::CreditNote,
+        Self::Refund,
+        Self::RefundPaid,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -112,7 +117,9 @@ impl Settling {
         fields: &SettleForm,
     ) -> Result<Self, Error> {
         let business = business_at(desk, path).await?;
-        let deed = Deed::ALL.into_iter().find(|deed| deed.name() == fields.deed);
+        let deed = Deed::ALL
+            .into_iter()
+            .find(|deed| deed.name() == fields.deed);
         let deed = deed.ok_or(Error::NotFound)?;
         let id = business.id;
         let (month, most) = match deed {
@@ -139,7 +146,9 @@ impl Settling {
     }
 
     fn title(&self, words: &Words) -> String {
-        words.t(format!("month-deed-{}", self.deed.name())).to_string()
+        words
+            .t(format!("month-deed-{}", self.deed.name()))
+            .to_string()
     }
 
     /// Where it leads back to.
@@ -201,7 +210,9 @@ async fn carry_out(
     let reference = fields.reference.trim();
     match (settling.deed, settling.month) {
         (Deed::Payment, Some(month)) => {
-            counter.pay_invoice((business, month), amount, reference).await?;
+            counter
+                .pay_invoice((business, month), amount, reference)
+                .await?;
         }
         (Deed::CreditNote, Some(month)) => {
             let said = (reference, fields.reason.trim());
@@ -219,9 +230,8 @@ async fn carry_out(
 
 /// What somebody can mend, at its field.
 fn refusal(words: &Words, error: &BillingError) -> Option<(&'static str, String)> {
-    let said = |key: &str, amount: Money| {
-        words.t(key).text("amount", words.money(amount)).to_string()
-    };
+    let said =
+        |key: &str, amount: Money| words.t(key).text("amount", words.money(amount)).to_string();
     match error {
         BillingError::TooMuch { most, .. } => Some(("amount", said("month-fault-too-much", *most))),
         BillingError::HoldsOpen { held } => Some(("amount", said("month-fault-held", *held))),
@@ -245,7 +255,10 @@ fn read(words: &Words, settling: &Settling, fields: &SettleForm) -> Result<Money
     }
     let reason = fields.reason.trim().chars().count();
     if settling.deed == Deed::CreditNote && !(1..=REASON_CHARS_MAX).contains(&reason) {
-        faults.add("reason", words.t("month-fault-reason").num("max", REASON_CHARS_MAX));
+        faults.add(
+            "reason",
+            words.t("month-fault-reason").num("max", REASON_CHARS_MAX),
+        );
     }
     match amount {
         Some(amount) if faults.is_empty() => Ok(amount),
@@ -283,7 +296,9 @@ fn draw(
     faults: Faults,
 ) -> Result<Response, Error> {
     let words = desk.words;
-    let month = settling.month.map(|month| month_name(&words, &month.to_string()));
+    let month = settling
+        .month
+        .map(|month| month_name(&words, &month.to_string()));
     let about = words
         .t(format!("month-about-{}", settling.deed.name()))
         .text("month", month.unwrap_or_default())

@@ -5,17 +5,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{ConnectInfo, Form, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
-use directory::SignInError;
+use axum_extra::extract::cookie::Cookie;
 
 use super::desk::{BASE, OperatorDesk, SESSION_COOKIE};
 use crate::error::Error;
 use crate::guest::Guest;
 use crate::page;
-use crate::sign_in::{SignInForm, SignInQuery, own_path, too_many};
+use crate::sign_in::{SignInForm, SignInQuery, browser_of, not_let_in, own_path, session_cookie};
 use crate::state::ConsoleState;
 
 const SIGN_IN: &str = "/operator/sign-in";
@@ -49,29 +48,28 @@ pub async fn submit(
     cookies: CookieJar,
     Form(fields): Form<SignInForm>,
 ) -> Result<Response, Error> {
-    let browser = headers.get(header::USER_AGENT);
-    let browser = browser.and_then(|value| value.to_str().ok()).unwrap_or("");
     let address = address.ip().to_string();
     let tried = state
         .operators
-        .sign_in(&fields.email, &fields.password, &address, browser)
+        .sign_in(
+            &fields.email,
+            &fields.password,
+            &address,
+            browser_of(&headers),
+        )
         .await;
-    let problem = match tried {
+    match tried {
         Ok(token) => {
-            // Sent to these pages only: a brand's page never sees it.
-            let cookie = Cookie::build((SESSION_COOKIE, token))
-                .path(BASE)
-                .http_only(true)
-                .same_site(SameSite::Lax)
-                .permanent();
+            // A brand's page never sees it.
+            let cookie = session_cookie(SESSION_COOKIE, BASE, token);
             let to = Redirect::to(own_path(&fields.back_to, BASE));
-            return Ok((cookies.add(cookie), to).into_response());
+            Ok((cookies.add(cookie), to).into_response())
         }
-        Err(SignInError::Wrong) => guest.words.t("sign-in-wrong").to_string(),
-        Err(SignInError::TooMany { until }) => too_many(&state, &guest.words, until),
-        Err(SignInError::Directory(error)) => return Err(error.into()),
-    };
-    form(&guest, &fields.email, &fields.back_to, Some(problem), false)
+        Err(refusal) => {
+            let problem = not_let_in(&guest.words, refusal, state.clock.now())?;
+            form(&guest, &fields.email, &fields.back_to, Some(problem), false)
+        }
+    }
 }
 
 pub async fn sign_out(

@@ -3,7 +3,6 @@
 
 use askama::Template;
 use axum::extract::{Form, Path};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use billing::BillingError;
 use domain::ledger::IdempotencyKey;
@@ -170,10 +169,6 @@ async fn draw(
     faults: Faults,
 ) -> Result<Response, Error> {
     let wallet = billing::wallet::wallet(&desk.store, business.id).await?;
-    let status = match faults.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
     let shown = TopUpPage {
         frame: Frame::of(desk, Place::Businesses),
         words: desk.words,
@@ -184,5 +179,5 @@ async fn draw(
         fields,
         faults,
     };
-    page::show_as(status, &shown)
+    page::show_as(shown.faults.status(), &shown)
 }

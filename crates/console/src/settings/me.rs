@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{ConnectInfo, Form, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use directory::{SignInError, sign_in::check_password};
-use serde::Deserialize;
 use words::Words;
 
 use super::Tab;
@@ -17,6 +14,7 @@ use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
 use crate::page;
+use crate::password::{PasswordForm, unconfirmed};
 use crate::state::ConsoleState;
 
 #[derive(Template)]
@@ -36,16 +34,6 @@ struct SessionRow {
     is_this: bool,
 }
 
-/// A change of password. What was typed is never sent back.
-#[derive(Debug, Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-pub struct PasswordForm {
-    current: String,
-    password: String,
-    again: String,
-}
-
 pub async fn show(desk: Desk) -> Result<Response, Error> {
     draw(&desk, Faults::default()).await
 }
@@ -57,12 +45,7 @@ pub async fn change_password(
     Form(fields): Form<PasswordForm>,
 ) -> Result<Response, Error> {
     let words = desk.words;
-    let mut faults = Faults::default();
-    if check_password(&fields.password).is_err() {
-        faults.add("password", words.t("settings-fault-password"));
-    } else if fields.password != fields.again {
-        faults.add("again", words.t("settings-fault-again"));
-    }
+    let faults = fields.faults(&words);
     if !faults.is_empty() {
         return draw(&desk, faults).await;
     }
@@ -70,18 +53,8 @@ pub async fn change_password(
     let confirmed = state
         .sign_in
         .confirm(&desk.member, &fields.current, &address);
-    match confirmed.await {
-        Ok(()) => {}
-        Err(SignInError::Wrong) => {
-            let faults = Faults::one("current", words.t("settings-fault-current"));
-            return draw(&desk, faults).await;
-        }
-        Err(SignInError::TooMany { until }) => {
-            let minutes = until.since(desk.now).as_secs().div_ceil(60);
-            let said = words.t("sign-in-too-many").num("minutes", minutes);
-            return draw(&desk, Faults::one("current", said)).await;
-        }
-        Err(SignInError::Directory(error)) => return Err(error.into()),
+    if let Err(refusal) = confirmed.await {
+        return draw(&desk, unconfirmed(&words, refusal, desk.now)?).await;
     }
     let kept = Some(desk.session.token_hash);
     state
@@ -107,10 +80,6 @@ async fn draw(desk: &Desk, faults: Faults) -> Result<Response, Error> {
         last_seen: words.time(session.last_seen_at, &desk.zone),
         browser: browser(&session.user_agent),
     });
-    let status = match faults.is_empty() {
-        true => StatusCode::OK,
-        false => StatusCode::UNPROCESSABLE_ENTITY,
-    };
     let shown = MePage {
         frame: Frame::of(desk, Place::Settings),
         words,
@@ -119,7 +88,7 @@ async fn draw(desk: &Desk, faults: Faults) -> Result<Response, Error> {
         sessions: sessions.collect(),
         faults,
     };
-    page::show_as(status, &shown)
+    page::show_as(shown.faults.status(), &shown)
 }
 
 /// The browser and its system, as far as they name themselves.

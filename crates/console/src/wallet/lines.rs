@@ -6,6 +6,7 @@ use domain::ledger::TransactionKind;
 use domain::time::Timestamp;
 use store::movement::{LineQuery, WalletLine};
 use store::{Snapshot, StoreError};
+use words::Words;
 
 /// Transactions read at once, and for one page at most: a campaign earns once a second while it
 /// runs, and becomes one line.
@@ -29,6 +30,26 @@ pub struct Line {
     pub held_micro: i64,
     /// What was available after it.
     pub after_micro: i64,
+}
+
+impl Line {
+    /// What it was for, where no campaign says so.
+    pub fn cause(&self, words: &Words) -> String {
+        let key = match self.kind {
+            TransactionKind::PromotionalGrant => "wallet-grant",
+            TransactionKind::PromotionalExpiry => "wallet-expiry",
+            TransactionKind::PostpaidUsage => "wallet-usage",
+            TransactionKind::ReRating => "wallet-re-rating",
+            TransactionKind::Invoice => "wallet-invoice",
+            TransactionKind::InvoicePayment => "wallet-invoice-payment",
+            TransactionKind::CreditNote => "wallet-credit-note",
+            TransactionKind::Refund => "wallet-refund",
+            TransactionKind::RefundPaid => "wallet-refund-paid",
+            _ => "wallet-transfer",
+        };
+        let said = words.t(key).text("reference", self.reference.clone());
+        said.to_string()
+    }
 }
 
 /// A page of lines, and the sequence after which the next one begins.

@@ -42,13 +42,32 @@ impl OperatorSignIn {
         Ok(!self.guard.store.has_operator().await?)
     }
 
-    /// Sets an operator's password and ends their sessions.
-    pub async fn set_password(&self, operator: OperatorId, password: &str) -> Result<(), Error> {
+    /// Sets an operator's password and ends their sessions, but the one they do it in.
+    pub async fn set_password(
+        &self,
+        operator: OperatorId,
+        password: &str,
+        kept: Option<TokenHash>,
+    ) -> Result<(), Error> {
         check_password(password)?;
         let hash = self.guard.hash(password).await?;
         let mut write = self.guard.store.write().await?;
-        write.set_operator_password(operator, &hash).await?;
+        write.set_operator_password(operator, &hash, kept).await?;
         Ok(write.commit().await?)
+    }
+
+    /// Whether it is this operator's password: asked before it is changed. Counts as a guess.
+    pub async fn confirm(
+        &self,
+        operator: &Operator,
+        password: &str,
+        address: &str,
+    ) -> Result<(), SignInError> {
+        let found = self.compare(&operator.email, password, address).await?;
+        match found.id == operator.id {
+            true => Ok(()),
+            false => Err(SignInError::Wrong),
+        }
     }
 
     /// Whether the two belong together, without counting a guess: for the program's own greeting.
@@ -67,15 +86,8 @@ impl OperatorSignIn {
         address: &str,
         user_agent: &str,
     ) -> Result<String, SignInError> {
-        let (guard, email) = (&self.guard, email.trim().to_lowercase());
-        guard
-            .expect_guesses_left(Door::Operators, &email, address)
-            .await?;
-        let candidate = guard.store.operator_candidate(&email).await;
-        let candidates = candidate.map_err(Error::from)?.into_iter().collect();
-        let operator = guard
-            .compare(Door::Operators, &email, password, address, candidates)
-            .await?;
+        let guard = &self.guard;
+        let operator = self.compare(email, password, address).await?;
         let (token, token_hash) = guard.token();
         let now = guard.clock.now();
         let session = OperatorSession {
@@ -88,6 +100,23 @@ impl OperatorSignIn {
         };
         self.begin(&session, &operator).await?;
         Ok(token)
+    }
+
+    async fn compare(
+        &self,
+        email: &str,
+        password: &str,
+        address: &str,
+    ) -> Result<Operator, SignInError> {
+        let (guard, email) = (&self.guard, email.trim().to_lowercase());
+        guard
+            .expect_guesses_left(Door::Operators, &email, address)
+            .await?;
+        let candidate = guard.store.operator_candidate(&email).await;
+        let candidates = candidate.map_err(Error::from)?.into_iter().collect();
+        guard
+            .compare(Door::Operators, &email, password, address, candidates)
+            .await
     }
 
     async fn begin(&self, session: &OperatorSession, operator: &Operator) -> Result<(), Error> {

@@ -168,7 +168,10 @@ async fn operators_have_a_way_in_of_their_own(engine: Engine) {
         .await
         .unwrap();
     let other = "another long password";
-    operators.set_password(operator.id, other).await.unwrap();
+    operators
+        .set_password(operator.id, other, None)
+        .await
+        .unwrap();
     assert!(!operators.is_first_run().await.unwrap());
     let enter = async |password| {
         operators
@@ -194,6 +197,24 @@ async fn operators_have_a_way_in_of_their_own(engine: Engine) {
     assert!(operators.visit(&token).await.unwrap().is_none());
     world.clock.advance(GUESS_WINDOW);
     let token = enter(other).await.unwrap();
-    operators.set_password(operator.id, PASSWORD).await.unwrap();
+    let elsewhere = enter(other).await.unwrap();
+    let wrong = operators.confirm(&operator, PASSWORD, "10.0.0.1").await;
+    assert!(matches!(wrong, Err(SignInError::Wrong)));
+    operators
+        .confirm(&operator, other, "10.0.0.1")
+        .await
+        .unwrap();
+    let kept = operators.visit(&token).await.unwrap().unwrap();
+    let kept = Some(kept.session.token_hash);
+    operators
+        .set_password(operator.id, PASSWORD, kept)
+        .await
+        .unwrap();
+    assert!(operators.visit(&elsewhere).await.unwrap().is_none());
+    assert!(operators.visit(&token).await.unwrap().is_some());
+    operators
+        .set_password(operator.id, other, None)
+        .await
+        .unwrap();
     assert!(operators.visit(&token).await.unwrap().is_none());
 }
