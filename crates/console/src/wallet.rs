@@ -2,6 +2,7 @@
 //! after it, and what each month and each campaign cost.
 
 pub mod bill; // one campaign's bill
+pub mod budgets; // what is used of each budget
 pub mod credit; // what was agreed, and promotional credit
 pub mod download; // movements as a file
 pub mod lines; // movements as lines people read
@@ -32,6 +33,7 @@ use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::home::unit_of;
 use crate::page;
+use budgets::BudgetRow;
 use credit::{Agreed, LotRow};
 use lines::{Line, Lines};
 
@@ -72,6 +74,7 @@ struct WalletPage<'a> {
     unit: String,
     agreed: Agreed,
     lots: Vec<LotRow>,
+    budgets: Vec<BudgetRow>,
     /// Percent of what is there that is held; `None` of an empty wallet.
     held_share: Option<String>,
     free_share: String,
@@ -214,6 +217,7 @@ pub async fn show(desk: Desk, Query(fields): Query<WalletFields>) -> Result<Resp
         unit: unit_of(&desk),
         agreed: credit::agreed(&desk, &wallet).await?,
         lots,
+        budgets: budgets::rows(&desk).await?,
         held_share: (whole > 0).then(|| words.percent(held, whole)),
         free_share: words.percent(whole - held, whole),
         holds: holds

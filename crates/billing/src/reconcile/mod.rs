@@ -8,6 +8,7 @@ mod books; // a business: its ledger replayed, its wallet, its funds
 mod campaign; // a campaign: its hold, grants, ranges and captures
 mod freeze; // its freeze: ranges, exclusions, grants
 mod chunk; // a chunk number with its rounds: numbers, outcomes, states, capture rows
+mod spending; // holds against the budgets of their moment
 mod light; // sums alone, every few minutes
 
 pub use light::reconcile_lightly;
@@ -53,6 +54,7 @@ pub enum Invariant {
     ChainUnbroken,
     NoOrphans,
     LotsAreBooked,
+    WithinBudgets,
 }
 
 /// What one check found.
@@ -113,7 +115,7 @@ pub async fn reconcile(store: &Store) -> Result<Reconciliation, BillingError> {
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 24] = [
+    pub const ALL: [Invariant; 25] = [
         Self::BilledOnce,
         Self::BilledWasAccepted,
         Self::AcceptedIsCaptured,
@@ -138,6 +140,7 @@ impl Invariant {
         Self::ChainUnbroken,
         Self::NoOrphans,
         Self::LotsAreBooked,
+        Self::WithinBudgets,
     ];
 
     pub const fn id(self) -> &'static str {
@@ -174,6 +177,7 @@ impl Invariant {
             Self::ChainUnbroken => ("B5", "the hash chain of the ledger is unbroken"),
             Self::NoOrphans => ("B6", "every row belongs to something"),
             Self::LotsAreBooked => ("B7", "promotional credit is where its entries say"),
+            Self::WithinBudgets => ("B8", "no hold passed a budget that was in force"),
         }
     }
 }
