@@ -18,7 +18,9 @@ mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 mod personal; // everybody reads their own name
+mod budget; // budgets, and whom it goes to where there is not enough for everybody
 mod billing; // plans, bands and promotional credit, from the agreement to the bill
+mod months; // a month closed and invoiced, and what follows
 
 mod proof; // sealed days, and one send proved to a stranger
 mod restore; // backups, and what comes back of them

@@ -85,7 +85,7 @@ impl World {
     }
 }
 
-fn add_operator(brand: &Brand) -> Result<()> {
+pub fn add_operator(brand: &Brand) -> Result<()> {
     let who = ["operator", "create", "--email", EMAIL, "--name", "최유진"];
     let arguments = [&who[..], &["--password-stdin"]].concat();
     admin_with_input(&brand.data, &arguments, PASSWORD)?;

@@ -14,6 +14,7 @@ use domain::chunk::ChunkId;
 use domain::id::{CampaignId, IdSource};
 use domain::message::Rules;
 use domain::money::{Currency, Money};
+use domain::shortage::IfShort;
 use domain::time::{Clock, Timestamp};
 use scheduler::{Scheduler, SchedulerSettings};
 use store::campaign::CampaignDraft;
@@ -286,6 +287,7 @@ impl World {
             scheduled_for: is_scheduled.then(|| self.now() + wait),
             rate_per_second: self.dice.pick(&[None, Some(40), Some(60), Some(100)]),
             lifetime_seconds: self.dice.pick(&[60, 3_600, 3_600, 86_400, 864_000]),
+            if_short: IfShort::DoNotStart,
             created_at: self.now(),
         };
         let mut write = self.store.write().await?;

@@ -1,5 +1,6 @@
 //! What went wrong with money, by what the caller does about it.
 
+use domain::budget::BudgetOf;
 use domain::contract::ContractError;
 use domain::ledger::LedgerError;
 use domain::money::{Currency, InvalidMoney, Money};
@@ -37,6 +38,16 @@ pub enum BillingError {
     StillDue { due: Money },
     #[error("when VAT is due cannot change once money was paid in")]
     VatBaseIsFixed,
+    /// A budget of the brand's own would be passed: nothing was held.
+    #[error("{budget} is {limit}: {used} are used, {needed} more are needed")]
+    BeyondBudget {
+        budget: BudgetOf,
+        limit: Money,
+        used: Money,
+        needed: Money,
+    },
+    #[error("a budget is {limit}: it is not below zero, and in {currency}")]
+    BadBudget { limit: Money, currency: Currency },
     /// What was asked for cannot be booked: say so to who asked.
     #[error(transparent)]
     Refused(#[from] LedgerError),

@@ -2,7 +2,8 @@
 //!
 //! Owns: what each move is called and how it is refused. Does not own: when it happens (launch,
 //! freeze, cancel, roll-up and close do it in their own transaction). Invariants: a repeated top-up
-//! books nothing; a hold never passes what can be spent; captured and released never pass the hold.
+//! books nothing; a hold never passes what can be spent, nor a budget; captured and released never
+//! pass the hold.
 
 use domain::id::{BlockId, BusinessId, CampaignId, IdSource, LedgerTransactionId};
 use domain::ledger::{IdempotencyKey, LedgerError};
@@ -11,7 +12,7 @@ use domain::time::Timestamp;
 use store::wallet::{self, EarnedAs, HoldResult};
 use store::{Store, Write};
 
-use crate::BillingError;
+use crate::{BillingError, budget};
 
 /// Why held money went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +61,9 @@ pub async fn top_up(
     Ok(id)
 }
 
-/// Holds the most a campaign can cost; [`BillingError::FundsShort`] where the wallet does not
-/// suffice, and then nothing is changed. `None` where nothing is to pay.
+/// Holds the most a campaign can cost; [`BillingError::BeyondBudget`] where that passes a budget,
+/// [`BillingError::FundsShort`] where the wallet does not suffice, and then nothing is changed.
+/// `None` where nothing is to pay.
 pub async fn hold(
     write: &mut Write,
     business: BusinessId,
@@ -70,8 +72,11 @@ pub async fn hold(
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, BillingError> {
+    let budgets = budget::expect_room(write, business, campaign, amount, now).await?;
     let result = wallet::hold(write, business, campaign, amount, now, ids).await?;
-    held_or_short(result, amount)
+    let held = held_or_short(result, amount)?;
+    budget::note_held(write, business, budgets, amount, now).await?;
+    Ok(held)
 }
 
 /// Holds the price of a block of units for a standing campaign, on top of what it holds.
@@ -84,8 +89,11 @@ pub async fn hold_block(
     now: Timestamp,
     ids: &dyn IdSource,
 ) -> Result<Option<LedgerTransactionId>, BillingError> {
+    let budgets = budget::expect_room(write, business, campaign, amount, now).await?;
     let result = wallet::hold_block(write, business, campaign, block, amount, now, ids).await?;
-    held_or_short(result, amount)
+    let held = held_or_short(result, amount)?;
+    budget::note_held(write, business, budgets, amount, now).await?;
+    Ok(held)
 }
 
 /// Gives back a part of a hold. More than is open is a broken invariant.

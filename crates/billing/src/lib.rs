@@ -8,6 +8,7 @@
 pub mod error; // what went wrong, by what the caller does about it
 pub mod contract; // contracts and price books, version after version
 pub mod terms; // what sends cost now: contract, book, what the month has already
+pub mod budget; // the most a brand wants to spend, asked by every hold
 pub mod funds; // top-up, hold, capture, release
 pub mod promotional; // promotional credit, granted and expired
 pub mod wallet; // balance, held, movements

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use billing::BillingError;
 use domain::audience::Audience;
+use domain::budget::{self, Budget};
 use domain::campaign::Purpose;
+use domain::id::CampaignId;
 use domain::price::{Quote, Tariff};
+use domain::shortage::Means;
 use domain::terms::Terms;
 use domain::time::Timestamp;
 use store::draft::Part;
@@ -23,6 +26,7 @@ use crate::state::ConsoleState;
 
 /// What the parts of a draft say.
 pub struct Aim {
+    pub campaign: CampaignId,
     pub purpose: Purpose,
     pub form: AudienceForm,
     pub meaning: Meaning,
@@ -33,9 +37,13 @@ pub struct Aim {
 /// How many, and what they cost.
 pub struct Counted {
     pub people: u64,
+    /// How many there are, where it goes to fewer because there is not enough for all.
+    pub asked: Option<u64>,
     pub tariff: Tariff,
     pub terms: Terms,
     pub quote: Quote,
+    /// Those it counts in, of the day and month it starts.
+    pub budgets: Vec<Budget>,
     pub reach: Arc<Reach>,
 }
 
@@ -45,6 +53,32 @@ impl Counted {
         let passes = self.terms.share(self.people).is_none();
         passes.then(|| self.terms.room())
     }
+
+    /// As it would be sent now: to fewer, where the brand wants that and there is not enough for
+    /// all. Where there is not enough for one, it stays what it is.
+    pub fn as_granted(mut self, desk: &Desk, aim: &Aim) -> Result<Self, Error> {
+        let asked = self.people;
+        if aim.schedule.if_short().fewer(aim.campaign).is_none() {
+            return Ok(self);
+        }
+        let means = Means {
+            funds: desk.wallet.spendable().map_err(BillingError::from)?,
+            budgets: &self.budgets,
+            terms: &self.terms,
+        };
+        let granted = means.grant(self.tariff, asked).units;
+        if granted > 0 && granted < asked {
+            let quote = self.terms.quote(self.tariff, granted);
+            self.quote = quote.map_err(BillingError::from)?;
+            (self.people, self.asked) = (granted, Some(asked));
+        }
+        Ok(self)
+    }
+
+    /// The first budget that this would pass.
+    pub fn passed_budget(&self) -> Option<&Budget> {
+        budget::refusing(&self.budgets, self.quote.net)
+    }
 }
 
 impl Aim {
@@ -53,6 +87,7 @@ impl Aim {
         let delivery = draft.content(Part::Delivery);
         let schedule = ScheduleForm::of_content(delivery, &desk.account.time_zone);
         Self {
+            campaign: draft.campaign.id,
             purpose: draft.purpose(),
             meaning: audience::meaning(&form, &desk.zone),
             delivery: schedule.meaning(desk.now),
@@ -100,11 +135,20 @@ impl Aim {
         let quote = terms.quote(tariff, people).map_err(BillingError::from)?;
         Ok(Some(Counted {
             people,
+            asked: None,
             tariff,
             terms,
             quote,
+            budgets: self.budgets(desk).await?,
             reach,
         }))
+    }
+
+    async fn budgets(&self, desk: &Desk) -> Result<Vec<Budget>, Error> {
+        let starts = self.delivery.as_ref().map_or(desk.now, |one| one.starts);
+        let (business, campaign) = (desk.business.id, Some(self.campaign));
+        let all = billing::budget::budgets(&desk.store, business, campaign, starts).await?;
+        Ok(billing::budget::of_account(&all, desk.account.id))
     }
 
     /// What is forecast of, where the schedule means something.

@@ -7,6 +7,7 @@ use domain::audience::Audience;
 use domain::campaign::{CampaignState, Purpose};
 use domain::id::CampaignId;
 use domain::schedule::Schedule;
+use domain::shortage::IfShort;
 use serde_json::{Value, json};
 use store::campaign::Campaign;
 use store::draft::{DraftPart, Part};
@@ -34,9 +35,14 @@ pub fn parts_of_row(campaign: &Campaign) -> Vec<(Part, String)> {
         parts.push((Part::Audience, campaign.audience.clone()));
     }
     let is_now = campaign.schedule == Schedule::Now.to_json();
-    if !is_now || campaign.rate_per_second.is_some() {
+    let is_usual = campaign.if_short == IfShort::default();
+    if !is_now || campaign.rate_per_second.is_some() || !is_usual {
         let schedule: Value = serde_json::from_str(&campaign.schedule).unwrap_or_default();
-        let delivery = json!({"schedule": schedule, "rate": campaign.rate_per_second});
+        let delivery = json!({
+            "schedule": schedule,
+            "rate": campaign.rate_per_second,
+            "if_short": campaign.if_short.name(),
+        });
         parts.push((Part::Delivery, delivery.to_string()));
     }
     parts

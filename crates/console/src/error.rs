@@ -73,7 +73,9 @@ impl From<BillingError> for Error {
     fn from(error: BillingError) -> Self {
         match error {
             BillingError::Store(error) => error.into(),
-            BillingError::BeyondPlan { .. } => Self::Conflict(error.to_string()),
+            BillingError::BeyondPlan { .. } | BillingError::BeyondBudget { .. } => {
+                Self::Conflict(error.to_string())
+            }
             other => Self::Broken(other.to_string()),
         }
     }

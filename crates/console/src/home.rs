@@ -3,7 +3,7 @@
 
 mod interrupted; // what an unclean end of the program interrupted
 mod now; // what is being sent, again and again
-mod todo; // what waits for somebody
+pub(crate) mod todo; // what waits for somebody
 
 use askama::Template;
 use axum::response::Response;
@@ -26,6 +26,7 @@ use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::page;
+use crate::wallet;
 use interrupted::Interrupted;
 use now::RunRow;
 use todo::Todo;
@@ -43,6 +44,8 @@ struct HomePage<'a> {
     frame: Frame<'a>,
     words: Words,
     interrupted: Option<Interrupted>,
+    /// Budgets that are being used up, for who may see money.
+    budgets: Vec<String>,
     runs: Vec<RunRow>,
     todos: Vec<Todo>,
     recent: Vec<RecentRow>,
@@ -130,6 +133,10 @@ pub async fn show(desk: Desk) -> Result<Response, Error> {
     let reach = unit.map(|unit| (tally.reachable, unit));
     let todos = todo::read(&snapshot, &desk, reach).await?;
     let interrupted = interrupted::read(&snapshot, &desk).await?;
+    let budgets = match desk.may(Permission::ReadMoney) {
+        true => wallet::budgets::alerts(&desk).await?,
+        false => Vec::new(),
+    };
     let recent = recent(&snapshot, &desk).await?;
     let (this, before) = months(&snapshot, &desk).await?;
     snapshot.end().await?;
@@ -137,6 +144,7 @@ pub async fn show(desk: Desk) -> Result<Response, Error> {
         frame: Frame::of(&desk, Place::Home),
         words,
         interrupted,
+        budgets,
         runs,
         todos,
         recent,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use billing::BillingError;
 use directory::campaigns::LIFETIME_SECONDS_MAX;
 use directory::{CampaignRequest, Permission};
 use domain::campaign::CampaignState;
@@ -27,6 +28,7 @@ use crate::error::Error;
 use crate::own_campaign::CampaignPath;
 use crate::review::{self, Notice, Why};
 use crate::schedule::forecast;
+use crate::schedule::form::Delivery;
 use crate::state::ConsoleState;
 
 /// What the button sends.
@@ -83,6 +85,8 @@ pub async fn submit(
     };
     let asker = format!("launch {}", draft.campaign.id);
     let counted = aim.counted(&state, &desk, &asker, LATER_PATIENCE).await?;
+    let counted = counted.map(|counted| counted.as_granted(&desk, &aim));
+    let counted = counted.transpose()?;
     if let Some(counted) = &counted {
         if counted.people == 0 {
             return back(&state, &desk, &path, changed("review-notice-unready")).await;
@@ -104,13 +108,7 @@ pub async fn submit(
     // Nobody knows yet how long it takes: no pushes are given up for it.
     let lifetime = plan.map_or(longest, |plan| forecast::lifetime(&plan, longest));
     let audience = audience.to_json();
-    let request = request(
-        &finished,
-        &audience,
-        &delivery.schedule,
-        delivery.rate,
-        lifetime,
-    );
+    let request = request(&finished, &audience, delivery, lifetime);
     if let Some(response) = finish(&state, &desk, &path, &draft, &request).await? {
         return Ok(response);
     }
@@ -126,8 +124,7 @@ pub async fn submit(
 fn request<'a>(
     finished: &'a Finished,
     audience: &'a str,
-    schedule: &'a Schedule,
-    rate: Option<u32>,
+    delivery: &'a Delivery,
     lifetime: std::time::Duration,
 ) -> CampaignRequest<'a> {
     CampaignRequest {
@@ -135,9 +132,10 @@ fn request<'a>(
         purpose: finished.purpose,
         messages: &finished.messages,
         audience: Some(audience),
-        schedule,
-        rate_per_second: rate,
+        schedule: &delivery.schedule,
+        rate_per_second: delivery.rate,
         lifetime_seconds: u32::try_from(lifetime.as_secs()).unwrap_or(LIFETIME_SECONDS_MAX),
+        if_short: delivery.if_short,
     }
 }
 
@@ -229,6 +227,12 @@ async fn launch_finished(
         Err(SchedulerError::Dearer { now, .. }) => dearer(desk, sent, now),
         Err(error @ SchedulerError::NotPossible(_)) => {
             tracing::warn!(campaign = %id, %error, "a launch was refused");
+            changed("review-notice-refused")
+        }
+        Err(SchedulerError::Billing(
+            error @ (BillingError::BeyondPlan { .. } | BillingError::BeyondBudget { .. }),
+        )) => {
+            tracing::info!(campaign = %id, %error, "a launch was refused");
             changed("review-notice-refused")
         }
         Err(error) => {

@@ -132,6 +132,8 @@ pub async fn draw(
     let aim = Aim::of(desk, draft);
     let asker = format!("review {}", draft.campaign.id);
     let counted = aim.counted(state, desk, &asker, patience).await?;
+    let counted = counted.map(|counted| counted.as_granted(desk, &aim));
+    let counted = counted.transpose()?;
     let mut outlook = Outlook::of(state, desk, &aim, counted.as_ref());
     outlook.action = draft.at(desk, "/schedule");
     let sum = match &counted {
@@ -143,7 +145,9 @@ pub async fn draw(
     let money = Money {
         missing: sum.as_ref().and_then(|sum| sum.missing.clone()),
         people: counted.as_ref().map(|counted| counted.people),
+        asked: counted.as_ref().and_then(|counted| counted.asked),
         plan_room: counted.as_ref().and_then(Counted::plan_room),
+        budget: counted.as_ref().and_then(Counted::passed_budget),
     };
     let checks = checks(desk, draft, &aim, finished.as_ref().err(), &money, &outlook);
     let is_ready = counted.is_some() && checks.iter().all(|check| !check.blocks);
@@ -224,7 +228,9 @@ fn sum(desk: &Desk, aim: &Aim, counted: &Counted) -> Result<Sum, Error> {
     let gone = found
         .matched
         .saturating_sub(found.reachable + found.unwilling);
-    let cut = found.reachable.saturating_sub(counted.people);
+    let cut = found
+        .reachable
+        .saturating_sub(counted.asked.unwrap_or(counted.people));
     let people_key = match aim.form.who {
         _ if cut > 0 => "review-people-limited",
         _ if gone + found.unwilling == 0 => "review-people-all",

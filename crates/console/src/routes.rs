@@ -13,7 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::friends;
-use crate::settings::{account, me, members};
+use crate::settings::{account, budgets, me, members};
 use crate::state::ConsoleState;
 use crate::{audience, launch, review, schedule};
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
@@ -35,10 +35,7 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
             "/console/{handle}/wallet/bills/{campaign}",
             get(wallet::bill::show),
         )
-        .route(
-            "/console/{handle}/wallet/months/{month}",
-            get(wallet::month::show),
-        )
+        .route("/console/{handle}/wallet/month", get(wallet::month::show))
         .route(
             "/console/{handle}/wallet/movements.csv",
             get(wallet::download::show),
@@ -173,6 +170,10 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
             get(account::show)
                 .post(account::change)
                 .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/console/{handle}/settings/budgets",
+            get(budgets::show).post(budgets::change),
         )
         .route("/console/{handle}/settings/me", get(me::show))
         .route(

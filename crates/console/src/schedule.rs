@@ -12,6 +12,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
+use domain::shortage::IfShort;
 use store::draft::Part;
 use words::Words;
 
@@ -53,6 +54,7 @@ struct SchedulePage<'a> {
     action: String,
     may_edit: bool,
     form: ScheduleForm,
+    shorts: Vec<ShortRow>,
     zones: Vec<(String, String)>,
     suggested_day: String,
     suggested_time: &'static str,
@@ -60,6 +62,14 @@ struct SchedulePage<'a> {
     save: SaveState,
     writer: String,
     faults: Faults,
+}
+
+/// What can be chosen for where there is not enough for everybody.
+struct ShortRow {
+    name: &'static str,
+    words: String,
+    text: String,
+    is_chosen: bool,
 }
 
 #[derive(Template)]
@@ -218,6 +228,19 @@ async fn outlook(
     Ok(outlook)
 }
 
+fn shorts(words: &Words, chosen: IfShort) -> Vec<ShortRow> {
+    let rows = IfShort::ALL.map(|choice| {
+        let key = format!("schedule-short-{}", choice.name().replace('_', "-"));
+        ShortRow {
+            name: choice.name(),
+            words: words.t(&key).to_string(),
+            text: words.t(format!("{key}-text")).to_string(),
+            is_chosen: choice == chosen,
+        }
+    });
+    rows.into()
+}
+
 /// What a page shows beside what is saved.
 struct Drawn {
     writer: String,
@@ -265,6 +288,7 @@ async fn draw(
         zones: named.collect(),
         suggested_day: suggested_day(desk.now, &desk.zone),
         suggested_time: SUGGESTED_TIME,
+        shorts: shorts(&words, aim.schedule.if_short()),
         form: aim.schedule,
         outlook,
         save: drawn.save,

@@ -2,6 +2,7 @@
 //! after it, and what each month and each campaign cost.
 
 pub mod bill; // one campaign's bill
+pub mod budgets; // what is used of each budget
 pub mod credit; // what was agreed, and promotional credit
 pub mod download; // movements as a file
 pub mod lines; // movements as lines people read
@@ -35,6 +36,7 @@ use crate::frame::{Frame, Place};
 use crate::home::unit_of;
 use crate::month_bill;
 use crate::page;
+use budgets::BudgetRow;
 use credit::{Agreed, LotRow};
 use lines::{Line, Lines};
 
@@ -75,6 +77,7 @@ struct WalletPage<'a> {
     unit: String,
     agreed: Agreed,
     lots: Vec<LotRow>,
+    budgets: Vec<BudgetRow>,
     /// Percent of what is there that is held; `None` of an empty wallet.
     held_share: Option<String>,
     free_share: String,
@@ -219,6 +222,7 @@ pub async fn show(desk: Desk, Query(fields): Query<WalletFields>) -> Result<Resp
         unit: unit_of(&desk),
         agreed: credit::agreed(&desk, &wallet).await?,
         lots,
+        budgets: budgets::rows(&desk).await?,
         held_share: (whole > 0).then(|| words.percent(held, whole)),
         free_share: words.percent(whole - held, whole),
         holds: holds
@@ -361,7 +365,7 @@ fn closed_row(
     closed: &ClosedMonth,
 ) -> Result<MonthRow, domain::money::InvalidMoney> {
     let (words, amounts) = (&desk.words, closed.amounts);
-    let path = desk.at(&format!("/wallet/months/{month}"));
+    let path = desk.at(&format!("/wallet/month?month={month}"));
     Ok(MonthRow {
         name: calendar::title(words, month),
         is_now: false,

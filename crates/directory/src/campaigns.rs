@@ -5,6 +5,7 @@ use domain::campaign::{CampaignEvent, Purpose};
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::message::{self, Rules, ValidationError};
 use domain::schedule::Schedule;
+use domain::shortage::IfShort;
 use store::Write;
 use store::campaign::{Campaign, CampaignDraft};
 use store::directory::Account;
@@ -27,6 +28,8 @@ pub struct CampaignRequest<'a> {
     pub schedule: &'a Schedule,
     pub rate_per_second: Option<u32>,
     pub lifetime_seconds: u32,
+    /// What happens where there is not enough money for everybody.
+    pub if_short: IfShort,
 }
 
 impl Directory {
@@ -79,6 +82,7 @@ impl Directory {
             scheduled_for: is_scheduled.then_some(start),
             rate_per_second: request.rate_per_second.map(checked_rate).transpose()?,
             lifetime_seconds: checked_lifetime(request.lifetime_seconds)?,
+            if_short: request.if_short,
             created_at: now,
         })
     }

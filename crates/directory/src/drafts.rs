@@ -9,6 +9,7 @@ use domain::campaign::{CampaignEvent, CampaignState, Purpose};
 use domain::id::{AccountId, BusinessId, CampaignId, MemberId};
 use domain::message::Rules;
 use domain::schedule::Schedule;
+use domain::shortage::IfShort;
 use store::StoreError;
 use store::campaign::{Campaign, CampaignDraft};
 use store::draft::{DraftPart, Part};
@@ -69,6 +70,7 @@ impl Directory {
             scheduled_for: None,
             rate_per_second: None,
             lifetime_seconds: LIFETIME_SECONDS,
+            if_short: IfShort::default(),
             created_at: now,
         };
         let mut write = self.store.write().await?;

@@ -17,6 +17,8 @@ pub mod band; // volume bands
 pub mod price; // price book, tariffs, quote
 pub mod contract; // who pays when, what a month includes
 pub mod terms; // book, contract and month together: what a campaign costs
+pub mod budget; // the most that may be spent, and what is used of it
+pub mod shortage; // what happens where that does not suffice for everybody
 pub mod funds; // promotional credit and cash, in spending order
 pub mod ledger; // double-entry postings
 pub mod invoice; // a month's net, VAT, rounding, and what is due

@@ -17,10 +17,12 @@ pub enum RuleId {
     NotBefore,
     /// Excluded by an attempt that a restored copy of the books does not know.
     LostReason,
+    /// Within the audience and its limit, and not among those there was enough money for.
+    Unfunded,
 }
 
 impl RuleId {
-    pub const ALL: [RuleId; 11] = [
+    pub const ALL: [RuleId; 12] = [
         Self::NoConsent,
         Self::Refused,
         Self::Blocked,
@@ -32,6 +34,7 @@ impl RuleId {
         Self::JoinedAfterCut,
         Self::NotBefore,
         Self::LostReason,
+        Self::Unfunded,
     ];
 
     pub const fn code(self) -> u8 {
@@ -47,6 +50,7 @@ impl RuleId {
             Self::JoinedAfterCut => 9,
             Self::NotBefore => 10,
             Self::LostReason => 11,
+            Self::Unfunded => 12,
         }
     }
 
@@ -67,6 +71,7 @@ impl RuleId {
             Self::JoinedAfterCut => "joined_after_cut",
             Self::NotBefore => "not_before",
             Self::LostReason => "lost_reason",
+            Self::Unfunded => "unfunded",
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a campaign's sends are priced by: the book, the contract, and what its month has already.
 
 use crate::contract::{Contract, Share};
+use crate::money::Money;
 use crate::price::{PriceBook, PriceError, Quote, Tariff, quote, vat};
 
 /// What campaigns of a business have taken of a plan's month, reserved and sent alike.
@@ -40,6 +41,16 @@ impl Terms {
         Ok(whole)
     }
 
+    /// How many sends so much money pays for, those included in the quota among them, each at the
+    /// dearest price it can reach.
+    pub fn affordable(&self, tariff: Tariff, money: Money) -> u64 {
+        let paid_for = match self.book.bands(tariff).dearest().micro() {
+            0 => u64::MAX,
+            price => u64::try_from(money.micro() / price).unwrap_or(0),
+        };
+        self.quota_left().saturating_add(paid_for)
+    }
+
     pub fn quota_left(&self) -> u64 {
         self.contract.quota.saturating_sub(self.used.quota)
     }
@@ -64,7 +75,7 @@ impl Terms {
 mod tests {
     use super::*;
     use crate::contract::Preset;
-    use crate::money::{Currency, Money};
+    use crate::money::Currency;
     use crate::time::Timestamp;
 
     fn terms(used: PlanUse) -> Terms {

@@ -193,13 +193,28 @@ impl LocalDay {
         self.0
     }
 
+    /// Its first instant.
+    pub fn begin(self, zone: &jiff::tz::TimeZone) -> Timestamp {
+        start_of(self.date(), zone)
+    }
+
     /// The first instant of the day after.
     pub fn end(self, zone: &jiff::tz::TimeZone) -> Timestamp {
-        let next = self.date().tomorrow().unwrap_or(jiff::civil::Date::MAX);
-        let midnight = next.to_zoned(zone.clone());
-        // Only the last day of the calendar has no day after it.
-        let millis = midnight.map_or(i64::MAX, |midnight| midnight.timestamp().as_millisecond());
-        Timestamp(millis)
+        start_of(
+            self.date().tomorrow().unwrap_or(jiff::civil::Date::MAX),
+            zone,
+        )
+    }
+
+    /// The first day of its month.
+    pub fn first_of_month(self) -> Self {
+        Self(self.0 - i32::from(self.date().day()) + 1)
+    }
+
+    /// The last day of its month.
+    pub fn last_of_month(self) -> Self {
+        let date = self.date();
+        Self(self.0 + i32::from(date.days_in_month() - date.day()))
     }
 
     /// The month the day is in.
@@ -213,6 +228,14 @@ impl LocalDay {
         let days = jiff::SignedDuration::from_hours(i64::from(self.0) * 24);
         epoch.checked_add(days).unwrap_or(jiff::civil::Date::MAX)
     }
+}
+
+/// When a day begins: at the first instant that its zone's clocks show for it.
+fn start_of(date: jiff::civil::Date, zone: &jiff::tz::TimeZone) -> Timestamp {
+    // Only the last day of the calendar has no day after it.
+    let midnight = date.to_zoned(zone.clone());
+    let millis = midnight.map_or(i64::MAX, |midnight| midnight.timestamp().as_millisecond());
+    Timestamp(millis)
 }
 
 /// `2026-11-22`.

@@ -2,6 +2,7 @@
 //! with what no request used.
 
 use billing::{BillingError, ReleaseReason};
+use domain::budget;
 use domain::id::{CampaignId, IdSource};
 use domain::money::{Currency, Money};
 use domain::terms::Terms;
@@ -41,8 +42,8 @@ impl ApiSender {
         .into())
     }
 
-    /// Leases a block: of the usual size, or as large as the wallet allows, which must be enough
-    /// for `units`.
+    /// Leases a block: of the usual size, or as large as wallet and budgets allow, which must be
+    /// enough for `units`.
     async fn lease(
         &self,
         write: &mut Write,
@@ -63,9 +64,14 @@ impl ApiSender {
             false => None,
         };
         let included = terms.as_ref().map_or(0, Terms::quota_left);
+        let budgets = billing::budget::of_campaign(write, payer, campaign.id, now).await?;
+        let most = match budget::room(&budgets) {
+            Some(room) if room.micro() < spendable.micro() => room,
+            _ => spendable,
+        };
         let affordable = match tariff.unit_price_micro {
             0 => BLOCK_UNITS,
-            price => included + u64::try_from(spendable.micro() / price).unwrap_or(0),
+            price => included + u64::try_from(most.micro() / price).unwrap_or(0),
         };
         let unit_price = Money::from_micro(tariff.unit_price_micro, spendable.currency());
         let price_of = |units: u64| {
@@ -82,6 +88,7 @@ impl ApiSender {
             }));
         }
         if size < units {
+            billing::budget::refuse(&budgets, price_of(units)?)?;
             return Err(SchedulerError::Billing(BillingError::FundsShort {
                 available: spendable,
                 needed: price_of(units)?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use billing::{BillingError, ReleaseReason};
+use domain::budget::BudgetOf;
 use domain::campaign::{CampaignEvent, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
 use domain::id::{BusinessId, CampaignId, IdSource, MemberId};
@@ -99,6 +100,17 @@ impl CampaignControl {
         let cancelled = cancel_noted(&self.store, self.ids.as_ref(), id, noted).await?;
         self.wake.notify_one();
         Ok(cancelled)
+    }
+
+    /// Sets a budget of the business, or lifts it without a limit.
+    pub async fn set_budget(
+        &self,
+        business: BusinessId,
+        of: BudgetOf,
+        limit: Option<Money>,
+    ) -> Result<(), SchedulerError> {
+        let now = self.clock.now();
+        Ok(billing::budget::set(&self.store, business, of, limit, now).await?)
     }
 
     async fn expect_own(&self, business: BusinessId, id: CampaignId) -> Result<(), SchedulerError> {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use billing::ReleaseReason;
-use domain::audience::Audience;
+use domain::audience::{Audience, AudienceLimit};
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
@@ -40,6 +40,8 @@ struct CutTerms {
     room: u64,
     /// Who is within the audience's limit; `None` where there is none.
     chosen: Option<RoaringBitmap>,
+    /// For whom there was enough money; `None` where there was for all.
+    funded: Option<RoaringBitmap>,
     body: FrozenBody,
     names: Option<Names>,
 }
@@ -114,11 +116,14 @@ impl Scheduler {
         let body = FrozenBody::from_stored(&self.store.message(message).await?)
             .map_err(|error| SchedulerError::NotPossible(error.to_string()))?;
         let names = self.names(campaign, range).await?;
+        let partial = self.store.partial_launch(campaign.id).await?;
+        let partial = partial.map(|partial| partial.limit());
         let terms = CutTerms {
             range,
             chunk_size: launch.chunk_size,
             room: self.room(campaign, &launch).await?,
-            chosen: self.chosen(campaign, &audience).await?,
+            chosen: self.chosen(campaign, &audience, audience.limit).await?,
+            funded: self.chosen(campaign, &audience, partial).await?,
             body,
             names,
         };
@@ -174,13 +179,14 @@ impl Scheduler {
         Ok(Some(Names { used, of_friends }))
     }
 
-    /// Who is within the audience's limit; `None` where there is none.
+    /// Whom a limit takes of the audience; `None` where there is none.
     async fn chosen(
         &self,
         campaign: &Campaign,
         audience: &Audience,
+        limit: Option<AudienceLimit>,
     ) -> Result<Option<RoaringBitmap>, SchedulerError> {
-        let Some(limit) = audience.limit else {
+        let Some(limit) = limit else {
             return Ok(None);
         };
         let (account, purpose) = (campaign.account, campaign.purpose);
@@ -275,15 +281,21 @@ impl Scheduler {
 /// Cuts one range: groups, chunks, and whom the rules leave out.
 fn cut(read: &ReachRead, terms: &CutTerms) -> Result<Cut, SchedulerError> {
     let (range, room) = (terms.range, terms.room);
-    let chosen = terms.chosen.as_ref();
+    let is_beyond = |limited: &Option<RoaringBitmap>, user: UserNumber| {
+        limited
+            .as_ref()
+            .is_some_and(|limited| !limited.contains(user.0))
+    };
     let mut groups: BTreeMap<ChunkGroup, Vec<usize>> = BTreeMap::new();
     let mut excluded: BTreeMap<RuleId, RoaringBitmap> = BTreeMap::new();
     let mut frozen: u32 = 0;
     for (index, friend) in read.rows.iter().enumerate() {
         let rule = if !friend.has_consent {
             Some(RuleId::NoConsent)
-        } else if chosen.is_some_and(|chosen| !chosen.contains(friend.number.0)) {
+        } else if is_beyond(&terms.chosen, friend.number) {
             Some(RuleId::Limit)
+        } else if is_beyond(&terms.funded, friend.number) {
+            Some(RuleId::Unfunded)
         } else if u64::from(frozen) >= room {
             Some(RuleId::Surplus)
         } else {

@@ -14,6 +14,8 @@ use domain::message::{Messages, Rules};
 use domain::money::Money;
 use domain::pace::{self, Rate};
 use domain::push;
+use domain::shortage::Means;
+use domain::terms::Terms;
 use domain::time::{Clock, LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use gateway::{AccountCard, FrozenBody, FrozenParts, Link};
@@ -21,6 +23,7 @@ use store::campaign::{Campaign, CampaignTariff, Launch};
 use store::directory::Account;
 use store::hot::{ReachCount, ReachQuery};
 use store::receipt::CampaignLink;
+use store::shortage::{PartialLaunch, Waiting};
 use store::{Store, StoreError, Write, pause};
 
 use crate::{Progress, Scheduler, SchedulerError};
@@ -31,6 +34,8 @@ pub enum Launched {
     Launched {
         audience: u64,
         reachable: u64,
+        /// Fewer than are reachable where there was not enough for all, and the brand wanted that.
+        granted: u64,
         held: Money,
     },
     /// Nothing was held; the campaign waits for funds.
@@ -72,7 +77,12 @@ pub async fn launch(
         }
         Err(SchedulerError::Billing(BillingError::FundsShort { available, needed })) => {
             write.roll_back().await?;
-            wait_for_funds(context.store, id).await?;
+            let waiting = Waiting {
+                since: now,
+                needed,
+                highest: highest_amount,
+            };
+            wait_for_funds(context.store, id, waiting).await?;
             Ok(Launched::WaitsForFunds { needed, available })
         }
         Err(error) => {
@@ -98,9 +108,8 @@ async fn launch_in(
     let count = count(write, context.store, campaign, &audience).await?;
     let tariff = audience.tariff(campaign.purpose);
     let terms = billing::terms_at_launch(write, campaign.business, now).await?;
-    let quote = terms
-        .quote(tariff, count.reachable)
-        .map_err(BillingError::from)?;
+    let granted = grant(context, write, campaign, &audience, &terms, count, now).await?;
+    let quote = terms.quote(tariff, granted).map_err(BillingError::from)?;
     if let Some(seen) = highest_amount
         && quote.net.micro() > seen.micro()
     {
@@ -131,25 +140,17 @@ async fn launch_in(
         ])),
         not_after: now + Duration::from_secs(u64::from(campaign.lifetime_seconds)),
     };
-    let granted = CampaignTariff {
+    let units = CampaignTariff {
         tariff: tariff.code(),
         unit_price_micro: terms.book.bands(tariff).dearest().micro(),
-        counted: count.reachable,
-        granted: count.reachable,
+        counted: granted,
+        granted,
         frozen: 0,
         quota: 0,
         is_by_unit: terms.is_by_unit(tariff),
     };
-    write.set_launch(campaign.id, &launch, &granted).await?;
-    billing::take_plan(
-        write,
-        campaign.business,
-        campaign.id,
-        &terms,
-        count.reachable,
-        now,
-    )
-    .await?;
+    write.set_launch(campaign.id, &launch, &units).await?;
+    billing::take_plan(write, campaign.business, campaign.id, &terms, granted, now).await?;
     billing::hold(
         write,
         campaign.business,
@@ -161,11 +162,12 @@ async fn launch_in(
     .await?;
     write.move_campaign(campaign, CampaignEvent::Launch).await?;
     let reachable = count.reachable;
-    tracing::info!(campaign = %campaign.id, audience = count.audience, reachable, held = %quote.net,
-                   "launched");
+    tracing::info!(campaign = %campaign.id, audience = count.audience, reachable, granted,
+                   held = %quote.net, "launched");
     Ok(Launched::Launched {
         audience: count.audience,
         reachable,
+        granted,
         held: quote.net,
     })
 }
@@ -184,14 +186,67 @@ async fn count(
     Ok(count)
 }
 
-async fn wait_for_funds(store: &Store, id: CampaignId) -> Result<(), SchedulerError> {
+/// How many it is sent to: all that it reaches, or as many as there is enough for where the brand
+/// wants that. Where there is not enough for one, all are asked for: the refusal says why.
+async fn grant(
+    context: &LaunchContext<'_>,
+    write: &mut Write,
+    campaign: &Campaign,
+    audience: &Audience,
+    terms: &Terms,
+    count: ReachCount,
+    now: Timestamp,
+) -> Result<u64, SchedulerError> {
+    let asked = count.reachable;
+    let Some(method) = campaign.if_short.fewer(campaign.id) else {
+        return Ok(asked);
+    };
+    let payer = campaign.business;
+    billing::promotional::expire(write, payer, now, context.ids).await?;
+    write.sync_credit(payer, now).await?;
+    let funds = write.wallet(payer).await?.spendable();
+    let budgets = billing::budget::of_campaign(write, payer, campaign.id, now).await?;
+    let means = Means {
+        funds: funds.map_err(BillingError::from)?,
+        budgets: &budgets,
+        terms,
+    };
+    let granted = means.grant(audience.tariff(campaign.purpose), asked);
+    match granted.short_of {
+        Some(short_of) if granted.units > 0 => {
+            let partial = PartialLaunch {
+                asked,
+                granted: granted.units,
+                // Of those that a limit of the audience takes, the first in its own order.
+                method: audience.limit.map_or(method, |limit| limit.method),
+                short_of,
+            };
+            write.insert_partial_launch(campaign.id, &partial).await?;
+            tracing::info!(campaign = %campaign.id, ?partial, "not enough for everybody");
+            Ok(granted.units)
+        }
+        _ => Ok(asked),
+    }
+}
+
+/// Notes for what it waits, and since when: the first time, where it has been waiting.
+async fn wait_for_funds(
+    store: &Store,
+    id: CampaignId,
+    waiting: Waiting,
+) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
     let campaign = write.campaign_to_move(id).await?;
-    if campaign.state != CampaignState::WaitingForFunds {
+    let mut waiting = waiting;
+    if campaign.state == CampaignState::WaitingForFunds {
+        let before = write.waiting(campaign.business, id).await?;
+        waiting.since = before.map_or(waiting.since, |before| before.since);
+    } else {
         write
             .move_campaign(&campaign, CampaignEvent::FundsShort)
             .await?;
     }
+    write.set_waiting(id, &waiting).await?;
     Ok(write.commit().await?)
 }
 
@@ -300,27 +355,35 @@ impl Scheduler {
                 continue;
             }
             progress = Progress::Worked;
-            let context = LaunchContext {
-                store: &self.store,
-                clock: self.clock.as_ref(),
-                ids: self.ids.as_ref(),
-                rules: &self.rules,
-                connector_rate: self.settings.connector_rate,
-            };
-            match launch(&context, campaign.id, None).await {
-                Ok(launched) => tracing::info!(campaign = %campaign.id, ?launched, "its time came"),
-                // Somebody else launched, edited or discarded it just now.
-                Err(SchedulerError::Refused(_)) => {}
-                Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    tracing::error!(campaign = %campaign.id, %error, "could not be launched");
-                    self.send_back(campaign.id, &error).await?;
-                }
-            }
+            self.launch_by_itself(campaign.id, None).await?;
         }
         Ok(progress)
+    }
+
+    /// Launches what nobody presses a button for; what cannot be launched goes back to its author.
+    pub(crate) async fn launch_by_itself(
+        &self,
+        id: CampaignId,
+        highest_amount: Option<Money>,
+    ) -> Result<(), SchedulerError> {
+        let context = LaunchContext {
+            store: &self.store,
+            clock: self.clock.as_ref(),
+            ids: self.ids.as_ref(),
+            rules: &self.rules,
+            connector_rate: self.settings.connector_rate,
+        };
+        match launch(&context, id, highest_amount).await {
+            Ok(launched) => tracing::info!(campaign = %id, ?launched, "its time came"),
+            // Somebody else launched, edited or discarded it just now.
+            Err(SchedulerError::Refused(_)) => {}
+            Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => return Err(error),
+            Err(error) => {
+                tracing::error!(campaign = %id, %error, "could not be launched");
+                self.send_back(id, &error).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A scheduled campaign that cannot be launched as it is goes back to its author, who sees why.

@@ -10,6 +10,8 @@
 pub mod settings; // limits and times
 pub mod error; // what went wrong, by what the caller does about it
 pub mod launch; // count, hold the money, fix what is sent: one transaction
+pub mod forecast; // whether there is enough for what is scheduled
+pub mod waiting; // what waits for a top-up is launched after it
 pub mod freeze; // cut the audience into chunks, range by range, resumable
 pub mod dispatch; // due chunks at the metered pace, fair between accounts
 pub mod rescue; // leases over, unknown outcomes, chunks past their time

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::settings::{
-    EXPIRE_STEP, GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP, PARTITION_STEP, RESCUE_STEP,
-    RESTORE_STEP, REVENUE_STEP, ROLL_UP_STEP, SEAL_STEP, STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
+    EXPIRE_STEP, FORECAST_STEP, FUNDS_STEP, GAUGES_STEP, IDLE_STEP, LEAD_RENEWAL, PACE_STEP,
+    PARTITION_STEP, RESCUE_STEP, RESTORE_STEP, REVENUE_STEP, ROLL_UP_STEP, SEAL_STEP,
+    STANDING_STEP, STEP_GAP_MIN, WATCH_STEP,
 };
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -53,6 +54,22 @@ impl Scheduler {
                     Ok(launched.and(s.freeze_step(epoch).await?))
                 })
             },
+        );
+        each(
+            "funds",
+            Wake {
+                on_write: false,
+                idle: FUNDS_STEP,
+            },
+            |s, _| Box::pin(async move { s.waiting_step().await }),
+        );
+        each(
+            "forecast",
+            Wake {
+                on_write: false,
+                idle: FORECAST_STEP,
+            },
+            |s, epoch| Box::pin(async move { s.forecast_step(epoch).await }),
         );
         each(
             "rescue",

@@ -16,6 +16,11 @@ pub const WATCH_STEP: Duration = Duration::from_millis(100);
 pub const ROLL_UP_STEP: Duration = Duration::from_secs(1);
 /// Between two looks at promotional credit whose time is over.
 pub const EXPIRE_STEP: Duration = Duration::from_secs(5);
+/// Between two looks at campaigns that wait for a top-up, and how long one is launched by itself.
+pub const FUNDS_STEP: Duration = Duration::from_secs(2);
+pub const FUNDS_WAIT_MAX: Duration = Duration::from_secs(72 * 3_600);
+/// Between two looks whether something is scheduled for the next day or hour.
+pub const FORECAST_STEP: Duration = Duration::from_secs(60);
 /// Between two looks at the partitions of the months ahead.
 pub const PARTITION_STEP: Duration = Duration::from_secs(6 * 3_600);
 pub const RESCUE_STEP: Duration = Duration::from_millis(250);

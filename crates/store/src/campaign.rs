@@ -5,6 +5,7 @@ use domain::chunk::Situation;
 use domain::contract::beyond_quota;
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::money::{Currency, InvalidMoney, Money};
+use domain::shortage::IfShort;
 use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 
@@ -29,6 +30,7 @@ pub struct CampaignDraft {
     pub rate_per_second: Option<u32>,
     /// How long after its launch pushes may begin.
     pub lifetime_seconds: u32,
+    pub if_short: IfShort,
     pub created_at: Timestamp,
 }
 
@@ -50,6 +52,8 @@ pub struct Campaign {
     pub scheduled_for: Option<Timestamp>,
     pub rate_per_second: Option<u32>,
     pub lifetime_seconds: u32,
+    /// What happens where there is not enough for everybody.
+    pub if_short: IfShort,
     pub created_at: Timestamp,
     pub launch: Option<Launch>,
     pub freeze_ended_at: Option<Timestamp>,
@@ -138,7 +142,7 @@ impl CampaignTariff {
 
 const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_reason, messages, \
      message_version, audience, schedule, scheduled_for, rate_per_second, lifetime_seconds, \
-     created_at, month, launched_at, price_version, tariff, message_hash, cut_sequence, \
+     if_short, created_at, month, launched_at, price_version, tariff, message_hash, cut_sequence, \
      reach_mark, highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, \
      known_until, resumed_at, launch_error";
 
@@ -189,8 +193,8 @@ impl Write {
     pub async fn insert_campaign(&mut self, draft: &CampaignDraft) -> Result<(), StoreError> {
         let sql = "INSERT INTO campaign (id, business, account, kind, name, purpose, state,
                      messages, message_version, audience, schedule, scheduled_for,
-                     rate_per_second, lifetime_seconds, created_at)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14)";
+                     rate_per_second, lifetime_seconds, created_at, if_short)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15)";
         let bound = values![
             draft.id,
             draft.business,
@@ -206,6 +210,7 @@ impl Write {
             draft.rate_per_second,
             draft.lifetime_seconds,
             draft.created_at,
+            draft.if_short.code(),
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
@@ -216,7 +221,7 @@ impl Write {
         let sql = "UPDATE campaign SET name = $2, purpose = $3, messages = $4,
                      message_version = message_version + 1, audience = $5, schedule = $6,
                      scheduled_for = $7, rate_per_second = $8, lifetime_seconds = $9,
-                     launch_error = NULL
+                     if_short = $11, launch_error = NULL
                    WHERE id = $1 AND state = $10";
         let bound = values![
             draft.id,
@@ -229,6 +234,7 @@ impl Write {
             draft.rate_per_second,
             draft.lifetime_seconds,
             CampaignState::Draft.code(),
+            draft.if_short.code(),
         ];
         match row::execute(self.connection(), sql, bound).await? {
             1 => Ok(()),
@@ -443,6 +449,8 @@ fn read(row: &Row) -> Result<Campaign, StoreError> {
         scheduled_for: row.optional_time("scheduled_for")?,
         rate_per_second: row.optional_int("rate_per_second")?,
         lifetime_seconds: row.int("lifetime_seconds")?,
+        if_short: IfShort::from_code(row.int("if_short")?)
+            .ok_or_else(|| row.corrupt("if_short", "no such choice"))?,
         created_at: row.time("created_at")?,
         launch: read_launch(row)?,
         freeze_ended_at: row.optional_time("freeze_ended_at")?,

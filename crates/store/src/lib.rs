@@ -32,6 +32,9 @@ pub mod audience; // audiences as SQL: counted, chosen, compared with the domain
 pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books
 pub mod contract; // contracts, and what campaigns took of a plan
+pub mod budget; // what a brand wants to spend at most, and what is used of it
+pub mod shortage; // campaigns that wait for money, or were sent to fewer for want of it
+pub mod forecast; // whether there is enough for what is scheduled
 pub mod ledger; // the books: one chain of transactions per business
 pub mod wallet; // paid in, held, captured, released
 pub mod promotional; // promotional credit, lot by lot

@@ -179,4 +179,5 @@ operator-invariant-b4 = A launched campaign holds once
 operator-invariant-b5 = The hash chain of the ledger is unbroken
 operator-invariant-b6 = Every row belongs to something
 operator-invariant-b7 = Promotional credit is where its entries say
-operator-invariant-b8 = The bills of closed months are their captures
+operator-invariant-b8 = No hold passed a budget that was in force
+operator-invariant-b9 = The bills of closed months are their captures

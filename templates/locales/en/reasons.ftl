@@ -22,6 +22,7 @@ reason-skipped-refused = Opted out
 reason-skipped-blocked = Blocked the account
 reason-skipped-left = Is no friend any more
 reason-skipped-surplus = More people than the hold pays for
+reason-skipped-unfunded = Not among those there was enough money for
 reason-skipped-limit = Beyond the number of people you set
 reason-skipped-suppressed = On the list of people never to write to
 reason-skipped-erased = Asked to have their details erased

@@ -161,4 +161,5 @@ operator-invariant-b4 = 始めたキャンペーンの確保は一回
 operator-invariant-b5 = 元帳のハッシュが途切れない
 operator-invariant-b6 = すべての行に持ち主がいる
 operator-invariant-b7 = プロモーション残高は記帳のとおり
-operator-invariant-b8 = 締めた月の請求は発送の記録どおり
+operator-invariant-b8 = 確保額がその時の予算を超えたことはない
+operator-invariant-b9 = 締めた月の請求は発送の記録どおり

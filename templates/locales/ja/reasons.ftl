@@ -22,6 +22,7 @@ reason-skipped-refused = 受信を拒否しています
 reason-skipped-blocked = アカウントをブロックしています
 reason-skipped-left = 友だちをやめています
 reason-skipped-surplus = 確保した金額を超える人数です
+reason-skipped-unfunded = 資金の足りる人数に入りませんでした
 reason-skipped-limit = 決めた人数を超えました
 reason-skipped-suppressed = 送信しないリストにあります
 reason-skipped-erased = 情報の削除を求めています

@@ -161,4 +161,5 @@ operator-invariant-b4 = 시작한 캠페인은 한 번만 묶음
 operator-invariant-b5 = 원장의 해시가 끊기지 않음
 operator-invariant-b6 = 모든 행에 주인이 있음
 operator-invariant-b7 = 프로모션 캐시가 장부에 적힌 곳에 있음
-operator-invariant-b8 = 마감한 달의 청구가 발송 기록과 같음
+operator-invariant-b8 = 묶은 금액이 그때의 예산을 넘은 적 없음
+operator-invariant-b9 = 마감한 달의 청구가 발송 기록과 같음

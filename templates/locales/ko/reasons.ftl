@@ -22,6 +22,7 @@ reason-skipped-refused = 수신을 거부했어요
 reason-skipped-blocked = 계정을 차단했어요
 reason-skipped-left = 친구를 끊었어요
 reason-skipped-surplus = 묶은 금액을 넘는 인원이에요
+reason-skipped-unfunded = 돈이 닿는 인원에 들지 못했어요
 reason-skipped-limit = 정한 인원을 넘었어요
 reason-skipped-suppressed = 보내지 않는 목록에 있어요
 reason-skipped-erased = 정보 삭제를 요청했어요

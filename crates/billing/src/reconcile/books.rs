@@ -11,6 +11,7 @@ use store::ledger::LedgerTransaction;
 use store::promotional::Lot;
 use store::reconcile::RecordedBusiness;
 
+use super::spending::Spending;
 use super::{Invariant, Tally};
 use crate::BillingError;
 use crate::chain::{Chain, Link};
@@ -25,6 +26,8 @@ struct Replay<'a> {
     lots: HashMap<LotId, HashMap<LedgerAccount, i64>>,
     /// Every version of its contract.
     contracts: Vec<Contract>,
+    /// What counts in its budgets; `None` where it never had one.
+    spending: Option<Spending>,
     tally: &'a mut Tally,
 }
 
@@ -38,6 +41,7 @@ pub(super) async fn check(
         open: HashMap::new(),
         lots: HashMap::new(),
         contracts: snapshot.contracts(business.id).await?,
+        spending: Spending::begin(snapshot, business.id).await?,
         tally,
     };
     let mut chain = Chain::begin(snapshot, business).await?;
@@ -70,6 +74,7 @@ impl Replay<'_> {
             });
         }
         self.holds(booked, &name);
+        self.budgets(booked, &name)?;
         for entry in &booked.entries {
             if let Some(lot) = entry.lot {
                 let balances = self.lots.entry(lot).or_default();
@@ -133,6 +138,21 @@ impl Replay<'_> {
                 format!("after {name} the hold of {campaign} is {open} micro-units")
             });
         }
+    }
+
+    fn budgets(&mut self, booked: &LedgerTransaction, name: &str) -> Result<(), BillingError> {
+        let Some(spending) = &mut self.spending else {
+            return Ok(());
+        };
+        let currency = self.business.currency;
+        for budget in spending.follow(booked, &self.contracts, currency)? {
+            let within = budget.used.micro() <= budget.limit.micro();
+            self.tally.expect(Invariant::WithinBudgets, within, || {
+                let (of, limit, used) = (budget.of, budget.limit, budget.used);
+                format!("after {name} {of} is {limit}, and {used} are used")
+            });
+        }
+        Ok(())
     }
 
     /// What a lot's row says is what its entries add up to, and every entry is of a lot.

@@ -8,6 +8,7 @@ mod books; // a business: its ledger replayed, its wallet, its funds
 mod campaign; // a campaign: its hold, grants, ranges and captures
 mod freeze; // its freeze: ranges, exclusions, grants
 mod chunk; // a chunk number with its rounds: numbers, outcomes, states, capture rows
+mod spending; // holds against the budgets of their moment
 mod light; // sums alone, every few minutes
 
 pub use light::reconcile_lightly;
@@ -53,6 +54,7 @@ pub enum Invariant {
     ChainUnbroken,
     NoOrphans,
     LotsAreBooked,
+    WithinBudgets,
     BillsAreCaptures,
 }
 
@@ -114,7 +116,7 @@ pub async fn reconcile(store: &Store) -> Result<Reconciliation, BillingError> {
 }
 
 impl Invariant {
-    pub const ALL: [Invariant; 25] = [
+    pub const ALL: [Invariant; 26] = [
         Self::BilledOnce,
         Self::BilledWasAccepted,
         Self::AcceptedIsCaptured,
@@ -139,6 +141,7 @@ impl Invariant {
         Self::ChainUnbroken,
         Self::NoOrphans,
         Self::LotsAreBooked,
+        Self::WithinBudgets,
         Self::BillsAreCaptures,
     ];
 
@@ -176,7 +179,8 @@ impl Invariant {
             Self::ChainUnbroken => ("B5", "the hash chain of the ledger is unbroken"),
             Self::NoOrphans => ("B6", "every row belongs to something"),
             Self::LotsAreBooked => ("B7", "promotional credit is where its entries say"),
-            Self::BillsAreCaptures => ("B8", "the bills of closed months are their captures"),
+            Self::WithinBudgets => ("B8", "no hold passed a budget that was in force"),
+            Self::BillsAreCaptures => ("B9", "the bills of closed months are their captures"),
         }
     }
 }

@@ -29,7 +29,7 @@ testkit::on_both_engines![
 testkit::on_both_engines![multi_thread: fifty_holds_at_once_never_pass_the_wallet];
 
 /// The checks that a ledger without any sends can hold.
-const OF_THE_BOOKS: [&str; 8] = ["I7", "I10", "B1", "B2", "B3", "B4", "B5", "B7"];
+const OF_THE_BOOKS: [&str; 9] = ["I7", "I10", "B1", "B2", "B3", "B4", "B5", "B7", "B8"];
 
 pub async fn balances(world: &World) -> (Money, Money) {
     let wallet = billing::wallet(&world.store, world.business).await.unwrap();

@@ -218,7 +218,7 @@ async fn what_comes_late_is_on_the_next_bill(engine: Engine) {
     )
     .await;
     let found = billing::reconcile(&world.store).await.unwrap();
-    let bills = found.checks.iter().find(|check| check.id == "B8").unwrap();
+    let bills = found.checks.iter().find(|check| check.id == "B9").unwrap();
     assert_eq!((bills.checked, bills.violations.len()), (6, 2), "{found}");
 }
 

@@ -375,6 +375,11 @@ fn of_a_closed_campaign(engine: Engine) -> Vec<Planted> {
             "UPDATE ledger_entry SET lot = campaign WHERE campaign IS NOT NULL",
         ),
         planted(
+            I::WithinBudgets,
+            "a budget that was lower than what was held",
+            "UPDATE budget SET amount = 1",
+        ),
+        planted(
             I::NoOrphans,
             "an attempt of no chunk",
             "UPDATE attempt SET number = 999 WHERE number = 0",

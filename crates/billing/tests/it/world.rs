@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use billing::BillingError;
 use domain::band::{Band, Bands};
+use domain::budget::BudgetOf;
 use domain::chunk::ChunkState;
 use domain::contract::Contract;
 use domain::id::{BusinessId, CampaignId, Id, IdSource, LedgerTransactionId, UserId};
@@ -546,6 +547,10 @@ impl Story {
     pub async fn begin(engine: Engine) -> Self {
         let world = World::with_users(engine, 10_020).await;
         world.top_up(1_000, "bank-1").await;
+        let month = BudgetOf::Month(world.business);
+        billing::budget::set(&world.store, world.business, month, Some(krw(900)), NOW)
+            .await
+            .unwrap();
         let campaign = world.launch(24, 10_020).await;
         Self { world, campaign }
     }

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use directory::CampaignRequest;
+use domain::audience::LimitMethod;
 use domain::campaign::Purpose;
 use domain::id::CampaignId;
 use domain::money::Money;
 use domain::schedule::{Schedule, WallTime};
+use domain::shortage::IfShort;
 use scheduler::{Launched, control};
 use serde_json::json;
 use store::campaign::Campaign;
+use store::shortage::PartialLaunch;
 
 use super::Shell;
 use crate::output::thousands;
@@ -75,12 +78,39 @@ pub struct CreateArgs {
     /// How long after its launch pushes may begin
     #[arg(long, value_name = "SECONDS", default_value_t = LIFETIME_SECONDS)]
     lifetime: u32,
+    /// What happens where money, plan or budgets do not suffice for everybody
+    #[arg(long, value_enum, default_value = "do-not-start")]
+    if_short: IfShortName,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum PurposeName {
     Promotion,
     Information,
+}
+
+/// The choices, as flags say them.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IfShortName {
+    /// It is not sent before somebody sends it again
+    DoNotStart,
+    /// It is sent by itself after a top-up
+    Wait,
+    /// It is sent to those of the lowest user numbers that there is enough for
+    FewerByNumber,
+    /// It is sent to as many, drawn by a recorded seed
+    FewerAtRandom,
+}
+
+impl From<IfShortName> for IfShort {
+    fn from(name: IfShortName) -> Self {
+        match name {
+            IfShortName::DoNotStart => Self::DoNotStart,
+            IfShortName::Wait => Self::Wait,
+            IfShortName::FewerByNumber => Self::FewerByNumber,
+            IfShortName::FewerAtRandom => Self::FewerAtRandom,
+        }
+    }
 }
 
 impl Shell<'_> {
@@ -130,6 +160,7 @@ impl Shell<'_> {
             schedule: &schedule,
             rate_per_second: arguments.rate,
             lifetime_seconds: arguments.lifetime,
+            if_short: arguments.if_short.into(),
         };
         let rules = &self.platform.rules;
         let (business, account) = (account.business, account.id);
@@ -158,18 +189,24 @@ impl Shell<'_> {
             Launched::Launched {
                 audience,
                 reachable,
+                granted,
                 held,
             } => {
-                let words = format!(
+                let mut words = format!(
                     "launched {id}: {} of {} friends, {held} held",
-                    thousands(reachable),
+                    thousands(granted),
                     thousands(audience),
                 );
+                if granted < reachable {
+                    let asked = thousands(reachable);
+                    words.push_str(&format!("; there was not enough for all {asked} of them"));
+                }
                 let json = json!({
                     "id": id,
                     "state": "launching",
                     "audience": audience,
                     "reachable": reachable,
+                    "granted": granted,
                     "held_micro": held.micro(),
                 });
                 self.output.show(words, &json)
@@ -213,6 +250,7 @@ impl Shell<'_> {
         let campaign = store.campaign(id).await?;
         let bill = billing::bill(store, campaign.business, id).await?;
         let left_out = billing::left_out(store, campaign.business, id).await?;
+        let partial = store.partial_launch(id).await?;
         let by_rule: serde_json::Map<String, serde_json::Value> = left_out
             .iter()
             .map(|(rule, count)| (rule.name().to_owned(), (*count).into()))
@@ -228,6 +266,7 @@ impl Shell<'_> {
             "cancelled": outcomes.cancelled,
             "left_out": outcomes.left_out,
             "left_out_by_rule": by_rule,
+            "partial": partial.as_ref().map(partial_as_json),
             "price_version": bill.price_version,
             "currency": bill.quoted.currency(),
             "quoted_micro": bill.quoted.micro(),
@@ -265,6 +304,9 @@ impl Shell<'_> {
                 rule.name(),
                 thousands(count)
             ));
+        }
+        if let Some(partial) = &partial {
+            words.push_str(&format!("\n  {}", partial_in_words(partial)));
         }
         if let Some(error) = &campaign.launch_error {
             words.push_str(&format!("\n  launch failed: {error}"));
@@ -311,6 +353,7 @@ fn summary(campaign: &Campaign) -> serde_json::Value {
         "pause_reason": campaign.shown_state().pause_reason().map(|reason| reason.name()),
         "rate_per_second": campaign.rate_per_second,
         "lifetime_seconds": campaign.lifetime_seconds,
+        "if_short": campaign.if_short.name(),
         "scheduled_for": time(campaign.scheduled_for),
         "launched_at": time(campaign.launch.map(|launch| launch.launched_at)),
         "freeze_ended_at": time(campaign.freeze_ended_at),
@@ -320,6 +363,34 @@ fn summary(campaign: &Campaign) -> serde_json::Value {
         "known_until": time(campaign.known_until),
         "launch_error": campaign.launch_error,
     })
+}
+
+/// How many a launch asked for and was granted, and how those were chosen.
+fn partial_as_json(partial: &PartialLaunch) -> serde_json::Value {
+    let (method, seed) = match partial.method {
+        LimitMethod::UserNumber => ("user_number", None),
+        LimitMethod::Random { seed } => ("random", Some(seed)),
+    };
+    json!({
+        "asked": partial.asked,
+        "granted": partial.granted,
+        "method": method,
+        "seed": seed,
+        "short_of": partial.short_of.name(),
+    })
+}
+
+fn partial_in_words(partial: &PartialLaunch) -> String {
+    let chosen = match partial.method {
+        LimitMethod::UserNumber => "the lowest user numbers".to_owned(),
+        LimitMethod::Random { seed } => format!("drawn by the seed {seed}"),
+    };
+    format!(
+        "granted {} of {} asked for, {chosen}: short of {}",
+        thousands(partial.granted),
+        thousands(partial.asked),
+        partial.short_of.name(),
+    )
 }
 
 /// The state, and for a campaign that came out of a backup what there is to do about it.

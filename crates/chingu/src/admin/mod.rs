@@ -5,6 +5,7 @@ mod organisation; // operators, businesses, accounts, members, wordings
 mod money; // top-ups, promotional credit
 mod contract; // contracts and price books
 mod month; // closed months, invoices, and what follows them
+mod budget; // the most a brand wants to spend
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -64,6 +65,9 @@ pub enum AdminCommand {
     /// Cash that was never spent, paid back
     #[command(subcommand)]
     Refund(month::RefundCommand),
+    /// The most that may be spent in a month, in an account's day, by a campaign
+    #[command(subcommand)]
+    Budget(budget::BudgetCommand),
     /// One broadcast, from draft to closed
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
@@ -89,6 +93,7 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::Invoice(command) => shell.invoice(command).await,
         AdminCommand::CreditNote(command) => shell.credit_note(command).await,
         AdminCommand::Refund(command) => shell.refund(command).await,
+        AdminCommand::Budget(command) => shell.budget(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };
     platform.close().await?;

@@ -57,6 +57,10 @@ fn every_documented_command_is_understood() {
         "admin business create --name Hanok --data d --json",
         "admin --json business create --name Hanok --currency JPY",
         "admin account create --business BIZ --handle @h --name N --zone Asia/Seoul --rate 5",
+        "admin budget set --business BIZ --amount 1000000 --data d --json",
+        "admin budget set --account @h --amount 0.5",
+        "admin budget set --campaign CMP --lift",
+        "admin budget show --business BIZ --campaign CMP --json",
         "admin account create --business BIZ --handle @h --name N --zone UTC --icon-url https://i",
         "admin member create --business BIZ --email a@b.example --name Ana --role owner",
         "admin member create --business BIZ --email a@b --name A --role owner --password-stdin",
@@ -88,6 +92,16 @@ fn what_is_not_a_command_is_refused() {
     let lines = [
         ("dance", InvalidSubcommand),
         ("serve now", UnknownArgument),
+        ("admin budget set --amount 5", MissingRequiredArgument),
+        ("admin budget set --account @h", MissingRequiredArgument),
+        (
+            "admin budget set --account @h --amount 5 --lift",
+            ArgumentConflict,
+        ),
+        (
+            "admin budget set --account @h --campaign CMP --lift",
+            ArgumentConflict,
+        ),
         ("serve --role consoles", InvalidValue),
         ("serve --role job", InvalidValue),
         ("serve --role worker,", InvalidValue),

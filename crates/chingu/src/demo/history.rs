@@ -13,6 +13,7 @@ use domain::campaign::{CampaignState, Purpose};
 use domain::capability::Capability;
 use domain::id::{CampaignId, IdSource};
 use domain::schedule::Schedule;
+use domain::shortage::IfShort;
 use domain::time::{Clock, Timestamp};
 use gateway::{Secret, Secrets};
 use sandbox::serve::GATEWAY_BASE;
@@ -220,6 +221,7 @@ impl History {
             schedule: &Schedule::Now,
             rate_per_second: past.rate_per_second,
             lifetime_seconds: LIFETIME_SECONDS,
+            if_short: IfShort::default(),
         };
         let campaign = shop
             .directory

@@ -28,6 +28,7 @@ use domain::id::{IdSource, MemberId};
 use domain::message::Rules;
 use domain::money::{Currency, Money};
 use domain::schedule::{Schedule, WallTime};
+use domain::shortage::IfShort;
 use domain::time::{Clock, Timestamp, local_to_instant, zone};
 use store::directory::Account;
 use store::draft::Part;
@@ -266,6 +267,7 @@ impl Shop {
             schedule: &schedule,
             rate_per_second: None,
             lifetime_seconds: LIFETIME_SECONDS,
+            if_short: IfShort::default(),
         };
         self.directory
             .add_campaign(account.business, account.id, &request, &self.rules)

@@ -14,6 +14,7 @@ use domain::campaign::{CampaignState, Purpose};
 use domain::money::Money;
 use domain::price::{Quote, Rounding};
 use domain::schedule::Schedule;
+use domain::shortage::IfShort;
 use domain::time::Timestamp;
 use serde_json::Value;
 use store::campaign::Campaign;
@@ -26,6 +27,7 @@ use crate::campaigns::moment_in;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
+use crate::home::todo::short_words;
 use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::page;
 use crate::state::ConsoleState;
@@ -41,6 +43,8 @@ enum Waits {
     /// Somebody who sends it.
     Person,
     Funds,
+    /// A top-up, after which it starts by itself.
+    TopUp,
     /// Somebody who mends it.
     Repair,
     /// Nothing any more.
@@ -61,6 +65,8 @@ struct DoorPage<'a> {
     /// It came out of a backup: nothing happens to it before somebody lets it go on.
     is_restored: bool,
     moment: Option<Moment>,
+    /// What was short when it was looked at before its time.
+    short: Option<String>,
     price: Option<Price>,
     /// The count takes longer than a page: it is asked for again.
     is_counting: bool,
@@ -109,6 +115,7 @@ impl Waits {
             Self::Time => ("campaign-waits-time", "campaign-waits-time-text"),
             Self::Person => ("campaign-waits-person", "campaign-waits-person-text"),
             Self::Funds => ("campaign-waits-funds", "campaign-waits-funds-text"),
+            Self::TopUp => ("campaign-waits-top-up", "campaign-waits-top-up-text"),
             Self::Repair => ("campaign-waits-repair", "campaign-waits-repair-text"),
             Self::Nothing => ("campaign-waits-nothing", "campaign-waits-nothing-text"),
         }
@@ -124,7 +131,7 @@ impl Waits {
 
     /// Whether it can be sent from here.
     fn is_for_a_sender(&self) -> bool {
-        matches!(self, Self::Person | Self::Funds)
+        matches!(self, Self::Person | Self::Funds | Self::TopUp)
     }
 }
 
@@ -144,6 +151,9 @@ pub async fn show(
         S::Closing | S::Closed => Ok(to(&desk, &campaign, "report")),
         S::Scheduled => draw(&state, &desk, &campaign, Waits::Time).await,
         S::Review | S::Approved => draw(&state, &desk, &campaign, Waits::Person).await,
+        S::WaitingForFunds if campaign.if_short == IfShort::Wait => {
+            draw(&state, &desk, &campaign, Waits::TopUp).await
+        }
         S::WaitingForFunds => draw(&state, &desk, &campaign, Waits::Funds).await,
         S::LaunchFailed => draw(&state, &desk, &campaign, Waits::Repair).await,
         S::Discarded => draw(&state, &desk, &campaign, Waits::Nothing).await,
@@ -183,6 +193,7 @@ async fn draw(
             Waits::Time => campaign.scheduled_for.map(|at| moment(desk, campaign, at)),
             _ => None,
         },
+        short: short(desk, campaign, waits).await?,
         is_counting: price.is_none() && waits != Waits::Nothing,
         price,
         failure: campaign.launch_error.as_deref().map(|noted| Failure {
@@ -194,6 +205,14 @@ async fn draw(
         may_compose: desk.may(Permission::Compose),
         may_send: desk.may(Permission::Send),
     })
+}
+
+async fn short(desk: &Desk, campaign: &Campaign, waits: Waits) -> Result<Option<String>, Error> {
+    if !waits.is_for_time() {
+        return Ok(None);
+    }
+    let looks = desk.store.forecasts(campaign.id).await?;
+    Ok(looks.first().and_then(|look| short_words(desk, look)))
 }
 
 fn moment(desk: &Desk, campaign: &Campaign, at: Timestamp) -> Moment {
@@ -289,11 +308,15 @@ fn priced(
 }
 
 /// What is known to go wrong has words of its own; the rest is shown as it was noted.
-fn failure_in_words(words: &Words, noted: &str) -> String {
+pub(crate) fn failure_in_words(words: &Words, noted: &str) -> String {
     let key = if noted.contains("message cannot be sent") {
         "campaign-failure-message"
     } else if noted.contains("would cost") {
         "campaign-failure-dearer"
+    } else if noted.contains("budget") {
+        "campaign-failure-budget"
+    } else if noted.contains("the plan has room") {
+        "campaign-failure-plan"
     } else if noted.contains("stopped") {
         "campaign-failure-stopped"
     } else {

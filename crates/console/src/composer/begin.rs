@@ -162,6 +162,7 @@ mod tests {
             zone: zone.into(),
             is_paced: true,
             rate: rate.into(),
+            if_short: String::new(),
         };
         let at_once = |rate: &str| ScheduleForm {
             is_planned: false,

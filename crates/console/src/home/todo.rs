@@ -5,8 +5,10 @@ use directory::Permission;
 use domain::campaign::CampaignState;
 use domain::id::CampaignId;
 use domain::money::Money;
+use domain::shortage::ShortOf;
 use store::Snapshot;
 use store::campaign_list::ListedCampaign;
+use store::forecast::LaunchForecast;
 
 use super::{cost_of_everybody, of_group};
 use crate::campaign_words::{StateGroup, called};
@@ -54,8 +56,23 @@ pub(super) async fn read(
     let mut scheduled = of_group(snapshot, desk, StateGroup::Scheduled, SCHEDULED_READ).await?;
     scheduled.retain(|campaign| campaign.restored_at.is_none());
     scheduled.sort_by_key(|campaign| campaign.scheduled_for);
+    let looks = snapshot.forecasts_of_account(desk.account.id).await?;
+    let short = |campaign: &ListedCampaign| {
+        let look = looks.get(&campaign.id)?;
+        short_words(desk, look)
+    };
+    // What lacks something is said before what is only to come.
+    scheduled.sort_by_key(|campaign| short(campaign).is_none());
     for campaign in scheduled.iter().take(SCHEDULED_MAX) {
-        todos.push(timed(desk, campaign, reach));
+        todos.push(match short(campaign) {
+            Some(note) => Todo {
+                icon: icon("wallet"),
+                note,
+                is_urgent: true,
+                ..todo(desk, campaign)
+            },
+            None => timed(desk, campaign, reach),
+        });
     }
     let drafts = of_group(snapshot, desk, StateGroup::Draft, DRAFTS_MAX).await?;
     let ids: Vec<CampaignId> = drafts.iter().map(|draft| draft.id).collect();
@@ -125,6 +142,28 @@ fn stuck(desk: &Desk, campaign: &ListedCampaign, reach: Option<(u64, Money)>) ->
         is_urgent: true,
         ..todo(desk, campaign)
     }
+}
+
+/// What is short for a scheduled campaign, as it was seen before its time; `None` where there is
+/// enough, or enough money by now.
+pub(crate) fn short_words(desk: &Desk, look: &LaunchForecast) -> Option<String> {
+    let words = &desk.words;
+    let short_of = look.short_of?;
+    let spendable = desk.wallet.spendable().unwrap_or(desk.wallet.available);
+    if short_of == ShortOf::Funds && spendable.micro() >= look.needed_micro {
+        return None;
+    }
+    let missing = Money::from_micro(look.missing_micro, desk.business.currency);
+    let said = words
+        .t(format!("home-short-{}", short_of.name()))
+        .text("time", words.time(look.scheduled_for, &desk.zone));
+    let said = match short_of {
+        ShortOf::Funds | ShortOf::Budget => said.text("amount", words.money(missing)),
+        ShortOf::Plan => said
+            .text("granted", words.count(look.granted))
+            .text("asked", words.count(look.asked)),
+    };
+    Some(said.to_string())
 }
 
 fn timed(desk: &Desk, campaign: &ListedCampaign, reach: Option<(u64, Money)>) -> Todo {

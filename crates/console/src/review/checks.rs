@@ -1,11 +1,14 @@
 //! What stands in the way of sending, and what is worth knowing before it: each with the way to
 //! mend it.
 
+use domain::audience::LimitMethod;
+use domain::budget::Budget;
 use domain::campaign::Purpose;
 use domain::message::ValidationError;
 use words::Words;
 
 use crate::aim::Aim;
+use crate::campaigns::door::failure_in_words;
 use crate::composer::said::said;
 use crate::desk::Desk;
 use crate::draft::Draft;
@@ -27,11 +30,15 @@ pub struct Check {
 }
 
 /// What is known of people and money.
-pub struct Money {
+pub struct Money<'a> {
     pub missing: Option<String>,
     pub people: Option<u64>,
+    /// How many there are, where it goes to fewer.
+    pub asked: Option<u64>,
     /// More than the plan sells this month: how many it does.
     pub plan_room: Option<u64>,
+    /// The budget that it would pass.
+    pub budget: Option<&'a Budget>,
 }
 
 /// What is wrong with a message, each at its field.
@@ -42,7 +49,7 @@ pub fn checks(
     draft: &Draft,
     aim: &Aim,
     wrong: Option<&Wrong>,
-    money: &Money,
+    money: &Money<'_>,
     outlook: &Outlook,
 ) -> Vec<Check> {
     let words = desk.words;
@@ -63,6 +70,19 @@ pub fn checks(
         }
     });
     found.extend(of_money(desk, money, outlook));
+    found.extend(of_fewer(desk, draft, aim, money));
+    if let Some(noted) = &draft.campaign.launch_error {
+        let said = words.t("review-check-sent-back");
+        found.push(Check {
+            tone: "warn",
+            icon: "info",
+            words: said
+                .text("why", failure_in_words(&words, noted))
+                .to_string(),
+            link: None,
+            blocks: false,
+        });
+    }
     if let Some(quiet) = &outlook.quiet {
         let said = words.t("review-check-quiet").num("count", quiet.people);
         found.push(Check {
@@ -103,13 +123,23 @@ fn of_message(desk: &Desk, draft: &Draft, aim: &Aim, wrong: Option<&Wrong>) -> V
     faults.collect()
 }
 
-fn of_money(desk: &Desk, money: &Money, outlook: &Outlook) -> Option<Check> {
+fn of_money(desk: &Desk, money: &Money<'_>, outlook: &Outlook) -> Option<Check> {
     let words = desk.words;
     if let Some(room) = money.plan_room {
         return Some(Check {
             tone: "bad",
             icon: "wallet",
             words: words.t("review-check-plan").num("count", room).to_string(),
+            link: Some(desk.at("/wallet")),
+            blocks: !outlook.is_planned,
+        });
+    }
+    if let Some(budget) = money.budget {
+        let said = words.t(format!("review-check-budget-{}", budget.of.name()));
+        return Some(Check {
+            tone: "bad",
+            icon: "wallet",
+            words: said.text("amount", words.money(budget.room())).to_string(),
             link: Some(desk.at("/wallet")),
             blocks: !outlook.is_planned,
         });
@@ -128,6 +158,27 @@ fn of_money(desk: &Desk, money: &Money, outlook: &Outlook) -> Option<Check> {
         link: Some(desk.at("/wallet")),
         // What is planned may be paid for until then.
         blocks: !outlook.is_planned,
+    })
+}
+
+/// That it goes to fewer, and to whom: never in silence.
+fn of_fewer(desk: &Desk, draft: &Draft, aim: &Aim, money: &Money<'_>) -> Option<Check> {
+    let words = desk.words;
+    let (granted, asked) = (money.people?, money.asked?);
+    let limit = aim.audience().and_then(|audience| audience.limit);
+    let method = limit.map(|limit| limit.method);
+    let method = method.or(aim.schedule.if_short().fewer(aim.campaign))?;
+    let key = match method {
+        LimitMethod::UserNumber => "review-check-fewer-by-number",
+        LimitMethod::Random { .. } => "review-check-fewer-at-random",
+    };
+    let said = words.t(key).text("granted", words.count(granted));
+    Some(Check {
+        tone: "warn",
+        icon: "wallet",
+        words: said.text("asked", words.count(asked)).to_string(),
+        link: Some(draft.at(desk, "/schedule")),
+        blocks: false,
     })
 }
 

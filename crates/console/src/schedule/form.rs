@@ -2,6 +2,7 @@
 
 use domain::pace::RATE_MAX;
 use domain::schedule::{Schedule, ScheduleError, WallTime};
+use domain::shortage::IfShort;
 use domain::time::Timestamp;
 use jiff::tz::AmbiguousOffset;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub struct ScheduleForm {
     /// Not faster than `rate`; otherwise as fast as the messenger takes.
     pub is_paced: bool,
     pub rate: String,
+    /// The name of what happens where there is not enough for everybody.
+    pub if_short: String,
 }
 
 /// What it means.
@@ -31,6 +34,7 @@ pub struct ScheduleForm {
 pub struct Delivery {
     pub schedule: Schedule,
     pub rate: Option<u32>,
+    pub if_short: IfShort,
     pub starts: Timestamp,
     /// What is odd about the wall time.
     pub odd: Option<Odd>,
@@ -64,6 +68,7 @@ impl ScheduleForm {
                 "zone" => form.zone = value,
                 "pace" => form.is_paced = value == "paced",
                 "rate" => form.rate = value,
+                "if_short" => form.if_short = value,
                 _ => {}
             }
         }
@@ -79,11 +84,17 @@ impl ScheduleForm {
             (Some((schedule, starts, odd)), Some(rate)) => Ok(Delivery {
                 schedule,
                 rate,
+                if_short: self.if_short(),
                 starts,
                 odd,
             }),
             _ => Err(wrong),
         }
+    }
+
+    /// What was chosen; nothing chosen is the careful choice.
+    pub fn if_short(&self) -> IfShort {
+        IfShort::from_name(&self.if_short).unwrap_or_default()
     }
 
     fn start(&self, now: Timestamp) -> Result<(Schedule, Timestamp, Option<Odd>), Wrong> {
@@ -143,6 +154,7 @@ impl ScheduleForm {
         if let (Some(schedule), Ok(delivery)) = (schedule, &meaning) {
             content["schedule"] = schedule;
             content["rate"] = json!(delivery.rate);
+            content["if_short"] = json!(delivery.if_short.name());
         }
         content.to_string()
     }
@@ -174,6 +186,9 @@ impl ScheduleForm {
             // Seconds only where they say something.
             form.time = time.strip_suffix(":00").unwrap_or(time).to_owned();
             form.zone = at.zone().to_owned();
+        }
+        if let Some(if_short) = value["if_short"].as_str() {
+            form.if_short = if_short.chars().take(FIELD_CHARS_MAX).collect();
         }
         if let Some(rate) = value["rate"].as_u64() {
             form.is_paced = true;
@@ -317,6 +332,7 @@ mod tests {
             at("2026-11-31", "", "Mars/Olympus"),
             ScheduleForm {
                 zone: zone.into(),
+                if_short: "fewer_at_random".into(),
                 ..paced("70")
             },
         ] {
@@ -325,18 +341,19 @@ mod tests {
             let value: Value = serde_json::from_str(&content).unwrap();
             assert_eq!(value.get("schedule").is_some(), form.meaning(now()).is_ok());
         }
-        let elsewhere =
-            r#"{"schedule":{"at":{"wall":"2026-11-30 09:00:00","zone":"Asia/Tokyo"}},"rate":70}"#;
+        let elsewhere = r#"{"schedule":{"at":{"wall":"2026-11-30 09:00:00","zone":"Asia/Tokyo"}},
+            "rate":70,"if_short":"wait"}"#;
         let form = ScheduleForm::of_content(Some(elsewhere), zone);
         assert_eq!(
             (form.day.as_str(), form.time.as_str()),
             ("2026-11-30", "09:00")
         );
         assert!(form.is_planned && form.is_paced && form.rate == "70");
+        assert_eq!(form.if_short(), IfShort::Wait);
         for nothing in [None, Some(""), Some("[]"), Some(r#"{"typed":1}"#)] {
             let form = ScheduleForm::of_content(nothing, zone);
             assert!(
-                !form.is_planned && !form.is_paced && form.zone == zone,
+                !form.is_planned && !form.is_paced && form.zone == zone && form.if_short.is_empty(),
                 "{nothing:?}"
             );
         }

@@ -60,6 +60,7 @@ fn request(schedule: &Schedule) -> CampaignRequest<'_> {
         schedule,
         rate_per_second: Some(2_000),
         lifetime_seconds: 3_600,
+        if_short: IfShort::default(),
     }
 }
 

@@ -96,6 +96,7 @@ impl World {
             schedule,
             rate_per_second: None,
             lifetime_seconds: 3_600,
+            if_short: IfShort::default(),
         };
         let rules = Rules::default();
         self.directory

@@ -2,5 +2,6 @@
 
 mod lost_messages;
 mod restore;
+mod shortage; // not enough for everybody
 mod standing;
 mod world;

@@ -131,6 +131,7 @@ pub(crate) async fn draft(world: &World) -> CampaignId {
         scheduled_for: None,
         rate_per_second: None,
         lifetime_seconds: 86_400,
+        if_short: Default::default(),
         created_at: world.scheduler.clock.now(),
     };
     let mut write = world.store.write().await.unwrap();

@@ -26,6 +26,7 @@ macro_rules! migrator {
             "0016_seal",
             "0017_operator",
             "0018_month",
+            "0019_budget",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

@@ -435,6 +435,7 @@ fn draft(id: CampaignId, business: BusinessId, account: AccountId) -> CampaignDr
         schedule: "{}".to_owned(),
         scheduled_for: None,
         rate_per_second: None,
+        if_short: Default::default(),
         lifetime_seconds: 3_600,
         created_at: NOW,
     }
