@@ -412,7 +412,7 @@ fn published() -> Result<()> {
         "{after}"
     );
     let new = after[0].clone();
-    ensure!(new["version"].to_string() == version, "{new}");
+    ensure!(new["version"].as_u64() == version.parse().ok(), "{new}");
     let band = &new["prices"]["untargeted"][1];
     ensure!(
         band["after"] == 100_000 && band["unit_price_micro"] == 13_500_000,
