@@ -1,6 +1,6 @@
 //! What operators do with money, and with the books: confirm a payment, agree to a contract,
-//! publish prices, give credit, close months and mend their bills, have the books checked. Pages are
-//! handed this instead of a store that writes.
+//! publish prices, give credit, close months and mend their bills, have the books checked. Pages
+//! are handed this instead of a store that writes.
 
 use std::sync::Arc;
 

@@ -123,8 +123,8 @@ pub async fn release_rest(
     Ok(rest)
 }
 
-/// Earns what one roll-up found for one business and month: one ledger transaction with an entry pair per
-/// campaign. `None` where nothing was to earn.
+/// Earns what one roll-up found for one business and month: one ledger transaction with an entry
+/// pair per campaign. `None` where nothing was to earn.
 pub async fn capture(
     write: &mut Write,
     business: BusinessId,

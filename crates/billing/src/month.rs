@@ -181,7 +181,7 @@ pub async fn close(
     let currency = write.currency_of(business).await?;
     let last_moment = ends - Duration::from_millis(1);
     let contract = Contract::in_effect(contracts, currency, last_moment);
-    let close = new_close(
+    let close = work_out(
         &mut write,
         business,
         month,
@@ -288,7 +288,7 @@ fn sum(lines: &[MonthLine], currency: Currency) -> Result<Money, BillingError> {
     Ok(sum)
 }
 
-async fn new_close(
+async fn work_out(
     write: &mut Write,
     business: BusinessId,
     month: LaunchMonth,

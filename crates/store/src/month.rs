@@ -1,5 +1,5 @@
-//! Months of a business: on which month's bill a capture is, what a bill counts, and the months that
-//! were closed, with their invoices and what followed them.
+//! Months of a business: on which month's bill a capture is, what a bill counts, and the months
+//! that were closed, with their invoices and what followed them.
 
 mod close; // what closing a month writes
 mod invoice; // payments, credit notes, refunds

@@ -576,8 +576,8 @@ async fn timed<T>(what: &str, work: impl Future<Output = T>) -> T {
     done
 }
 
-/// Over the end of a plan's quota, an edge between bands and the end of a month: the report of every
-/// send, the captures, the ledger and the bills of both months say the same.
+/// Over the end of a plan's quota, an edge between bands and the end of a month: the report of
+/// every send, the captures, the ledger and the bills of both months say the same.
 async fn a_long_month_agrees_to_the_micro_unit(engine: Engine) {
     let (sends, chunk) = long_month();
     let world = World::with_users(engine, sends).await;

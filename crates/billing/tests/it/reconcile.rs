@@ -39,6 +39,8 @@ async fn a_campaign_is_clean_at_every_step(engine: Engine) {
         story.step(step).await;
         assert_clean(&story.world, &format!("after step {step}")).await;
     }
+    story.close_month().await;
+    assert_clean(&story.world, "its month closed").await;
     let found = billing::reconcile(&story.world.store).await.unwrap();
     for check in &found.checks {
         assert!(check.checked > 0, "{} looked at nothing", check.id);
@@ -380,6 +382,11 @@ fn of_a_closed_campaign(engine: Engine) -> Vec<Planted> {
             "UPDATE budget SET amount = 1",
         ),
         planted(
+            I::BillsAreCaptures,
+            "a bill that counts one send more",
+            "UPDATE month_line SET units = units + 1",
+        ),
+        planted(
             I::NoOrphans,
             "an attempt of no chunk",
             "UPDATE attempt SET number = 999 WHERE number = 0",
@@ -465,6 +472,9 @@ async fn every_planted_violation_is_named(engine: Engine) {
     ];
     for (step, all) in stages {
         let story = Story::until(engine, step).await;
+        if step == STEPS - 1 {
+            story.close_month().await;
+        }
         let original = story.world.put_away().await;
         let nothing = planted(Invariant::NoOrphans, "nothing", "SELECT 1");
         let found = named_with(&original, &nothing).await;

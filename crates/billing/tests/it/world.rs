@@ -232,7 +232,8 @@ impl World {
             &self.raw,
             format!(
                 "UPDATE campaign SET state = 8, month = {month}, launched_at = {now},
-                   price_version = {version}, tariff = 1, highest_number = {highest}, chunk_size = 1000
+                   price_version = {version}, tariff = 1, highest_number = {highest},
+                   chunk_size = 1000
                  WHERE id = {c};
                  INSERT INTO campaign_tariff (campaign, tariff, unit_price, counted, granted)
                  VALUES ({c}, 1, {micro}, {counted}, {counted})"
@@ -301,12 +302,7 @@ impl World {
         .await;
     }
 
-    /// What settles are numbered by: rises with every call, as it does for whoever commits.
     pub async fn sequence(&self) -> i64 {
-        if self.database.engine() == Engine::Postgres {
-            let sql = "SELECT pg_current_xact_id()::text::bigint";
-            return self.raw.number(sql).await;
-        }
         run(&self.raw, "UPDATE writer_sequence SET value = value + 1").await;
         self.raw.number("SELECT value FROM writer_sequence").await
     }
@@ -474,12 +470,13 @@ impl World {
         .await
         .unwrap();
         write.commit().await.unwrap();
-        let mark = self.sequence().await;
-        run(&self.raw, format!("UPDATE roll_up SET mark = {mark}")).await;
+        run(&self.raw, format!("UPDATE roll_up SET mark = {sequence}")).await;
     }
 
     /// Captures what settled as the scheduler does, each month's part by itself; those months.
     pub async fn roll_up_as_the_scheduler(&self) -> Vec<LaunchMonth> {
+        // Settles are numbered by hand here, not by transactions as on PostgreSQL.
+        run(&self.raw, "UPDATE roll_up SET mark = 0").await;
         let mut write = self.store.write().await.unwrap();
         let rolled_up = self.store.hot().roll_up(&mut write, &self.ids).await;
         let sequence = write.sequence().await.unwrap() as u64;
@@ -562,6 +559,21 @@ impl Story {
             story.step(step).await;
         }
         story
+    }
+
+    /// Closes the month of a closed campaign.
+    pub async fn close_month(&self) {
+        let World {
+            store,
+            business,
+            ids,
+            ..
+        } = &self.world;
+        let month = LaunchMonth::of(NOW);
+        let over = NOW + Duration::from_secs(14 * 86_400);
+        billing::month::close(store, *business, month, over, ids)
+            .await
+            .unwrap();
     }
 
     pub async fn step(&self, step: u32) {

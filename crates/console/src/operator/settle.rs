@@ -1,5 +1,5 @@
-//! What follows an invoice, or goes back to a brand: a payment of it, a credit note, a refund and the
-//! transfer that pays it out. In two steps, and once by its reference, like a top-up.
+//! What follows an invoice, or goes back to a brand: a payment of it, a credit note, a refund and
+//! the transfer that pays it out. In two steps, and once by its reference, like a top-up.
 
 use askama::Template;
 use axum::extract::{Form, Path, Query};
@@ -190,7 +190,8 @@ pub async fn submit(
         Ok(()) => {
             let (operator, id, deed) = (desk.operator().id, settling.business.id, &fields.deed);
             tracing::info!(%operator, business = %id, deed, %amount, "an operator settled");
-            let to = format!("{}?done=done-{}", settling.back(), settling.deed.name());
+            let done = format!("done-{}", settling.deed.name());
+            let to = format!("{}?done={done}", settling.back());
             Ok(Redirect::to(&to).into_response())
         }
         Err(error) => match refusal(&desk.words, &error) {
