@@ -32,6 +32,7 @@ export async function everyPage(page, address) {
     ["wallet", `${CONSOLE}/wallet`],
     ["settings", `${CONSOLE}/settings`],
     ["members", `${CONSOLE}/settings/members`],
+    ["testers", `${CONSOLE}/settings/testers`],
     ["me", `${CONSOLE}/settings/me`],
     ["styleguide", `${CONSOLE}/styleguide`],
     ["problem", `${CONSOLE}/nothing-here`],

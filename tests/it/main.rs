@@ -18,6 +18,8 @@ mod consent; // withdrawals between freeze, attempts and push
 mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 mod personal; // everybody reads their own name
+mod testers; // what a draft says, to testers first, free
+mod ways; // every way of sending bills the same
 mod billing; // plans, bands and promotional credit, from the agreement to the bill
 
 mod proof; // sealed days, and one send proved to a stranger

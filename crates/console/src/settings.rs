@@ -1,6 +1,7 @@
 //! Settings: the account, the members and their roles, and what concerns oneself.
 
 pub mod account; // name, picture, zone, speed, wordings
+pub mod testers; // friends whom drafts are sent to first
 pub mod me; // password, sessions
 pub mod members; // who may do what
 
@@ -22,6 +23,7 @@ fn tabs(desk: &Desk, here: &str) -> Vec<Tab> {
     let pages = [
         ("", "settings-account"),
         ("/members", "settings-members"),
+        ("/testers", "settings-testers"),
         ("/me", "settings-me"),
     ];
     let shown = pages

@@ -4,6 +4,7 @@
 mod organisation; // operators, businesses, accounts, members, wordings
 mod money; // top-ups, promotional credit
 mod contract; // contracts and price books
+mod tester; // friends whom drafts are sent to first, and tests of drafts
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -51,6 +52,9 @@ pub enum AdminCommand {
     /// Promotional credit: given for a time, spent before cash
     #[command(subcommand)]
     PromotionalCredit(money::PromotionalCreditCommand),
+    /// Friends of an account whom drafts are sent to first, free
+    #[command(subcommand)]
+    Tester(tester::TesterCommand),
     /// One broadcast, from draft to closed
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
@@ -72,6 +76,7 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::Contract(command) => shell.contract(command).await,
         AdminCommand::Prices(command) => shell.prices(command).await,
         AdminCommand::PromotionalCredit(command) => shell.promotional_credit(command).await,
+        AdminCommand::Tester(command) => shell.tester(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };
     platform.close().await?;

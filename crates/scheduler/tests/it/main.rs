@@ -3,4 +3,5 @@
 mod lost_messages;
 mod restore;
 mod standing;
+mod testers;
 mod world;

@@ -25,6 +25,7 @@ macro_rules! migrator {
             "0015_billing",
             "0016_seal",
             "0017_operator",
+            "0020_tester",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

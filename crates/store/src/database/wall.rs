@@ -79,6 +79,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
             "receipt_people",
             "receipt_sum",
             "session",
+            "tester",
             "user",
             "user_list",
             "user_list_entry",
@@ -106,6 +107,9 @@ const GRANTS: [(&str, &[&str]); 4] = [
             "member",
             "message",
             "plan_use",
+            "tester",
+            "user_list",
+            "user_list_entry",
             "wallet",
             "wording",
         ],
@@ -131,7 +135,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
     ),
     (
         "DELETE",
-        &["friend_tag", "import_upload", "member", "session"],
+        &["friend_tag", "import_upload", "member", "session", "tester"],
     ),
 ];
 
