@@ -572,7 +572,7 @@ fn long_month() -> (u32, u32) {
 async fn timed<T>(what: &str, work: impl Future<Output = T>) -> T {
     let began = std::time::Instant::now();
     let done = work.await;
-    println!("{what}: {:.2} s", began.elapsed().as_secs_f64());
+    eprintln!("{what}: {:.2} s", began.elapsed().as_secs_f64());
     done
 }
 
@@ -678,7 +678,7 @@ async fn a_long_month_agrees_to_the_micro_unit(engine: Engine) {
     });
     assert_eq!([first.captured.micro(), second.captured.micro()], expected);
     let due = [first.amounts.due, second.amounts.due].map(|due| due.micro() % 1_000_000);
-    println!(
+    eprintln!(
         "{sends} sends: November {} of {}, December {} of {}, due {:?}",
         first.captured, first.units, second.captured, second.units, due
     );
