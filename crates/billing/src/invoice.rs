@@ -28,7 +28,10 @@ pub async fn pay(
     let mut write = store.write().await?;
     let moved = (LedgerAccount::BankClearing, amount);
     if let Some(booked) = write.booked_before(&key, business, moved).await? {
-        return Ok(booked.id);
+        return match write.month_paid_by(booked.id).await? == Some(month) {
+            true => Ok(booked.id),
+            false => Err(of_another_month(&key)),
+        };
     }
     let closed = invoiced(&mut write, business, month).await?;
     at_most(amount, closed.open())?;
@@ -58,7 +61,11 @@ pub async fn credit_note(
     let mut write = store.write().await?;
     let moved = (LedgerAccount::Revenue, net);
     if let Some(booked) = write.booked_before(&key, business, moved).await? {
-        return noted(&mut write, business, booked.id).await;
+        let note = noted(&mut write, business, booked.id).await?;
+        return match note.month == month {
+            true => Ok(note),
+            false => Err(of_another_month(&key)),
+        };
     }
     let closed = invoiced(&mut write, business, month).await?;
     let before = write.credit_notes(business).await?;
@@ -148,6 +155,13 @@ pub async fn refund_paid(
     write.commit().await?;
     tracing::info!(%business, %amount, reference, transaction = %id, "a refund was paid");
     Ok(id)
+}
+
+fn of_another_month(key: &IdempotencyKey) -> BillingError {
+    StoreError::Taken(format!(
+        "the reference of {key} was used before, for the invoice of another month"
+    ))
+    .into()
 }
 
 fn positive(amount: Money) -> Result<(), BillingError> {

@@ -459,6 +459,14 @@ async fn an_invoice_is_paid_and_taken_back_by_reference(engine: Engine) {
         matches!(other, BillingError::Store(StoreError::Taken(_))),
         "{other}"
     );
+    // The same transfer does not pay another month's invoice, whatever there is of that.
+    let december = november().next();
+    let elsewhere = pay(store, business, december, krw(5), "bank-2", in_sight(), ids);
+    let elsewhere = elsewhere.await.unwrap_err();
+    assert!(
+        matches!(elsewhere, BillingError::Store(StoreError::Taken(_))),
+        "{elsewhere}"
+    );
     let too_much = paying(krw(11), "bank-3").await.unwrap_err();
     assert!(
         matches!(too_much, BillingError::TooMuch { .. }),

@@ -2,7 +2,7 @@
 
 use billing::{BillLine, CampaignFigures};
 use domain::band::{self, Slice};
-use domain::money::{MICRO_PER_UNIT, Money};
+use domain::money::{InvalidMoney, MICRO_PER_UNIT, Money};
 use domain::price;
 use domain::time::Timestamp;
 use store::campaign::Campaign;
@@ -178,18 +178,8 @@ impl Bill {
         let said = |key: &str| words.t(key).to_string();
         let vat = price::vat(bill.captured).unwrap_or(Money::zero(bill.captured.currency()));
         let total = bill.captured.checked_add(vat).unwrap_or(bill.captured);
-        let recorded = bill
-            .lines
-            .iter()
-            .try_fold(Money::zero(vat.currency()), |sum, line| {
-                sum.checked_add(band::total(&line.charges, sum.currency())?)
-            });
         // A receipt's second of difference, never more: what is recorded is booked by the roll-up.
-        let soon = recorded.and_then(|recorded| {
-            recorded
-                .checked_sub(bill.captured)?
-                .checked_sub(bill.re_rated)
-        });
+        let soon = recorded(bill).and_then(|recorded| recorded.checked_sub(bill.captured));
         let soon = soon
             .ok()
             .filter(|soon| !soon.is_zero() && !soon.is_negative());
@@ -455,7 +445,8 @@ fn cancelled(words: &Words, figures: &CampaignFigures) -> Option<Cancelled> {
         sent: said(
             "report-cancelled-sent",
             bill.outcomes.accepted,
-            bill.captured,
+            // As recorded: of these people, whatever the roll-up has booked by now.
+            recorded(bill).unwrap_or(bill.captured),
         ),
         unsent: said(
             "report-cancelled-unsent",
@@ -463,6 +454,15 @@ fn cancelled(words: &Words, figures: &CampaignFigures) -> Option<Cancelled> {
             bill.released,
         ),
     })
+}
+
+/// What the sends recorded so far cost, less what came back.
+fn recorded(bill: &billing::Bill) -> Result<Money, InvalidMoney> {
+    let nothing = Money::zero(bill.captured.currency());
+    let charged = bill.lines.iter().try_fold(nothing, |sum, line| {
+        sum.checked_add(band::total(&line.charges, sum.currency())?)
+    });
+    charged?.checked_sub(bill.re_rated)
 }
 
 /// People who were paid for at launch and are not billed: their money goes back.

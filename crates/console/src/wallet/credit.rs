@@ -100,8 +100,14 @@ pub(super) async fn agreed(desk: &Desk, wallet: &Wallet) -> Result<Agreed, Error
     };
     let plan = Plan::of(&words, &terms);
     let has_credit = |amount: &Money| !amount.is_zero();
-    let owed = (has_credit(&wallet.credit_limit) || has_credit(&wallet.owed))
-        .then(|| (words.money(wallet.owed), words.money(wallet.credit_limit)));
+    // What is invoiced and not paid takes of the limit, too.
+    let due = match has_credit(&wallet.credit_limit) {
+        true => wallet.owed.checked_add(wallet.receivable),
+        false => Ok(wallet.owed),
+    };
+    let due = due.map_err(BillingError::from)?;
+    let owed = (has_credit(&wallet.credit_limit) || has_credit(&due))
+        .then(|| (words.money(due), words.money(wallet.credit_limit)));
     Ok(Agreed {
         kind: kind_words(&words, terms.contract.kind),
         plan,

@@ -118,6 +118,19 @@ impl Write {
         }
     }
 
+    /// The month whose invoice a transaction paid.
+    pub async fn month_paid_by(
+        &mut self,
+        id: LedgerTransactionId,
+    ) -> Result<Option<LaunchMonth>, StoreError> {
+        let sql = "SELECT month FROM invoice_payment WHERE ledger_transaction = $1";
+        let row = row::one(self.connection(), "invoice_payment", sql, values![id]).await?;
+        let month = row.map(|row| row.get::<i64>("month")).transpose()?;
+        month
+            .map(|month| LaunchMonth::from_number(month).map_err(invariant))
+            .transpose()
+    }
+
     pub async fn pay_invoice(
         &mut self,
         business: BusinessId,
