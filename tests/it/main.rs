@@ -19,6 +19,8 @@ mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 mod personal; // everybody reads their own name
 mod budget; // budgets, and whom it goes to where there is not enough for everybody
+mod testers; // what a draft says, to testers first, free
+mod ways; // every way of sending bills the same
 mod billing; // plans, bands and promotional credit, from the agreement to the bill
 mod months; // a month closed and invoiced, and what follows
 

@@ -13,7 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::friends;
-use crate::settings::{account, budgets, me, members};
+use crate::settings::{account, budgets, me, members, testers};
 use crate::state::ConsoleState;
 use crate::{audience, launch, review, schedule};
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
@@ -195,6 +195,14 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/settings/members/{member}/role",
             post(members::change_role),
+        )
+        .route(
+            "/console/{handle}/settings/testers",
+            get(testers::show).post(testers::add),
+        )
+        .route(
+            "/console/{handle}/settings/testers/{friend}/remove",
+            post(testers::remove),
         )
         .route(
             "/console/{handle}/settings/wordings",

@@ -2,6 +2,7 @@
 
 pub mod account; // name, picture, zone, speed, wordings
 pub mod budgets; // the most a month and a day may cost
+pub mod testers; // friends whom drafts are sent to first
 pub mod me; // password, sessions
 pub mod members; // who may do what
 
@@ -24,6 +25,7 @@ fn tabs(desk: &Desk, here: &str) -> Vec<Tab> {
         ("", "settings-account"),
         ("/members", "settings-members"),
         ("/budgets", "settings-budgets"),
+        ("/testers", "settings-testers"),
         ("/me", "settings-me"),
     ];
     let shown = pages

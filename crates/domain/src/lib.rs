@@ -25,6 +25,7 @@ pub mod invoice; // a month's net, VAT, rounding, and what is due
 pub mod merkle; // one hash over many records, and proofs that one is under it
 pub mod seal; // what a day's seal covers
 pub mod campaign; // the campaign's states
+pub mod test_send; // what a draft says, sent to testers before anybody else gets it
 pub mod freeze; // ranges, chunk numbers, cutting an audience into chunks
 pub mod chunk; // the chunk's states
 pub mod outcome; // what became of one recipient

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::ReleaseReason;
 use domain::audience::{Audience, AudienceLimit};
-use domain::campaign::{CampaignEvent, CampaignKind, CampaignState};
+use domain::campaign::{CampaignEvent, CampaignState};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
 use domain::restore::{self, Doubt};
@@ -59,7 +59,7 @@ impl Scheduler {
         let mut progress = Progress::Idle;
         for campaign in self.store.campaigns_alive().await? {
             // A standing campaign's recipients come with its requests.
-            let is_freezing = campaign.kind == CampaignKind::Broadcast
+            let is_freezing = !campaign.kind.is_standing()
                 && campaign.may_freeze()
                 && campaign.freeze_ended_at.is_none();
             if !is_freezing {

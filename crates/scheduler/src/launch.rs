@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use billing::{BillingError, ReleaseReason};
 use domain::audience::Audience;
-use domain::campaign::{CampaignEvent, CampaignState, Purpose};
+use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
 use domain::freeze::FreezePlan;
 use domain::id::{CampaignId, IdSource, LinkId};
 use domain::message::{Messages, Rules};
@@ -108,6 +108,10 @@ async fn launch_in(
     let count = count(write, context.store, campaign, &audience).await?;
     let tariff = audience.tariff(campaign.purpose);
     let terms = billing::terms_at_launch(write, campaign.business, now).await?;
+    let terms = match campaign.kind {
+        CampaignKind::Test => terms.free(),
+        _ => terms,
+    };
     let granted = grant(context, write, campaign, &audience, &terms, count, now).await?;
     let quote = terms.quote(tariff, granted).map_err(BillingError::from)?;
     if let Some(seen) = highest_amount

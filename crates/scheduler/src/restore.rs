@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use connector::Push;
 use domain::answer::{AskAnswer, PushAnswer};
-use domain::campaign::CampaignKind;
 use domain::chunk::{self, ChunkId, ChunkState, Detour, Next};
 use domain::freeze::CHUNKS_PER_RANGE;
 use domain::id::AccountId;
@@ -82,7 +81,7 @@ impl Scheduler {
         }
         // A standing campaign is never frozen; what is cancelled is frozen no further.
         let is_frozen = campaign.freeze_ended_at.is_some()
-            || campaign.kind != CampaignKind::Broadcast
+            || campaign.kind.is_standing()
             || !campaign.may_freeze();
         if !is_frozen || self.store.has_questions(campaign.id).await? {
             return Ok(Progress::Idle);

@@ -191,15 +191,26 @@ impl Store {
 
 impl Write {
     pub async fn insert_campaign(&mut self, draft: &CampaignDraft) -> Result<(), StoreError> {
+        self.insert(draft, CampaignKind::Broadcast, None).await
+    }
+
+    /// A campaign of its own kind; a test says what it is of.
+    pub(crate) async fn insert(
+        &mut self,
+        draft: &CampaignDraft,
+        kind: CampaignKind,
+        test_of: Option<CampaignId>,
+    ) -> Result<(), StoreError> {
         let sql = "INSERT INTO campaign (id, business, account, kind, name, purpose, state,
                      messages, message_version, audience, schedule, scheduled_for,
-                     rate_per_second, lifetime_seconds, created_at, if_short)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15)";
+                     rate_per_second, lifetime_seconds, created_at, if_short, test_of)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15,
+                     $16)";
         let bound = values![
             draft.id,
             draft.business,
             draft.account,
-            CampaignKind::Broadcast.code(),
+            kind.code(),
             draft.name.as_str(),
             draft.purpose.code(),
             CampaignState::Draft.code(),
@@ -211,6 +222,7 @@ impl Write {
             draft.lifetime_seconds,
             draft.created_at,
             draft.if_short.code(),
+            test_of.map(|id| id.as_bytes().to_vec()),
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
@@ -431,13 +443,16 @@ pub(crate) fn state_of(row: &Row) -> Result<CampaignState, StoreError> {
         .ok_or_else(|| row.corrupt("state", "no such state"))
 }
 
+pub(crate) fn kind_of(row: &Row) -> Result<CampaignKind, StoreError> {
+    CampaignKind::from_code(row.int("kind")?).ok_or_else(|| row.corrupt("kind", "no such kind"))
+}
+
 fn read(row: &Row) -> Result<Campaign, StoreError> {
     Ok(Campaign {
         id: row.id("id")?,
         business: row.id("business")?,
         account: row.id("account")?,
-        kind: CampaignKind::from_code(row.int("kind")?)
-            .ok_or_else(|| row.corrupt("kind", "no such kind"))?,
+        kind: kind_of(row)?,
         name: row.get("name")?,
         purpose: Purpose::from_code(row.int("purpose")?)
             .ok_or_else(|| row.corrupt("purpose", "no such purpose"))?,

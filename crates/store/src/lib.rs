@@ -55,6 +55,7 @@ pub mod campaign; // campaign rows and their states
 pub mod action; // what was done to a campaign under way, by whom and why
 pub mod campaign_list; // campaigns as a list shows them: many at once, with sums
 pub mod draft; // what is written before a campaign is sent, part by part
+pub mod tester; // testers of an account, and the tests of its drafts
 pub mod media; // pictures by their hash, and whose they are
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
 pub mod stage; // everything under way, counted for whoever watches the installation

@@ -7,6 +7,7 @@ use domain::id::{BusinessId, CampaignId};
 use domain::money::Currency;
 use domain::time::Timestamp;
 
+use crate::campaign::kind_of;
 use crate::campaign_list::containing;
 use crate::ledger::currency;
 use crate::revenue::Days;
@@ -45,6 +46,7 @@ pub struct HeldCampaign {
     pub currency: Currency,
     /// Of its account.
     pub handle: String,
+    /// Or a test of one.
     pub is_broadcast: bool,
     pub state: CampaignState,
     /// Since when it holds: its launch.
@@ -60,6 +62,7 @@ pub struct CampaignUnderWay {
     pub campaign: CampaignId,
     pub name: String,
     pub handle: String,
+    /// Or a test of one.
     pub is_broadcast: bool,
     pub state: CampaignState,
     pub launched_at: Option<Timestamp>,
@@ -185,7 +188,7 @@ impl Snapshot {
                 business_name: row.get("business_name")?,
                 currency: currency(row)?,
                 handle: row.get("handle")?,
-                is_broadcast: row.int::<u8>("kind")? == 1,
+                is_broadcast: !kind_of(row)?.is_standing(),
                 state: state(row)?,
                 since: row.time("since")?,
                 amount_micro: row.get("amount")?,
@@ -216,7 +219,7 @@ impl Snapshot {
                 campaign: row.id("id")?,
                 name: row.get("name")?,
                 handle: row.get("handle")?,
-                is_broadcast: row.int::<u8>("kind")? == 1,
+                is_broadcast: !kind_of(row)?.is_standing(),
                 state: state(row)?,
                 launched_at: row.optional_time("launched_at")?,
                 captured_micro: row.get("captured")?,

@@ -7,6 +7,7 @@
 use std::ops::RangeInclusive;
 
 use domain::band::Slice;
+use domain::campaign::CampaignKind;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::codec::{CorruptBlob, unpack_numbers, unpack_outcomes};
 use domain::id::{AccountId, BusinessId, CampaignId, LedgerTransactionId, UserId};
@@ -38,6 +39,17 @@ pub struct RecordedCampaign {
     pub chunk_size: Option<u32>,
     pub freeze_ended_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
+}
+
+impl RecordedCampaign {
+    /// What its sends are: tests cost nothing.
+    pub fn known_kind(&self) -> Result<CampaignKind, StoreError> {
+        CampaignKind::from_code(self.kind).ok_or_else(|| StoreError::Corrupt {
+            table: "campaign",
+            column: "kind",
+            why: self.kind.to_string(),
+        })
+    }
 }
 
 /// One round of one chunk.

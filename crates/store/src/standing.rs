@@ -68,11 +68,11 @@ const BLOCK: &str = "SELECT id, campaign, tariff, unit_price, units, used, lease
     FROM block WHERE ended_at IS NULL AND";
 
 impl Campaign {
-    /// When a standing campaign's day is over; `None` for a broadcast.
+    /// When a standing campaign's day is over; `None` for a broadcast or a test of one.
     pub fn day_ends(&self) -> Option<Timestamp> {
         let lifetime = std::time::Duration::from_secs(u64::from(self.lifetime_seconds));
         match self.kind {
-            CampaignKind::Broadcast => None,
+            CampaignKind::Broadcast | CampaignKind::Test => None,
             CampaignKind::Standing(_) => Some(self.launch?.not_after - lifetime),
         }
     }

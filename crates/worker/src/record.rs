@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use broker::Delivery;
-use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason};
+use domain::campaign::{CampaignEvent, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
 use domain::id::CampaignId;
 use domain::trace::Step;
@@ -72,7 +72,7 @@ impl Worker {
             return Ok(());
         };
         let facts = self.facts.of(&self.store, record.id.campaign).await?;
-        if facts.kind != CampaignKind::Broadcast {
+        if facts.kind.is_standing() {
             return Ok(());
         }
         match state {

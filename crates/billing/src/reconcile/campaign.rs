@@ -115,7 +115,7 @@ async fn book_prices(
 
 impl Fold<'_> {
     pub(super) fn is_standing(&self) -> bool {
-        CampaignKind::from_code(self.campaign.kind) != Some(CampaignKind::Broadcast)
+        CampaignKind::from_code(self.campaign.kind).is_none_or(CampaignKind::is_standing)
     }
 
     /// The price of one send of a tariff, in micro-units.

@@ -28,6 +28,13 @@ const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
 pub enum CampaignCommand {
     /// Writes a campaign and approves it; with --at it is scheduled
     Create(CreateArgs),
+    /// Sends what it says to testers now: free, and the campaign stays as it is
+    Test {
+        id: CampaignId,
+        /// A tester, by usr_… or the messenger's key; may be repeated [default: every tester]
+        #[arg(long, value_name = "FRIEND")]
+        to: Vec<String>,
+    },
     /// Launches an approved campaign now: counts, holds the money, begins to send
     Launch {
         id: CampaignId,
@@ -117,6 +124,7 @@ impl Shell<'_> {
     pub(super) async fn campaign(&self, command: CampaignCommand) -> anyhow::Result<()> {
         match command {
             CampaignCommand::Create(arguments) => self.create(arguments).await,
+            CampaignCommand::Test { id, to } => self.test(id, &to).await,
             CampaignCommand::Launch { id, max_amount } => self.launch(id, max_amount).await,
             CampaignCommand::Pause { id } => {
                 control::pause(&self.platform.store, id).await?;

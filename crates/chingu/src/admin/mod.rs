@@ -6,6 +6,7 @@ mod money; // top-ups, promotional credit
 mod contract; // contracts and price books
 mod month; // closed months, invoices, and what follows them
 mod budget; // the most a brand wants to spend
+mod tester; // friends whom drafts are sent to first, and tests of drafts
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -68,6 +69,9 @@ pub enum AdminCommand {
     /// The most that may be spent in a month, in an account's day, by a campaign
     #[command(subcommand)]
     Budget(budget::BudgetCommand),
+    /// Friends of an account whom drafts are sent to first, free
+    #[command(subcommand)]
+    Tester(tester::TesterCommand),
     /// One broadcast, from draft to closed
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
@@ -94,6 +98,7 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::CreditNote(command) => shell.credit_note(command).await,
         AdminCommand::Refund(command) => shell.refund(command).await,
         AdminCommand::Budget(command) => shell.budget(command).await,
+        AdminCommand::Tester(command) => shell.tester(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };
     platform.close().await?;

@@ -4,4 +4,5 @@ mod lost_messages;
 mod restore;
 mod shortage; // not enough for everybody
 mod standing;
+mod testers;
 mod world;

@@ -298,6 +298,11 @@ impl World {
         }
     }
 
+    /// The database itself, for what no function of the store answers.
+    pub async fn raw(&self) -> testkit::database::Raw {
+        self.database.raw().await
+    }
+
     /// Plain SQL on the database, for what no function of the store does.
     pub async fn execute(&self, sql: &'static str) {
         self.database.raw().await.run(sql).await;

@@ -27,6 +27,7 @@ macro_rules! migrator {
             "0017_operator",
             "0018_month",
             "0019_budget",
+            "0020_tester",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

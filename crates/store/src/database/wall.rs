@@ -88,6 +88,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
             "receipt_people",
             "receipt_sum",
             "session",
+            "tester",
             "user",
             "user_list",
             "user_list_entry",
@@ -118,6 +119,9 @@ const GRANTS: [(&str, &[&str]); 4] = [
             "message",
             "partial_launch",
             "plan_use",
+            "tester",
+            "user_list",
+            "user_list_entry",
             "wallet",
             "wording",
         ],
@@ -143,7 +147,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
     ),
     (
         "DELETE",
-        &["friend_tag", "import_upload", "member", "session"],
+        &["friend_tag", "import_upload", "member", "session", "tester"],
     ),
 ];
 

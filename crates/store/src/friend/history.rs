@@ -14,6 +14,7 @@ use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 
+use crate::campaign::kind_of;
 pub use crate::friend_message::FriendMessage;
 use crate::receipt::SendReceipts;
 use crate::report::capture_of;
@@ -25,6 +26,8 @@ use crate::{Store, StoreError};
 pub struct FriendSend {
     pub campaign: CampaignId,
     pub name: String,
+    /// A test of what the campaign of this name says: free.
+    pub is_test: bool,
     pub launched_at: Timestamp,
     /// `None` until it is decided.
     pub outcome: Option<Outcome>,
@@ -48,6 +51,7 @@ struct Asked {
     id: CampaignId,
     month: i64,
     name: String,
+    kind: CampaignKind,
     launched_at: Timestamp,
     currency: Currency,
 }
@@ -71,7 +75,7 @@ impl Store {
         campaigns: u32,
     ) -> Result<FriendSends, StoreError> {
         let mut asked = self
-            .launched_before(business, account, before, campaigns + 1)
+            .launched_before(business, account, number, before, campaigns + 1)
             .await?;
         let is_more = asked.len() > campaigns as usize;
         asked.truncate(campaigns as usize);
@@ -93,6 +97,7 @@ impl Store {
             sends.push(FriendSend {
                 campaign: campaign.id,
                 name: campaign.name,
+                is_test: campaign.kind == CampaignKind::Test,
                 launched_at: campaign.launched_at,
                 outcome: found.outcome,
                 at: found.at,
@@ -107,26 +112,39 @@ impl Store {
         &self,
         business: BusinessId,
         account: AccountId,
+        number: UserNumber,
         before: Option<CampaignId>,
         limit: u32,
     ) -> Result<Vec<Asked>, StoreError> {
-        let sql = "SELECT k.id AS id, k.month AS month, k.name AS name,
+        // Tests are many and of few: only those that were sent to this friend are looked into.
+        let sql = "SELECT k.id AS id, k.month AS month, k.name AS name, k.kind AS kind,
                      k.launched_at AS launched_at, b.currency AS currency
                    FROM campaign k JOIN business b ON b.id = k.business
-                   WHERE k.business = $1 AND k.account = $2 AND k.kind = $3
+                   WHERE k.business = $1 AND k.account = $2
+                     AND (k.kind = $3 OR (k.kind = $6 AND EXISTS (
+                       SELECT 1 FROM user_list l JOIN user_list_entry e ON e.list = l.id
+                       WHERE l.test_of = k.id AND e.number = $7)))
                      AND k.launched_at IS NOT NULL
                      AND ($4 IS NULL OR (k.launched_at, k.id) <
                        (SELECT launched_at, id FROM campaign WHERE id = $4 AND account = $2))
                    ORDER BY k.launched_at DESC, k.id DESC LIMIT $5";
-        let kind = CampaignKind::Broadcast.code();
         let before = before.map(|id| id.as_bytes().to_vec());
-        let bound = values![business, account, kind, before, limit];
+        let bound = values![
+            business,
+            account,
+            CampaignKind::Broadcast.code(),
+            before,
+            limit,
+            CampaignKind::Test.code(),
+            number.0,
+        ];
         let rows = row::all(self.reader(), "campaign", sql, bound).await?;
         let asked = |row: &Row| {
             Ok(Asked {
                 id: row.id("id")?,
                 month: row.get("month")?,
                 name: row.get("name")?,
+                kind: kind_of(row)?,
                 launched_at: row.time("launched_at")?,
                 currency: crate::ledger::currency(row)?,
             })
