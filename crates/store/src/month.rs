@@ -22,7 +22,7 @@ pub use close::NewClose;
 pub use invoice::{
     CreditNote, NewCreditNote, Payment, REASON_CHARS_MAX, credit_notes, payments, to_refund,
 };
-pub use re_rating::{ReRated, ReRating, of_campaign};
+pub use re_rating::{ReRated, ReRating};
 
 /// A campaign is at rest this long before a month at the latest that none of its captures is of:
 /// clocks differ, and what comes late is on the bill of a later month.
@@ -221,12 +221,13 @@ impl Snapshot {
     }
 }
 
-/// The captures of a month, with their chunks and campaigns.
+/// The captures of a month, with their chunks and campaigns. What is launched after a month is on
+/// no bill of it: campaigns keep their launch's month in UTC, which a zone's is at most one off.
 const CAPTURES_OF_MONTH: &str = "campaign k
     JOIN capture p ON p.month = k.month AND p.campaign = k.id AND p.bill_month = $2
     JOIN chunk c ON c.month = p.month AND c.campaign = p.campaign AND c.number = p.number
       AND c.round = p.round
-    WHERE k.business = $1 AND (k.closed_at IS NULL OR k.closed_at >= $3)";
+    WHERE k.business = $1 AND k.month <= $2 + 1 AND (k.closed_at IS NULL OR k.closed_at >= $3)";
 
 fn bound(business: BusinessId, month: LaunchMonth, begins: Timestamp) -> [sea_orm::Value; 3] {
     values![business, month.number(), begins - AT_REST_MARGIN]

@@ -151,6 +151,12 @@ impl Settling {
             .to_string()
     }
 
+    /// The month of whose invoice it is.
+    fn month(&self) -> Result<LaunchMonth, BillingError> {
+        let month = self.month;
+        month.ok_or_else(|| StoreError::NotFound("the month of an invoice".into()).into())
+    }
+
     /// Where it leads back to.
     fn back(&self) -> String {
         let months = format!("{BASE}/businesses/{}/months", self.business.id);
@@ -209,21 +215,20 @@ async fn carry_out(
 ) -> Result<(), BillingError> {
     let (counter, business) = (&desk.counter, settling.business.id);
     let reference = fields.reference.trim();
-    match (settling.deed, settling.month) {
-        (Deed::Payment, Some(month)) => {
-            counter
-                .pay_invoice((business, month), amount, reference)
-                .await?;
+    match settling.deed {
+        Deed::Payment => {
+            let of = (business, settling.month()?);
+            counter.pay_invoice(of, amount, reference).await?;
         }
-        (Deed::CreditNote, Some(month)) => {
-            let said = (reference, fields.reason.trim());
-            counter.credit_note((business, month), amount, said).await?;
+        Deed::CreditNote => {
+            let (of, reason) = ((business, settling.month()?), fields.reason.trim());
+            counter.credit_note(of, amount, (reference, reason)).await?;
         }
-        (Deed::RefundPaid, _) => {
-            counter.refund_paid(business, amount, reference).await?;
-        }
-        (Deed::Refund, _) | (_, None) => {
+        Deed::Refund => {
             counter.refund(business, amount, reference).await?;
+        }
+        Deed::RefundPaid => {
+            counter.refund_paid(business, amount, reference).await?;
         }
     }
     Ok(())

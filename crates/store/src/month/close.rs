@@ -1,7 +1,7 @@
 //! What closing a month writes: its lines, its row with the invoice's number, and the posting of
 //! what is asked for. In one write, after which its bill takes nothing more.
 
-use domain::id::{BusinessId, IdSource};
+use domain::id::{BusinessId, IdSource, LedgerTransactionId};
 use domain::invoice::MonthFigures;
 use domain::ledger::{IdempotencyKey, Invoiced, LedgerAccount, Posting, TransactionKind};
 use domain::money::Money;
@@ -22,14 +22,6 @@ pub struct NewClose {
 }
 
 impl Write {
-    pub async fn closed_months(
-        &mut self,
-        business: BusinessId,
-        limit: u32,
-    ) -> Result<Vec<ClosedMonth>, StoreError> {
-        read(self.connection(), business, None, limit).await
-    }
-
     pub async fn closed_month(
         &mut self,
         business: BusinessId,
@@ -147,7 +139,7 @@ impl Write {
             amounts.total.micro(),
             amounts.paid.micro(),
             amounts.due.micro(),
-            booked.map(|id: domain::id::LedgerTransactionId| id.as_bytes().to_vec()),
+            booked.map(|id: LedgerTransactionId| id.as_bytes().to_vec()),
             now,
         ];
         row::execute(self.connection(), sql, bound).await?;
@@ -175,7 +167,7 @@ impl Write {
         posting: &Posting,
         now: Timestamp,
         ids: &dyn IdSource,
-    ) -> Result<domain::id::LedgerTransactionId, StoreError> {
+    ) -> Result<LedgerTransactionId, StoreError> {
         let business = closed.business;
         wallet::open(self, business, closed.captured.currency()).await?;
         let what = "the wallet of an invoice";

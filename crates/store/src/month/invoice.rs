@@ -3,7 +3,7 @@
 
 use domain::id::{BusinessId, IdSource, LedgerTransactionId};
 use domain::invoice::CreditAmounts;
-use domain::ledger::{Credited, IdempotencyKey, LedgerAccount, Posting};
+use domain::ledger::{Credited, IdempotencyKey, LedgerAccount, Posting, TransactionKind};
 use domain::money::Money;
 use domain::time::{LaunchMonth, Timestamp};
 use sea_orm::ConnectionTrait;
@@ -11,7 +11,7 @@ use sea_orm::ConnectionTrait;
 use crate::ledger::{self, LedgerTransaction, currency_of, invariant};
 use crate::row::{self, Row, values};
 use crate::wallet::change_one;
-use crate::{Snapshot, Store, StoreError, Write};
+use crate::{Store, StoreError, Write};
 
 /// What a part of an invoice is taken back for, in the operator's words.
 pub const REASON_CHARS_MAX: usize = 200;
@@ -78,12 +78,6 @@ pub async fn payments(
 /// What is to be paid back and has not left the bank.
 pub async fn to_refund(store: &Store, business: BusinessId) -> Result<Money, StoreError> {
     refund_payable(store.reader(), business).await
-}
-
-impl Snapshot {
-    pub async fn credit_notes(&self, business: BusinessId) -> Result<Vec<CreditNote>, StoreError> {
-        read_notes(self.connection(), business).await
-    }
 }
 
 impl Write {
@@ -247,7 +241,7 @@ impl Write {
     pub async fn was_topped_up(&mut self, business: BusinessId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS one FROM ledger_transaction
                    WHERE business = $1 AND kind = $2 LIMIT 1";
-        let kind = domain::ledger::TransactionKind::TopUp.code();
+        let kind = TransactionKind::TopUp.code();
         let bound = values![business, kind];
         let row = row::one(self.connection(), "ledger_transaction", sql, bound).await?;
         Ok(row.is_some())

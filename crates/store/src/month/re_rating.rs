@@ -14,7 +14,7 @@ use sea_orm::ConnectionTrait;
 use super::{CAPTURES_OF_MONTH, bound};
 use crate::ledger::{self, currency_of, invariant};
 use crate::row::{self, Row, values};
-use crate::{Snapshot, Store, StoreError, Write, price, promotional, wallet};
+use crate::{Snapshot, StoreError, Write, price, promotional, wallet};
 
 /// What one campaign's sends of a tariff cost less in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +36,15 @@ pub struct ReRated {
     pub promotional: Money,
 }
 
-/// What came back to a campaign's business, over all months.
-pub async fn of_campaign(
-    store: &Store,
-    business: BusinessId,
-    campaign: CampaignId,
-) -> Result<Money, StoreError> {
-    let currency = currency_of(store.reader(), business).await?;
-    let micro = back(store.reader(), campaign).await?;
-    Ok(Money::from_micro(micro, currency))
-}
-
 impl Snapshot {
     /// What came back of a campaign's captures, in micro-units.
     pub async fn re_rated_micro(&self, campaign: CampaignId) -> Result<i64, StoreError> {
-        back(self.connection(), campaign).await
+        let sql = format!(
+            "SELECT {} AS back FROM re_rating WHERE campaign = $1",
+            row::sum("back")
+        );
+        let row = row::one(self.connection(), "re_rating", &sql, values![campaign]).await?;
+        row.map_or(Ok(0), |row| row.get("back"))
     }
 
     /// What came back of a month's captures, in micro-units.
@@ -67,15 +61,6 @@ impl Snapshot {
         let row = row::one(self.connection(), "re_rating", &sql, bound).await?;
         row.map_or(Ok(0), |row| row.get("back"))
     }
-}
-
-async fn back(connection: &impl ConnectionTrait, campaign: CampaignId) -> Result<i64, StoreError> {
-    let sql = format!(
-        "SELECT {} AS back FROM re_rating WHERE campaign = $1",
-        row::sum("back")
-    );
-    let row = row::one(connection, "re_rating", &sql, values![campaign]).await?;
-    row.map_or(Ok(0), |row| row.get("back"))
 }
 
 impl Write {
@@ -190,13 +175,12 @@ impl Write {
         let in_lots: i64 = lots.iter().map(|part| part.amount.micro()).sum();
         let cash = Money::from_micro(captured - in_lots, amount.currency());
         let funds = Funds::give_back(&lots, cash, amount).map_err(invariant)?;
-        for (lot, _) in funds.lots() {
+        for (lot, given) in funds.lots() {
             let sql = "UPDATE hold_lot SET captured = captured - $3
                        WHERE campaign = $1 AND lot = $2 AND captured >= $3";
-            let given = funds.lots().iter().find(|(of, _)| of == lot);
-            let given = given.map_or(0, |(_, amount)| amount.micro());
-            let changed = row::execute(self.connection(), sql, values![campaign, *lot, given]);
-            wallet::expect_one(changed.await?, "the spent credit of a re-rating")?;
+            let bound = values![campaign, *lot, given.micro()];
+            let changed = row::execute(self.connection(), sql, bound).await?;
+            wallet::expect_one(changed, "the spent credit of a re-rating")?;
         }
         expired.extend(promotional::give_back(self, campaign, &funds, now).await?);
         Ok(funds)
@@ -214,7 +198,7 @@ impl Write {
         let owed = self.wallet(business).await?.owed;
         let is_expired = |lot| expired.contains(&lot);
         let posting = Posting::re_rating(back, is_expired, owed).map_err(invariant)?;
-        let (mut total, mut promotional, mut lost, mut cash) = (0, 0, 0, 0);
+        let (mut promotional, mut lost, mut cash) = (0, 0, 0);
         for (_, funds) in back {
             cash += funds.in_cash().micro();
             for (lot, amount) in funds.lots() {
@@ -222,7 +206,7 @@ impl Write {
                 lost += if is_expired(*lot) { amount.micro() } else { 0 };
             }
         }
-        total += cash + promotional;
+        let total = cash + promotional;
         let paid = cash.min(owed.micro());
         let sql = "UPDATE wallet SET available = available + $2, owed = owed - $3
                    WHERE business = $1 AND owed >= $3";
