@@ -100,6 +100,15 @@ control: _program
     CHINGU_TABLES=docs just suite faults control:: --nocapture
     CHINGU_TABLES=docs CHINGU_TEST_ENGINE=production just suite faults control:: --nocapture
 
+# Every way of sending under one price, on both engines: docs/ways.md, docs/ways-production.md.
+ways: _program
+    CHINGU_TABLES=docs just suite it ways:: --nocapture
+    CHINGU_TABLES=docs CHINGU_TEST_ENGINE=production just suite it ways:: --nocapture
+
+# LINE's official Python library against this server: docs/sdk-python.md.
+sdk: _program
+    CHINGU_TABLES=docs just suite it line_sdk:: --nocapture
+
 # Pace by the messenger's log, and small campaigns beside a broadcast: docs/pace.md, docs/fairness.md.
 pace: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \

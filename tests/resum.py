@@ -25,7 +25,11 @@ COLUMNS = [
     "evidence_hash",
 ]
 BILLABLE = {"accepted", "confirmed"}
-OUTCOMES = BILLABLE | {"failed", "excluded", "uncertain", "cancelled", "written_off", "pending"}
+# The tariff of tests: whoever took one is not billed for it.
+FREE = "test"
+OUTCOMES = BILLABLE | {
+    "failed", "excluded", "uncertain", "unconfirmed", "cancelled", "written_off", "pending",
+}
 ERRORS_LISTED_MAX = 20
 
 AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -78,7 +82,8 @@ def check_shapes(row, line, errors):
         errors.add(line, "a send without its position or tariff")
     if row["billable"] not in ("yes", "no") or not row["billable_reason"]:
         errors.add(line, "does not say whether it is billable and why")
-    if (row["outcome"] in BILLABLE) != (row["billable"] == "yes"):
+    is_due = row["outcome"] in BILLABLE and row["tariff"] != FREE
+    if is_due != (row["billable"] == "yes"):
         errors.add(line, f"{row['outcome']} with billable {row['billable']!r}")
     for column, value in row.items():
         if value[:1] in ("=", "+", "-", "@", "\t", "\r"):
@@ -90,7 +95,7 @@ def resum(path):
     seen, places = set(), set()
     outcomes, reasons, tariffs = Counter(), Counter(), Counter()
     campaigns, versions, transactions = set(), set(), set()
-    lines = billable = uncaptured = billed = 0
+    lines = billable = free = uncaptured = charged = billed = 0
     with open(path, encoding="utf-8", newline="") as file:
         reader = csv.reader(file, strict=True)
         if next(reader, None) != COLUMNS:
@@ -125,8 +130,17 @@ def resum(path):
                 if price is None:
                     uncaptured += 1
                 else:
+                    charged += price > 0
                     billed += price
                     transactions.add(row["ledger_transaction"])
+            elif row["tariff"] == FREE and row["outcome"] in BILLABLE:
+                free += 1
+                if row["billable_reason"] != "tests_are_free" or row["ledger_transaction"]:
+                    errors.add(line, "a test that does not say that it is free")
+                if price is None:
+                    uncaptured += 1
+                elif price > 0:
+                    errors.add(line, f"a test that costs {row['unit_price']}")
             elif row["unit_price"] or row["ledger_transaction"]:
                 errors.add(line, "has a price or transaction and is not billable")
     if len(campaigns) > 1 or len(versions) > 1:
@@ -139,6 +153,8 @@ def resum(path):
         "tariffs": dict(sorted(tariffs.items())),
         "billable": billable,
         "uncaptured": uncaptured,
+        "charged": charged,
+        "free": free,
         "billed_micro": billed,
         "ledger_transactions": len(transactions),
     }

@@ -33,6 +33,8 @@ export async function everyPage(page, address) {
     ["settings", `${CONSOLE}/settings`],
     ["members", `${CONSOLE}/settings/members`],
     ["budgets", `${CONSOLE}/settings/budgets`],
+    ["testers", `${CONSOLE}/settings/testers`],
+    ["developers", `${CONSOLE}/settings/developers`],
     ["me", `${CONSOLE}/settings/me`],
     ["styleguide", `${CONSOLE}/styleguide`],
     ["problem", `${CONSOLE}/nothing-here`],

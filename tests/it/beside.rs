@@ -166,7 +166,7 @@ fn funds() -> Result<()> {
 }
 
 /// What a clock on the wall in `zone_name` shows in a while.
-fn wall_time(zone_name: &str, ahead: Duration) -> Result<String> {
+pub fn wall_time(zone_name: &str, ahead: Duration) -> Result<String> {
     let at = now() + ahead;
     let offset = utc_offset_minutes(&zone(zone_name)?, at);
     let local = Timestamp::from_millis(at.as_millis() + i64::from(offset) * 60_000);

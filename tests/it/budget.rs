@@ -138,18 +138,27 @@ fn fewer_by_page() -> Result<()> {
         ("pace", "free"),
         ("if_short", "fewer_at_random"),
     ];
+    let wrong = [&fields[..], &[("budget", "much")]].concat();
+    let wrong = world.browser.post_form(&schedule, &wrong)?;
+    ensure!(
+        wrong.status == 422 && wrong.body.contains("Write an amount of 0 or more"),
+        "{wrong:?}"
+    );
+    // The campaign's own budget is lower than the day's.
+    let mut fields = [&fields[..], &[("budget", "240")]].concat();
+    fields[0].1 = "1";
     let next = world.browser.post_form(&schedule, &fields)?;
     ensure!(next.location() == format!("{campaign}/review"), "{next:?}");
     let shown = world.browser.read(&schedule)?;
     ensure!(
-        shown.contains(r#"value="fewer_at_random" checked"#),
+        shown.contains(r#"value="fewer_at_random" checked"#) && shown.contains(r#"value="240""#),
         "{shown}"
     );
     let review = world.browser.read(&format!("{campaign}/review?wait=1"))?;
     for expected in [
-        "There is enough for 20 of 100 people: they are drawn at random",
-        "Send to 20 people",
-        "330 KRW",
+        "There is enough for 16 of 100 people: they are drawn at random",
+        "Send to 16 people",
+        "264 KRW",
     ] {
         ensure!(review.contains(expected), "no {expected} in {review}");
     }
@@ -158,10 +167,12 @@ fn fewer_by_page() -> Result<()> {
         .browser
         .post_form(&format!("{campaign}/launch"), &borrowed(&fields))?;
     ensure!(sent.location() == format!("{campaign}/running"), "{sent:?}");
-    ensure!(world.held()? == krw(300));
-    let report = world.browser.read(&format!("{campaign}/report"))?;
-    let expected = "Sent to 20 of 100 people, drawn at random (seed ";
-    ensure!(report.contains(expected), "{report}");
+    ensure!(world.held()? == krw(240));
+    for page in ["running", "report"] {
+        let shown = world.browser.read(&format!("{campaign}/{page}"))?;
+        let expected = "Sent to 16 of 100 people, drawn at random (seed ";
+        ensure!(shown.contains(expected), "{page}: {shown}");
+    }
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use chingu_tests::wait::until_state;
 use chingu_tests::world::{Brand, friends_csv};
 use domain::time::Timestamp;
 use store::Store;
+use testkit::assertion::SigningKey;
 
 use crate::stage::{SOON, now};
 
@@ -433,6 +434,9 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     objects.insert("campaign", campaigns(brand, &mut owner)?);
     objects.insert("friend", friends(brand, handle)?);
     objects.insert("import", imports(handle, &mut owner)?);
+    objects.insert("key", assertion_keys(handle, &mut owner)?);
+    let issued = admin(&brand.data, &["token", "issue", "--account", handle])?;
+    objects.insert("token", vec![text(&issued, "key_id")?.to_owned()]);
     Ok(Tenant {
         handle,
         owner,
@@ -503,6 +507,19 @@ fn imports(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
     let ids: Vec<String> = ids.collect();
     ensure!(ids.len() == 2, "{ids:?}");
     Ok(ids)
+}
+
+/// A key that the brand's programs sign with.
+fn assertion_keys(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
+    let page = format!("/console/{handle}/settings/developers");
+    let jwk = SigningKey::generate().jwk().to_string();
+    let sent = owner.post_form(&format!("{page}/keys"), &[("jwk", &jwk)])?;
+    ensure!(sent.status == 303, "{sent:?}");
+    let kid = owner
+        .get(&page)?
+        .between("/developers/keys/", "/remove")?
+        .to_owned();
+    Ok(vec![kid])
 }
 
 /// Public ids of a brand's friends: those of one import follow each other.

@@ -19,7 +19,10 @@ mod order; // settles that come late
 mod cancel; // cancels in the middle of a freeze
 mod personal; // everybody reads their own name
 mod budget; // budgets, and whom it goes to where there is not enough for everybody
+mod testers; // what a draft says, to testers first, free
+mod ways; // every way of sending bills the same
 mod billing; // plans, bands and promotional credit, from the agreement to the bill
+mod delivered; // billed when the messenger confirms it, and not before
 mod months; // a month closed and invoiced, and what follows
 
 mod proof; // sealed days, and one send proved to a stranger
@@ -39,6 +42,8 @@ mod draft_world; // a draft that can be sent, to friends whose attributes a test
 mod draft_steps; // whom a draft reaches, when it goes, and that it is launched once
 mod taken_back; // what came another way keeps its audience when it is a draft again
 mod running; // a campaign under way, watched and stopped
+mod line_sdk; // LINE's official library, the address changed
+mod line_tokens; // what brands' programs prove themselves with, and what tokens are worth
 mod cross_tenant; // two businesses beside each other, on every route
 mod operator_terms; // contracts, prices and credit on the operators' pages, and their password
 mod operator; // who runs the installation: money of everybody, and whether the books close

@@ -157,6 +157,15 @@ impl Messenger {
         )
     }
 
+    /// Besides, a share of what was accepted and not told of is told of.
+    pub fn resolve_accepted(&self, confirmed: f64, accepted: f64) -> Result<Value> {
+        self.control(
+            "POST",
+            "resolve_uncertain",
+            &json!({ "confirmed": confirmed, "accepted": accepted }).to_string(),
+        )
+    }
+
     /// The accept log of the running process.
     pub fn log(&self) -> Result<Vec<Accepted>> {
         accept_log(&self.data)

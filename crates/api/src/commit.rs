@@ -194,7 +194,7 @@ fn tell(taken: &mut Taken, delivery: &Delivery, index: usize, verdict: DeliveryV
             let reason = "the recipient's outcome was decided before";
             taken.ignored.push(told(reason));
         }
-        DeliveryVerdict::NotUncertain => {
+        DeliveryVerdict::NeverOpen => {
             let reason = "the recipient's outcome was never uncertain";
             taken.ignored.push(told(reason));
         }

@@ -1,10 +1,13 @@
-//! HTTP for machines. Today: what the messenger tells, and pictures that were uploaded.
+//! HTTP for machines: what the messenger tells, pictures that were uploaded, and LINE's API for the
+//! programs of brands.
 //!
 //! It owns routes, limits and the words of errors. It does not own what an event means for a friend
-//! (`directory`) or for a delivery (`store`), nor the shapes of the wire (`gateway`).
+//! (`directory`) or for a delivery (`store`), nor what a token is worth (`directory`), nor the
+//! shapes of the wire (`gateway`).
 //!
 //! Invariants: nothing a client sends is answered with a 500 or with a page of the framework; a bad
-//! event never rejects its neighbours; what is answered with 202 is committed.
+//! event never rejects its neighbours; what is answered with 202 is committed; what is read for a
+//! brand's program is read behind the wall of its business.
 
 pub mod error; // answers that are not what was asked for, as JSON in words
 pub mod state; // what every route needs, and how much at once
@@ -14,6 +17,7 @@ pub mod receipts; // what friends did with a push, against what was sent
 mod pushes; // what receipts are read by, remembered
 mod commit; // everything of one request in one transaction
 pub mod media; // GET /media/{file}
+pub mod line; // LINE's Messaging API for brands' programs
 pub mod take; // events to facts and deliveries, in one transaction
 
 pub use error::ApiError;

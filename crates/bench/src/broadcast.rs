@@ -58,6 +58,12 @@ struct Seen {
     gate_reads: u64,
 }
 
+/// What `chingu reconcile` says of the books afterwards, and how long it takes to say it.
+struct BooksClose {
+    seconds: f64,
+    violations: Vec<String>,
+}
+
 /// By process group; `None` is not known.
 #[derive(Clone, Copy)]
 struct CpuTimes {
@@ -101,6 +107,8 @@ pub async fn broadcast(
     let recorded = record::recorded(&books, &campaigns, bytes_before).await?;
     books.close().await;
     let accepted = record::accepted(&place.accept_log(), &campaigns).await?;
+    say("reconciling the books");
+    let books_close = run.reconcile(&place).await?;
     say("measuring the raw loops");
     let ground = Ground {
         messenger: &place.sink,
@@ -112,8 +120,17 @@ pub async fn broadcast(
         ids: run.ids.clone(),
     };
     let roofline = ground.measure().await?;
-    let report = report(run, &seen, &recorded, &accepted, &roofline, durability);
-    let violations = report.violations(recorded.due_micro);
+    let report = report(
+        run,
+        &seen,
+        &recorded,
+        &accepted,
+        &books_close,
+        &roofline,
+        durability,
+    );
+    let mut violations = report.violations(recorded.due_micro);
+    violations.extend(books_close.violations);
     if !violations.is_empty() {
         bail!("{}\n{report}", violations.join(", "));
     }
@@ -224,6 +241,21 @@ impl BroadcastRun {
         platform.stop().await
     }
 
+    /// Goes through everything that the books must hold, once nothing runs any more.
+    async fn reconcile(&self, place: &Place) -> anyhow::Result<BooksClose> {
+        let store = Store::open(&place.database).await?;
+        let started = self.clock.monotonic();
+        let found = billing::reconcile(&store).await?;
+        let seconds = (self.clock.monotonic() - started).as_secs_f64();
+        store.close().await?;
+        let checks = found.checks.iter();
+        let violations = checks.flat_map(|check| check.violations.iter().cloned());
+        Ok(BooksClose {
+            seconds,
+            violations: violations.collect(),
+        })
+    }
+
     /// What the sending may take at most.
     fn time_max(&self) -> Duration {
         let requests_of_one = if self.scenario.batch_max == 1 { 10 } else { 1 };
@@ -286,6 +318,7 @@ fn report(
     seen: &Seen,
     recorded: &Recorded,
     accepted: &Accepted,
+    books_close: &BooksClose,
     roofline: &Roofline,
     durability: BTreeMap<&'static str, String>,
 ) -> BroadcastReport {
@@ -321,6 +354,7 @@ fn report(
             .saturating_sub(accepted.people + recorded.failed + recorded.excluded),
         duplicated: accepted.duplicated,
         billed_micro: recorded.billed_micro,
+        reconcile_seconds: rounded(books_close.seconds, 3),
         cpu_us_per_send: CpuPerSend {
             chingu: micros(seen.cpu.chingu),
             postgres: seen.cpu.postgres.map(micros),

@@ -33,6 +33,8 @@ pub struct BroadcastReport {
     pub lost: u64,
     pub duplicated: u64,
     pub billed_micro: i64,
+    /// What going through all the books takes afterwards.
+    pub reconcile_seconds: f64,
     pub cpu_us_per_send: CpuPerSend,
     pub bytes_per_send: BytesPerSend,
     pub broker: BrokerCounts,
@@ -133,6 +135,10 @@ impl fmt::Display for BroadcastReport {
         line("lost", grouped(self.lost as f64))?;
         line("duplicated", grouped(self.duplicated as f64))?;
         line("billed, micro-units", grouped(self.billed_micro as f64))?;
+        line(
+            "books gone through, seconds",
+            format!("{:.3}", self.reconcile_seconds),
+        )?;
         let cpu = &self.cpu_us_per_send;
         let micros = |micros| format!("{micros:.3}");
         line("CPU per send, µs: chingu", micros(cpu.chingu))?;
@@ -199,6 +205,7 @@ mod tests {
             lost: 0,
             duplicated: 0,
             billed_micro: 15_000_000_000_000,
+            reconcile_seconds: 1.0,
             cpu_us_per_send: CpuPerSend {
                 chingu: 2.0,
                 postgres: Some(0.0),
@@ -249,6 +256,7 @@ mod tests {
             "lost",
             "duplicated",
             "billed_micro",
+            "reconcile_seconds",
             "cpu_us_per_send",
             "bytes_per_send",
             "broker",

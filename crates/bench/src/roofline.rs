@@ -329,7 +329,7 @@ fn all_accepted(chunk: &Claimed) -> Record {
             counts: OutcomeCounts::all(Outcome::Accepted, chunk.size),
             detour: None,
             next_round: None,
-            uncertain_keys: Vec::new(),
+            undecided_keys: Vec::new(),
         },
     }
 }

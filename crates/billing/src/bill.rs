@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use domain::band::Slice;
 use domain::campaign::CampaignState;
-use domain::contract::beyond_quota;
+use domain::contract::{Billable, beyond_quota};
 use domain::id::{BusinessId, CampaignId};
 use domain::money::Money;
 use domain::outcome::Outcome;
@@ -15,10 +15,6 @@ use store::report::{ChunkSums, RecordedCampaign};
 use store::{Snapshot, Store, StoreError};
 
 use crate::BillingError;
-use crate::send::chunks_of;
-
-/// Chunk numbers with late outcomes that are read at once.
-const AMENDED_PER_PAGE: u32 = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
@@ -27,6 +23,8 @@ pub struct Bill {
     pub state: CampaignState,
     /// Somebody cancelled it: what was not sent by then was not sent.
     pub is_cancelled: bool,
+    /// What of it is billed, as it was launched.
+    pub billable: Billable,
     /// `None` before the launch.
     pub price_version: Option<u32>,
     /// Σ counted × unit price, as the launch counted.
@@ -67,6 +65,7 @@ pub struct BillOutcomes {
     pub failed: u64,
     /// Excluded by the gate, after the freeze.
     pub excluded: u64,
+    /// Uncertain, or accepted where what was delivered is billed and nobody confirmed it yet.
     pub uncertain: u64,
     /// Cancelled or written off.
     pub cancelled: u64,
@@ -113,7 +112,10 @@ pub(crate) async fn read(
         for chunk in snapshot.chunk_sums(month, campaign.id).await? {
             sums.insert(chunk.tariff, BillOutcomes::of(&chunk));
         }
-        amend(snapshot, &campaign, &mut sums).await?;
+        // The sums count as the chunks settled.
+        for (tariff, outcome, people) in snapshot.amended_sums(month, campaign.id).await? {
+            sums.entry(tariff).or_default().decide(outcome, people);
+        }
     }
     let zero = Money::zero(campaign.currency);
     let mut quoted = zero;
@@ -156,6 +158,7 @@ pub(crate) async fn read(
         state: CampaignState::from_codes(campaign.state, campaign.pause_reason)
             .ok_or_else(|| corrupt("campaign", "state", campaign.state))?,
         is_cancelled: snapshot.was_cancelled(campaign.id).await?,
+        billable: campaign.billable,
         price_version: campaign.price_version,
         quoted,
         held: hold.map_or(zero, |hold| hold.amount),
@@ -171,49 +174,6 @@ pub(crate) async fn read(
     })
 }
 
-/// Merges late outcomes into the sums, which count as the chunks settled.
-async fn amend(
-    snapshot: &Snapshot,
-    campaign: &RecordedCampaign,
-    sums: &mut BTreeMap<u8, BillOutcomes>,
-) -> Result<(), BillingError> {
-    let Some(month) = campaign.month else {
-        return Ok(());
-    };
-    let mut after = None;
-    loop {
-        let page = snapshot
-            .amended_page(
-                month,
-                campaign.id,
-                campaign.currency,
-                after,
-                AMENDED_PER_PAGE,
-            )
-            .await?;
-        let Some(last) = page.chunks.last() else {
-            return Ok(());
-        };
-        after = Some(last.id.number);
-        for chunk in chunks_of(&page).filter(|chunk| !chunk.amendments.is_empty()) {
-            let unreadable =
-                |error| corrupt("chunk", "outcomes", format!("{}: {error}", chunk.record.id));
-            let settled = chunk
-                .record
-                .outcomes()
-                .map_err(unreadable)?
-                .unwrap_or_default();
-            let sends = chunk.sends().map_err(unreadable)?;
-            let sum = sums.entry(chunk.record.tariff).or_default();
-            for (settled, send) in settled.into_iter().zip(sends) {
-                if settled == Outcome::Uncertain && send.outcome != Some(Outcome::Uncertain) {
-                    sum.decide(send.outcome);
-                }
-            }
-        }
-    }
-}
-
 impl BillOutcomes {
     fn of(chunk: &ChunkSums) -> Self {
         Self {
@@ -227,14 +187,14 @@ impl BillOutcomes {
         }
     }
 
-    /// One of the uncertain became known.
-    fn decide(&mut self, outcome: Option<Outcome>) {
-        self.uncertain = self.uncertain.saturating_sub(1);
+    /// Of so many of the undecided it became known.
+    fn decide(&mut self, outcome: Outcome, people: u64) {
+        self.uncertain = self.uncertain.saturating_sub(people);
         match outcome {
-            Some(Outcome::Accepted | Outcome::Confirmed) => self.accepted += 1,
-            Some(Outcome::Failed(_)) => self.failed += 1,
-            Some(Outcome::Excluded(_)) => self.excluded += 1,
-            _ => self.cancelled += 1,
+            Outcome::Accepted | Outcome::Confirmed => self.accepted += people,
+            Outcome::Failed(_) => self.failed += people,
+            Outcome::Excluded(_) => self.excluded += people,
+            _ => self.cancelled += people,
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Evidence {
     pub consent: Option<Consent>,
     /// Every claim of every round, in their order.
     pub pushes: Vec<PushTried>,
-    /// What became known later of somebody whom the settle left uncertain.
+    /// What became known later of somebody whom the settle left undecided.
     pub amendment: Option<RecordedAmendment>,
     /// What it was captured with: several parts where a price band ended within its chunk.
     pub bookings: Vec<Booking>,

@@ -32,7 +32,7 @@ pub struct CampaignFigures {
     pub epoch: Option<Timestamp>,
     /// People by the minute since then.
     pub delivered_over_time: BTreeMap<i64, u64>,
-    /// By when the last of the uncertain is decided.
+    /// By when the last of the undecided is decided.
     pub uncertain_until: Option<Timestamp>,
 }
 

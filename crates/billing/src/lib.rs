@@ -8,6 +8,7 @@
 pub mod error; // what went wrong, by what the caller does about it
 pub mod contract; // contracts and price books, version after version
 pub mod terms; // what sends cost now: contract, book, what the month has already
+pub mod allowance; // how many more sends there is enough for
 pub mod budget; // the most a brand wants to spend, asked by every hold
 pub mod funds; // top-up, hold, capture, release
 pub mod promotional; // promotional credit, granted and expired
@@ -29,6 +30,7 @@ pub mod month; // a month closed: checklist, re-rating, invoice
 pub mod invoice; // what follows an invoice: payments, credit notes, refunds
 pub mod counter; // what operators do with money
 
+pub use allowance::allowance;
 pub use bill::{Bill, BillLine, BillOutcomes, bill, left_out};
 pub use checks::check_books;
 pub use counter::Counter;

@@ -36,12 +36,12 @@ pub enum Item {
     InOrder,
     /// Every send that settled in it is captured.
     Captured,
+    /// What its captures add up to is what the books earned, to the micro-unit.
+    TiesToLedger,
     /// The books close: the light check finds nothing in this business.
     BooksClose,
     /// Its ledger is what it was when it was written.
     ChainUnbroken,
-    /// What its captures add up to is what the books earned, to the micro-unit.
-    TiesToLedger,
 }
 
 impl Item {
@@ -49,9 +49,9 @@ impl Item {
         Self::Over,
         Self::InOrder,
         Self::Captured,
+        Self::TiesToLedger,
         Self::BooksClose,
         Self::ChainUnbroken,
-        Self::TiesToLedger,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -85,8 +85,14 @@ pub struct Checklist {
 }
 
 impl Checklist {
+    /// Whether nothing that was looked at speaks against closing.
     pub fn is_ready(&self) -> bool {
         self.points.iter().all(|point| point.holds)
+    }
+
+    /// Whether every point was looked at: [`glance`] leaves out what takes long.
+    pub fn is_whole(&self) -> bool {
+        self.points.len() == Item::ALL.len()
     }
 
     fn note(&mut self, item: Item, why_not: Option<String>) {
@@ -113,13 +119,41 @@ impl fmt::Display for Checklist {
     }
 }
 
-/// Goes through the list without changing anything.
+/// Goes through the whole list without changing anything: the books of every business since the
+/// month began, and the ledger's chain from its first transaction.
 pub async fn check(
     store: &Store,
     business: BusinessId,
     month: LaunchMonth,
     now: Timestamp,
 ) -> Result<Checklist, BillingError> {
+    let (mut list, begins) = look(store, business, month, now).await?;
+    let unclean = books_do_not_close(store, business, begins).await?;
+    list.note(Item::BooksClose, unclean);
+    let chain = verify(store, Some(business)).await?;
+    let broken = chain.faults.first().map(ToString::to_string);
+    list.note(Item::ChainUnbroken, broken);
+    Ok(list)
+}
+
+/// The points of the list that take no longer the longer a business's history is, for a page.
+pub async fn glance(
+    store: &Store,
+    business: BusinessId,
+    month: LaunchMonth,
+    now: Timestamp,
+) -> Result<Checklist, BillingError> {
+    let (list, _) = look(store, business, month, now).await?;
+    Ok(list)
+}
+
+/// The list as far as [`glance`] goes, and when the month begins.
+async fn look(
+    store: &Store,
+    business: BusinessId,
+    month: LaunchMonth,
+    now: Timestamp,
+) -> Result<(Checklist, Timestamp), BillingError> {
     let snapshot = store.snapshot().await?;
     let contracts = snapshot.contracts(business).await?;
     let begins = month_begins(&contracts, month)?;
@@ -142,16 +176,9 @@ pub async fn check(
     let earned = snapshot.month_earned(business, month, begins).await?;
     let currency = snapshot.wallet(business).await?.available.currency();
     snapshot.end().await?;
-    list.note(
-        Item::BooksClose,
-        books_do_not_close(store, business, begins).await?,
-    );
-    let chain = verify(store, Some(business)).await?;
-    let broken = chain.faults.first().map(ToString::to_string);
-    list.note(Item::ChainUnbroken, broken);
     let differs = differs(&list.lines, earned, currency)?;
     list.note(Item::TiesToLedger, differs);
-    Ok(list)
+    Ok((list, begins))
 }
 
 /// Closes a month. [`BillingError::NotClosable`] with the list where anything does not add up; then

@@ -5,6 +5,7 @@
 //! prices of a report add up to its captures at every moment. Each page is read as of one commit
 //! and holds every round of its chunks.
 
+use domain::campaign::CampaignKind;
 use domain::chunk::ChunkState;
 use domain::codec::CorruptBlob;
 use domain::id::{BusinessId, CampaignId};
@@ -48,6 +49,7 @@ const EXCLUDED_PER_PAGE: usize = 16_000;
 pub struct SendReport {
     store: Store,
     campaign: RecordedCampaign,
+    kind: CampaignKind,
     sieve: Sieve,
     stage: Stage,
 }
@@ -99,6 +101,7 @@ impl SendReport {
         snapshot.end().await?;
         Ok(Self {
             store: store.clone(),
+            kind: campaign.known_kind()?,
             campaign,
             sieve,
             stage: Stage::Header,
@@ -110,7 +113,7 @@ impl SendReport {
         let stage = std::mem::replace(&mut self.stage, Stage::Done);
         let (page, next) = match stage {
             Stage::Header => {
-                let mut lines = Lines::of(&self.campaign);
+                let mut lines = Lines::of(&self.campaign, self.kind);
                 lines.write(&COLUMNS)?;
                 (lines.finish(0)?, Stage::Chunks(None))
             }
@@ -123,7 +126,7 @@ impl SendReport {
     }
 
     async fn chunk_page(&self, after: Option<u64>) -> Result<(ReportPage, Stage), BillingError> {
-        let mut lines = Lines::of(&self.campaign);
+        let mut lines = Lines::of(&self.campaign, self.kind);
         let excluded = Stage::Excluded(None, Vec::new());
         let Some(month) = self.campaign.month else {
             return Ok((lines.finish(0)?, excluded));
@@ -152,7 +155,7 @@ impl SendReport {
         mut after: Option<u32>,
         mut left: Vec<ExcludedLeft>,
     ) -> Result<(ReportPage, Stage), BillingError> {
-        let mut lines = Lines::of(&self.campaign);
+        let mut lines = Lines::of(&self.campaign, self.kind);
         if !self.sieve.admits_left_out() {
             return Ok((lines.finish(0)?, Stage::Done));
         }
@@ -210,15 +213,17 @@ impl ExcludedLeft {
 struct Lines {
     writer: csv::Writer<Vec<u8>>,
     campaign: String,
+    kind: CampaignKind,
     price_version: String,
 }
 
 impl Lines {
-    fn of(campaign: &RecordedCampaign) -> Self {
+    fn of(campaign: &RecordedCampaign, kind: CampaignKind) -> Self {
         let version = campaign.price_version.map(|version| version.to_string());
         Self {
             writer: csv::Writer::from_writer(Vec::new()),
             campaign: campaign.id.to_string(),
+            kind,
             price_version: version.unwrap_or_default(),
         }
     }
@@ -239,7 +244,7 @@ impl Lines {
         let friends = snapshot.user_ids(&numbers).await?;
         let chunk_name = format!("{}.{}", record.id.number, record.id.round);
         let evidence = hex_of(&record.content_hash);
-        let (tariff, tariff_reason) = tariff_of(record.tariff)?;
+        let (tariff, tariff_reason) = tariff_of(self.kind, record.tariff)?;
         let pending = record.known_state().map_or("", ChunkState::name);
         let campaign = self.campaign.clone();
         let price_version = self.price_version.clone();
@@ -248,7 +253,7 @@ impl Lines {
                 Some(outcome) => (outcome.name(), outcome.reason()),
                 None => ("pending", pending),
             };
-            let (billable, billable_reason) = billable_words(send.outcome);
+            let (billable, billable_reason) = billable_words(self.kind, send.outcome);
             let captured = send.captured;
             self.write(&[
                 &send.at.map(|at| at.to_string()).unwrap_or_default(),
@@ -281,7 +286,7 @@ impl Lines {
         numbers: &[u32],
     ) -> Result<u64, BillingError> {
         let outcome = Outcome::Excluded(part.rule);
-        let (billable, billable_reason) = billable_words(Some(outcome));
+        let (billable, billable_reason) = billable_words(self.kind, Some(outcome));
         let at = part.record.at.map(|at| at.to_string()).unwrap_or_default();
         let campaign = self.campaign.clone();
         let price_version = self.price_version.clone();
@@ -333,31 +338,42 @@ fn is_formula(field: &str) -> bool {
     field.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// Whether a send is billed under the default contract (accepted by the messenger), and why.
-pub fn billable_words(outcome: Option<Outcome>) -> (&'static str, &'static str) {
+/// Whether a send is billed, and why: what was recorded follows from the contract that its campaign
+/// was launched under. A test is not, whatever became of it.
+pub fn billable_words(
+    kind: CampaignKind,
+    outcome: Option<Outcome>,
+) -> (&'static str, &'static str) {
     match outcome {
+        Some(Outcome::Accepted | Outcome::Confirmed) if kind == CampaignKind::Test => {
+            ("no", "tests_are_free")
+        }
         Some(Outcome::Accepted) => ("yes", "accepted_by_messenger"),
         Some(Outcome::Confirmed) => ("yes", "confirmed_by_messenger"),
         Some(Outcome::Failed(_)) => ("no", "refused_by_messenger"),
         Some(Outcome::Excluded(_)) => ("no", "not_sent_by_rule"),
         Some(Outcome::Uncertain) => ("no", "not_proven_yet"),
+        Some(Outcome::Unconfirmed) => ("no", "delivery_unconfirmed"),
         Some(Outcome::Cancelled) => ("no", "never_sent"),
         Some(Outcome::WrittenOff) => ("no", "never_proven"),
         Some(Outcome::Moved) | None => ("no", "not_decided_yet"),
     }
 }
 
-fn tariff_of(code: u8) -> Result<(&'static str, &'static str), StoreError> {
+fn tariff_of(kind: CampaignKind, code: u8) -> Result<(&'static str, &'static str), StoreError> {
     let tariff = Tariff::from_code(code).ok_or_else(|| StoreError::Corrupt {
         table: "chunk",
         column: "tariff",
         why: code.to_string(),
     })?;
-    Ok(tariff_words(tariff))
+    Ok(tariff_words(kind, tariff))
 }
 
 /// A tariff, and why a send has it.
-pub fn tariff_words(tariff: Tariff) -> (&'static str, &'static str) {
+pub fn tariff_words(kind: CampaignKind, tariff: Tariff) -> (&'static str, &'static str) {
+    if kind == CampaignKind::Test {
+        return ("test", "registered_tester");
+    }
     let reason = match tariff {
         Tariff::Untargeted => "whole_reach",
         Tariff::Targeted => "condition_or_list",
@@ -411,10 +427,33 @@ mod tests {
     }
 
     #[test]
+    fn a_test_says_that_it_is_free_and_what_was_not_sent_why_it_was_not() {
+        let (broadcast, test) = (CampaignKind::Broadcast, CampaignKind::Test);
+        for outcome in [Outcome::Accepted, Outcome::Confirmed] {
+            assert_eq!(billable_words(broadcast, Some(outcome)).0, "yes");
+            let words = billable_words(test, Some(outcome));
+            assert_eq!(words, ("no", "tests_are_free"));
+        }
+        let waiting = billable_words(broadcast, Some(Outcome::Unconfirmed));
+        assert_eq!(waiting, ("no", "delivery_unconfirmed"));
+        for outcome in [Some(Outcome::Excluded(RuleId::Blocked)), None] {
+            assert_eq!(
+                billable_words(test, outcome),
+                billable_words(broadcast, outcome)
+            );
+        }
+        for tariff in Tariff::ALL {
+            assert_eq!(tariff_words(test, tariff), ("test", "registered_tester"));
+            assert_eq!(tariff_words(broadcast, tariff).0, tariff.name());
+        }
+    }
+
+    #[test]
     fn fields_that_a_spreadsheet_would_run_are_quoted() {
         let mut lines = Lines {
             writer: csv::Writer::from_writer(Vec::new()),
             campaign: String::new(),
+            kind: CampaignKind::Broadcast,
             price_version: String::new(),
         };
         let mut fields = [""; COLUMNS.len()];

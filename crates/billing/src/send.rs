@@ -1,7 +1,7 @@
 //! One send: what finally became of one recipient of one chunk, and what it was captured as.
 //!
 //! A send is its place in its chunk. What became known later (an amendment) decides only about a
-//! recipient whom the settle left uncertain. Which capture is whose is told in `store::report`.
+//! recipient whom the settle left undecided. Which capture is whose is told in `store::report`.
 
 use domain::chunk::ChunkId;
 use domain::codec::CorruptBlob;
@@ -80,7 +80,7 @@ impl ChunkOnPage<'_> {
             let Some(send) = sends.get_mut(amendment.position as usize) else {
                 return Err(CorruptBlob::Impossible("an amendment's position"));
             };
-            if send.outcome == Some(Outcome::Uncertain) {
+            if send.outcome.is_some_and(Outcome::is_undecided) {
                 let outcome = Outcome::from_code(amendment.outcome)
                     .ok_or(CorruptBlob::Impossible("an amendment's outcome"))?;
                 send.outcome = Some(outcome);

@@ -20,7 +20,7 @@ pub enum BrokerError {
 /// Messages of one lane never stand behind those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Lane {
-    /// API sending: few recipients each, somebody waits for them.
+    /// API sending and tests: few recipients each, somebody waits for them.
     Single,
     /// Broadcasts.
     Bulk,
@@ -32,7 +32,7 @@ impl Lane {
     pub const fn of(kind: CampaignKind) -> Self {
         match kind {
             CampaignKind::Broadcast => Self::Bulk,
-            CampaignKind::Standing(_) => Self::Single,
+            CampaignKind::Test | CampaignKind::Standing(_) => Self::Single,
         }
     }
 

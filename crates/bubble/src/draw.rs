@@ -147,7 +147,7 @@ fn block(
     let mut contents = Vec::with_capacity(group.len() + 1);
     for part in group {
         // The label stands in the first bubble of text, and alone before anything else.
-        if part.kind() != "text"
+        if !matches!(part.kind(), "text" | "textV2")
             && let Some(label) = label.take()
         {
             contents.push(Html::of(&LabelAlone { label }));

@@ -11,7 +11,7 @@ use crate::html::Html;
 use crate::part::Part;
 use crate::tap;
 use crate::template;
-use crate::text::{Piece, pieces};
+use crate::text::{Piece, joined, pieces, pieces_v2};
 
 /// Pixels of an imagemap's picture: LINE offers it in several widths, this is the largest.
 const IMAGEMAP_WIDTH: u64 = 1_040;
@@ -123,7 +123,8 @@ pub(crate) fn draw(message: &Part<'_>, label: Option<Html>, context: &Context) -
 /// What a message says where there is room for one line.
 pub(crate) fn in_words(message: &Part<'_>, context: &Context) -> String {
     let key = match message.kind() {
-        "text" | "textV2" => return said(message, "text", context).unwrap_or_default(),
+        "text" => return said(message, "text", context).unwrap_or_default(),
+        "textV2" => return joined(&pieces_of(message, context)),
         "image" => "bubble-image",
         "video" => "bubble-video",
         "audio" => "bubble-audio",
@@ -151,9 +152,16 @@ pub(crate) fn picture(address: Option<&str>, class: &str, alt: &str) -> Option<H
 fn text(message: &Part<'_>, label: Option<Html>, context: &Context) -> Html {
     Html::of(&TextBubble {
         label,
-        pieces: pieces(message, &context.variables),
+        pieces: pieces_of(message, context),
         emoji: word("bubble-emoji", context),
     })
+}
+
+fn pieces_of(message: &Part<'_>, context: &Context) -> Vec<Piece> {
+    match message.kind() {
+        "textV2" => pieces_v2(message, &word("bubble-everyone", context)),
+        _ => pieces(message, &context.variables),
+    }
 }
 
 fn note(words: String) -> Html {
@@ -212,7 +220,7 @@ fn imagemap(message: &Part<'_>, context: &Context) -> Option<Html> {
     let base = message.text("baseUrl").and_then(address::media)?;
     let size = message.part("baseSize")?;
     let areas = message.list("actions");
-    Some(Html::of(&Imagemap {
+    let map = Html::of(&Imagemap {
         address: format!("{base}/{IMAGEMAP_WIDTH}"),
         alt: message.text("altText").unwrap_or(""),
         width: size.number("width")?,
@@ -230,7 +238,10 @@ fn imagemap(message: &Part<'_>, context: &Context) -> Option<Html> {
                 })
             })
             .collect(),
-    }))
+    });
+    // A video that a messenger plays on the picture stands below it here.
+    let video = message.part("video").and_then(|part| video(&part, context));
+    Some(Html::all([Some(map), video].into_iter().flatten()))
 }
 
 fn coupon(message: &Part<'_>, context: &Context) -> Html {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::message::text_v2;
 use domain::variable;
 
 use crate::address;
@@ -11,6 +12,9 @@ use crate::part::Part;
 const CLOSING: [char; 18] = [
     '.', ',', '!', '?', ':', ';', ')', ']', '}', '"', '\'', '>', '。', '、', '」', '）', '…', '”',
 ];
+
+/// What stands for every emoji of a messenger: they have pictures of their own.
+const EMOJI: &str = "🙂";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
@@ -54,6 +58,48 @@ pub(crate) fn pieces(message: &Part<'_>, variables: &BTreeMap<String, String>) -
     }
     links(&filled(&words, variables), &mut pieces);
     pieces
+}
+
+/// A text message (v2) in pieces. Its braces name emojis and people; `everyone` is what all members
+/// of a chat are called. What cannot be read so stays as it is written.
+pub(crate) fn pieces_v2(message: &Part<'_>, everyone: &str) -> Vec<Piece> {
+    let text = message.text("text").unwrap_or("");
+    let mut pieces = Vec::new();
+    let Some(found) = text_v2::pieces(text) else {
+        links(text, &mut pieces);
+        return pieces;
+    };
+    let substitution = message.part("substitution");
+    for piece in found {
+        let name = match piece {
+            text_v2::Piece::Words(words) => {
+                links(&words, &mut pieces);
+                continue;
+            }
+            text_v2::Piece::Place(name) => name,
+        };
+        let substitute = substitution.as_ref().and_then(|found| found.part(name));
+        match substitute.as_ref().map_or("", Part::kind) {
+            "emoji" => pieces.push(Piece::Emoji),
+            "mention" => {
+                let mentioned = substitute.and_then(|found| found.part("mentionee"));
+                let is_all = mentioned.is_some_and(|mentioned| mentioned.kind() == "all");
+                let who = if is_all { everyone } else { name };
+                push_words(&format!("@{who}"), &mut pieces);
+            }
+            _ => push_words(&format!("{{{name}}}"), &mut pieces),
+        }
+    }
+    pieces
+}
+
+/// The pieces as one line of plain text.
+pub(crate) fn joined(pieces: &[Piece]) -> String {
+    let said = |piece: &Piece| match piece {
+        Piece::Words(text) | Piece::Link(text) => text.clone(),
+        Piece::Emoji => EMOJI.to_owned(),
+    };
+    pieces.iter().map(said).collect()
 }
 
 fn links(text: &str, pieces: &mut Vec<Piece>) {
@@ -144,5 +190,24 @@ mod tests {
         let found = pieces(&Part::message(0, &message), &variables());
         let words = |text: &str| Piece::Words(text.to_owned());
         assert_eq!(found, [words("🎉"), Piece::Emoji, words(" $5")]);
+    }
+
+    #[test]
+    fn braces_of_a_second_text_name_people_and_emojis() {
+        let said = |text: &str| {
+            let message = json!({"type": "textV2", "text": text, "substitution": {
+                "kim": {"type": "mention", "mentionee": {"type": "user", "userId": "U1"}},
+                "all": {"type": "mention", "mentionee": {"type": "all"}},
+                "smile": {"type": "emoji", "productId": "p", "emojiId": "e"}}});
+            joined(&pieces_v2(&Part::message(0, &message), "모두"))
+        };
+        for (text, expected) in [
+            ("안녕 {kim}, {all}! {smile}", "안녕 @kim, @모두! 🙂"),
+            ("{{name}} https://a.example", "{name} https://a.example"),
+            ("{lee}", "{lee}"),
+            ("{kim", "{kim"),
+        ] {
+            assert_eq!(said(text), expected);
+        }
     }
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{StatusCode, header};
+use axum::middleware::map_request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -83,14 +85,45 @@ const ASK_AGAIN: &str = "no-cache";
 
 /// Every route of this process; `role_routes` are those of its roles.
 pub fn router(health: Arc<Health>, role_routes: Router) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(render_metrics))
         .with_state(health)
         .merge(files())
         .merge(role_routes)
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::new());
+    // Around all of them, because a layer inside comes after the route is chosen.
+    Router::new()
+        .fallback_service(routes)
+        .layer(map_request(with_single_slashes))
+}
+
+/// Clients that join an address with a slash at its end to a path ask for `//v2/bot/info`.
+async fn with_single_slashes(mut request: Request) -> Request {
+    if let Some(uri) = single_slashes(request.uri()) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The same address with every run of slashes as one; `None` where it has none.
+fn single_slashes(uri: &Uri) -> Option<Uri> {
+    if !uri.path().contains("//") {
+        return None;
+    }
+    let mut text = String::with_capacity(uri.path().len());
+    for letter in uri.path().chars() {
+        if letter != '/' || !text.ends_with('/') {
+            text.push(letter);
+        }
+    }
+    if let Some(query) = uri.query() {
+        text = format!("{text}?{query}");
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(text).ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// The sandbox in a process of its own: ready once it listens, for its file is open then.
@@ -195,4 +228,26 @@ async fn render_metrics(State(health): State<Arc<Health>>) -> Response {
     gauge!("chingu_broker_available").set(f64::from(u8::from(is_available)));
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     (text, health.metrics.render()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_slashes_are_one_and_queries_stay() {
+        for (asked, expected) in [
+            ("//v2/bot/info", "/v2/bot/info"),
+            ("/v2//bot///info//", "/v2/bot/info/"),
+            ("//", "/"),
+            ("//a?b=//c&d", "/a?b=//c&d"),
+            ("http://h//a", "http://h/a"),
+        ] {
+            let found = single_slashes(&asked.parse().unwrap()).unwrap();
+            assert_eq!(found.to_string(), expected, "{asked}");
+        }
+        for untouched in ["/", "/v2/bot/info", "/a?b=//c"] {
+            assert_eq!(single_slashes(&untouched.parse().unwrap()), None);
+        }
+    }
 }

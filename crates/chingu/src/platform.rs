@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use directory::{Directory, SignIn};
+use directory::{ChannelPorts, Channels, Directory, SignIn, Vault};
 use domain::id::IdSource;
 use domain::message::{MediaOrigin, Rules};
 use domain::time::Clock;
@@ -13,7 +13,7 @@ use scheduler::launch::LaunchContext;
 use store::Store;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, SecretText};
 use crate::machine::{DatabaseClock, SystemClock, SystemIds, SystemSecrets};
 use crate::wiring::reachable;
 
@@ -28,6 +28,8 @@ pub struct Platform {
     /// Where others reach it, without a slash at the end.
     pub public_url: String,
     connector_rate: Option<u32>,
+    /// What secrets of channels are sealed under, where it is configured.
+    api_keys: Vec<SecretText>,
 }
 
 impl Platform {
@@ -54,6 +56,7 @@ impl Platform {
             rules: rules_at(&public_url)?,
             public_url,
             connector_rate: config.gateway.recipients_per_second,
+            api_keys: config.api.keys(),
         })
     }
 
@@ -84,6 +87,20 @@ impl Platform {
             self.ids.clone(),
             secrets,
         )
+    }
+
+    /// Channels of accounts, with the keys that their secrets are sealed under.
+    pub async fn channels(&self) -> anyhow::Result<Channels> {
+        let keys: Vec<&str> = self.api_keys.iter().map(SecretText::reveal).collect();
+        let vault = Vault::open_for(&self.store, &SystemSecrets, &keys).await?;
+        let ports = ChannelPorts {
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            secrets: Arc::new(SystemSecrets),
+            vault: Arc::new(vault),
+            public_url: self.public_url.clone(),
+        };
+        Ok(Channels::of(self.store.clone(), ports))
     }
 
     pub fn launch_context(&self) -> LaunchContext<'_> {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use api::ApiState;
+use api::line::LineState;
+use api::line::state::LinePorts;
 use billing::Counter;
 use broker::{Broker, InProcessBroker, RabbitMq, RabbitMqConfig};
 use connector::{Connector, GatewayConfig, GatewayConnector};
@@ -18,6 +20,7 @@ use jobs::Uploads;
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
+use scheduler::standing::ApiSender;
 use scheduler::{CampaignControl, Scheduler, SchedulerSettings};
 use store::{Store, StoreError};
 use tokio::sync::Notify;
@@ -42,6 +45,8 @@ pub struct Parts {
     pub broker: Arc<dyn Broker>,
     pub console: Option<Arc<ConsoleState>>,
     pub api: Option<Arc<ApiState>>,
+    /// The same role, for brands.
+    pub line: Option<Arc<LineState>>,
     pub sandbox: Option<Arc<Sandbox>>,
     pub scheduler: Option<Arc<Scheduler>>,
     pub worker: Option<Arc<Worker>>,
@@ -115,6 +120,10 @@ impl Parts {
                 false => None,
             },
             api: has(Role::Api).then(|| actors.api(&credentials)),
+            line: match has(Role::Api) {
+                true => Some(actors.line().await?),
+                false => None,
+            },
             sandbox,
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
             worker: has(Role::Worker).then(|| actors.worker()),
@@ -243,6 +252,7 @@ impl Actors<'_> {
             sign_in,
             books: counter.reader(),
             counter,
+            channels: self.platform.channels().await?,
             control: CampaignControl {
                 store: store.clone(),
                 clock: clock.clone(),
@@ -271,6 +281,27 @@ impl Actors<'_> {
             self.platform.ids.clone(),
             credentials.secrets.clone(),
         ))
+    }
+
+    async fn line(&self) -> anyhow::Result<Arc<LineState>> {
+        let sender = ApiSender {
+            process: self.platform.ids.next(),
+            store: self.platform.store.clone(),
+            clock: self.platform.clock.clone(),
+            ids: self.platform.ids.clone(),
+            connector_rate: self.config.gateway.recipients_per_second,
+            wake: self.wake.clone(),
+        };
+        Ok(Arc::new(LineState::of(LinePorts {
+            channels: self.platform.channels().await?,
+            wall: self.platform.store.wall().await?,
+            clock: self.platform.clock.clone(),
+            ids: self.platform.ids.clone(),
+            rules: self.platform.rules.clone(),
+            public_url: self.platform.public_url.clone(),
+            rate_limits: self.config.api.rate_limits.clone(),
+            sender: Arc::new(sender),
+        })))
     }
 
     fn scheduler(&self) -> Arc<Scheduler> {

@@ -178,6 +178,7 @@ impl GatewayConnector {
             .map(|range| self.push_part(push, &keys, range, &stopped))
             .buffered(PARTS_IN_FLIGHT_MAX);
         let mut parts: Vec<(Range<u32>, PushAnswer)> = parts.collect().await;
+        self.have_lost_parts_again(push, &keys, &mut parts).await;
         if parts::must_close_rejected(guarantee, &parts) {
             for (range, answer) in &mut parts {
                 if matches!(answer, PushAnswer::Rejected { .. }) {
@@ -191,6 +192,31 @@ impl GatewayConnector {
             }
         }
         parts::put_together(guarantee, &parts)
+    }
+
+    /// Asks again for the few answers that were lost, with the same keys: otherwise one lost answer
+    /// has all parts of the chunk sent again, of which one would be lost again.
+    async fn have_lost_parts_again(
+        &self,
+        push: &Push<'_>,
+        keys: &[UserKey],
+        parts: &mut [(Range<u32>, PushAnswer)],
+    ) {
+        for _ in 0..parts::REPETITIONS_MAX {
+            let lost = parts::worth_repeating(self.capability.guarantee(), parts);
+            if lost.is_empty() {
+                return;
+            }
+            let stopped = Stopped::new();
+            let again: Vec<(Range<u32>, PushAnswer)> = stream::iter(lost.clone())
+                .map(|index| self.push_part(push, keys, parts[index].0.clone(), &stopped))
+                .buffered(PARTS_IN_FLIGHT_MAX)
+                .collect()
+                .await;
+            for (index, (_, answer)) in lost.into_iter().zip(again) {
+                parts::repeated(&mut parts[index].1, answer);
+            }
+        }
     }
 
     async fn push_part(

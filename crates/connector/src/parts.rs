@@ -5,7 +5,8 @@
 //!
 //! - **Keyed.** An attempt may follow an unknown one, so "not processed" of a part says nothing of
 //!   the attempts before. Whatever is not certain for every part leaves the whole chunk unknown;
-//!   the repetition meets the stored results of the parts that were processed. Parts that were
+//!   the repetition meets the stored results of the parts that were processed. A few lost answers
+//!   are asked for again at once, with the same keys, before it comes to that. Parts that were
 //!   processed beside parts that were not are answered as *in progress*: the chunk is, and its
 //!   Retry-After is obeyed. A part that was refused for good beside processed ones is closed first:
 //!   only then is it certain that no earlier attempt delivered it.
@@ -34,6 +35,12 @@ pub const PARTS_IN_FLIGHT_MAX: usize = 64;
 /// closed again and again, and a messenger that cannot take them all refuses some of each chunk:
 /// these are then sent again, and again.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 256;
+
+/// Times that lost answers of parts are asked for again before the chunk is left unknown.
+pub const REPETITIONS_MAX: u32 = 3;
+/// Where more than one part in so many lost its answer, the messenger is in trouble: repeating at
+/// once would add to it.
+const LOST_ONE_IN: usize = 4;
 
 /// Whole chunks that a process may push at once, at least one.
 pub fn chunks_in_flight_max(batch_max: u32) -> usize {
@@ -81,6 +88,29 @@ pub fn put_together(guarantee: Guarantee, parts: &[(Range<u32>, PushAnswer)]) ->
             retry_after: facts.retry_after,
         },
         _ => PushAnswer::Processed(merge(parts)),
+    }
+}
+
+/// Which parts are pushed again at once: those whose answer was lost, where a repeated key is
+/// answered with the stored result and few are lost.
+pub fn worth_repeating(guarantee: Guarantee, parts: &[(Range<u32>, PushAnswer)]) -> Vec<usize> {
+    let is_lost = |answer: &PushAnswer| matches!(answer, PushAnswer::Unknown(_));
+    let numbered = parts.iter().enumerate();
+    let lost: Vec<usize> = numbered
+        .filter(|(_, (_, answer))| is_lost(answer))
+        .map(|(index, _)| index)
+        .collect();
+    match guarantee {
+        Guarantee::Keyed if lost.len() * LOST_ONE_IN <= parts.len() => lost,
+        _ => Vec::new(),
+    }
+}
+
+/// What a lost part is after its repetition: only a result says what became of the request
+/// before, "not processed" does not.
+pub fn repeated(lost: &mut PushAnswer, answer: PushAnswer) {
+    if matches!(answer, PushAnswer::Processed(_)) {
+        *lost = answer;
     }
 }
 

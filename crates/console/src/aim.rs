@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use billing::BillingError;
 use domain::audience::Audience;
-use domain::budget::{self, Budget};
+use domain::budget::{self, Budget, BudgetOf};
 use domain::campaign::Purpose;
 use domain::id::CampaignId;
 use domain::price::{Quote, Tariff};
 use domain::shortage::Means;
 use domain::terms::Terms;
-use domain::time::Timestamp;
 use store::draft::Part;
 
 use crate::audience::form::AudienceForm;
@@ -90,15 +89,15 @@ impl Aim {
             campaign: draft.campaign.id,
             purpose: draft.purpose(),
             meaning: audience::meaning(&form, &desk.zone),
-            delivery: schedule.meaning(desk.now),
+            delivery: schedule.meaning(desk.now, desk.business.currency),
             form,
             schedule,
         }
     }
 
     /// With another schedule than the saved one.
-    pub fn plan_as(&mut self, schedule: ScheduleForm, now: Timestamp) {
-        self.delivery = schedule.meaning(now);
+    pub fn plan_as(&mut self, schedule: ScheduleForm, desk: &Desk) {
+        self.delivery = schedule.meaning(desk.now, desk.business.currency);
         self.schedule = schedule;
     }
 
@@ -147,7 +146,14 @@ impl Aim {
     async fn budgets(&self, desk: &Desk) -> Result<Vec<Budget>, Error> {
         let starts = self.delivery.as_ref().map_or(desk.now, |one| one.starts);
         let (business, campaign) = (desk.business.id, Some(self.campaign));
-        let all = billing::budget::budgets(&desk.store, business, campaign, starts).await?;
+        let mut all = billing::budget::budgets(&desk.store, business, campaign, starts).await?;
+        let wanted = self.delivery.as_ref().ok().and_then(|one| one.budget);
+        if let Some(limit) = wanted {
+            // Set when it is sent, and counted in from now on.
+            let own = BudgetOf::Campaign(self.campaign);
+            all.retain(|budget| budget.of != own);
+            all.extend(limit.map(|limit| Budget::unused(own, limit, starts, &desk.zone)));
+        }
         Ok(billing::budget::of_account(&all, desk.account.id))
     }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use domain::audience::Audience;
+use domain::audience::{Audience, LimitMethod};
 use domain::campaign::{CampaignState, PauseReason, Purpose};
+use store::shortage::PartialLaunch;
 use words::Words;
 
 use crate::page::{Icon, icon};
@@ -190,6 +191,19 @@ fn audience_of(json: &str) -> Result<Audience, ()> {
         object.remove("limit");
     }
     Audience::parse(&value.to_string()).map_err(|_| ())
+}
+
+/// To how many of how many it was sent, and how they were chosen.
+pub fn fewer(words: &Words, partial: &PartialLaunch) -> String {
+    let said = match partial.method {
+        LimitMethod::UserNumber => words.t("report-fact-fewer-by-number"),
+        LimitMethod::Random { seed } => words
+            .t("report-fact-fewer-at-random")
+            .text("seed", seed.to_string()),
+    };
+    said.text("granted", words.count(partial.granted))
+        .text("asked", words.count(partial.asked))
+        .to_string()
 }
 
 #[cfg(test)]

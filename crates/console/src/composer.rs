@@ -12,6 +12,7 @@ pub mod page; // the page
 pub mod preview; // the phone beside it
 pub mod said; // the validator's words in the reader's
 pub mod save; // what the page sends
+pub mod test; // a test of the draft to registered testers
 pub mod steps; // message, audience, schedule, review
 pub mod view; // fields, cards and rows as they are shown
 

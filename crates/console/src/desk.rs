@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use billing::Wallet;
-use directory::{Directory, Permission, Role, Visit};
+use directory::{Channels, Directory, Permission, Role, Visit};
 use domain::handle::Handle;
 use domain::time::Timestamp;
 use jiff::tz::TimeZone;
@@ -40,6 +40,7 @@ pub struct Desk {
     /// Refuses to write; the rest writes what it owns.
     pub store: Store,
     pub directory: Directory,
+    pub channels: Channels,
     pub control: CampaignControl,
     pub uploads: Arc<Uploads>,
     pub words: Words,
@@ -120,6 +121,7 @@ impl FromRequestParts<Arc<ConsoleState>> for Desk {
         Ok(Self {
             store,
             directory,
+            channels: state.channels.on(behind.clone()),
             control: state.control.on(behind.clone()),
             uploads: Arc::new(state.uploads.on(behind)),
             words,

@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use directory::drafts::{Save, Saved};
 use domain::audience::Audience;
-use domain::campaign::{CampaignState, Purpose};
+use domain::campaign::{CampaignKind, CampaignState, Purpose};
 use domain::id::CampaignId;
 use domain::schedule::Schedule;
 use domain::shortage::IfShort;
@@ -31,7 +31,9 @@ pub struct Draft {
 pub fn parts_of_row(campaign: &Campaign) -> Vec<(Part, String)> {
     let message = composer::written_elsewhere(campaign).to_json();
     let mut parts = vec![(Part::Message, message)];
-    if campaign.audience != Audience::ALL.to_json() {
+    // Whom a test went to is a list that no other campaign may name.
+    let is_test = campaign.kind == CampaignKind::Test;
+    if !is_test && campaign.audience != Audience::ALL.to_json() {
         parts.push((Part::Audience, campaign.audience.clone()));
     }
     let is_now = campaign.schedule == Schedule::Now.to_json();

@@ -64,6 +64,7 @@ impl From<directory::Error> for Error {
         match error {
             directory::Error::NotFound(_) => Self::NotFound,
             directory::Error::Store(error) => error.into(),
+            directory::Error::Sealed(why) => Self::Broken(why),
             refused => Self::Conflict(refused.to_string()),
         }
     }

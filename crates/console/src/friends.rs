@@ -27,16 +27,16 @@ pub struct FriendPath {
 }
 
 /// A friend of the desk's account; their number stays inside.
-struct OwnFriend {
+pub(crate) struct OwnFriend {
     id: UserId,
-    number: UserNumber,
+    pub(crate) number: UserNumber,
     key: UserKey,
     standing: store::friend::Standing,
     friend: store::friend::Friend,
 }
 
 /// The friend that the path names, if they are or were one of this account.
-async fn own_friend(desk: &Desk, path: &FriendPath) -> Result<OwnFriend, Error> {
+pub(crate) async fn own_friend(desk: &Desk, path: &FriendPath) -> Result<OwnFriend, Error> {
     let id: UserId = path.friend.parse().map_err(|_| Error::NotFound)?;
     let known = desk.store.user_by_id(id).await?;
     let (number, key) = known.ok_or(Error::NotFound)?;
@@ -90,7 +90,7 @@ fn began(at: Timestamp) -> bool {
 }
 
 /// A name, or what stands for it.
-fn name_or_dash(name: &str, words: &Words) -> String {
+pub(crate) fn name_or_dash(name: &str, words: &Words) -> String {
     match name.trim() {
         "" => words.t("friends-nameless").to_string(),
         name => name.to_owned(),

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use billing::BillingError;
 use directory::campaigns::LIFETIME_SECONDS_MAX;
 use directory::{CampaignRequest, Permission};
+use domain::budget::BudgetOf;
 use domain::campaign::CampaignState;
 use domain::money::Money;
 use domain::schedule::Schedule;
@@ -27,8 +28,8 @@ use crate::draft::Draft;
 use crate::error::Error;
 use crate::own_campaign::CampaignPath;
 use crate::review::{self, Notice, Why};
-use crate::schedule::forecast;
 use crate::schedule::form::Delivery;
+use crate::schedule::{forecast, own_budget};
 use crate::state::ConsoleState;
 
 /// What the button sends.
@@ -109,6 +110,7 @@ pub async fn submit(
     let lifetime = plan.map_or(longest, |plan| forecast::lifetime(&plan, longest));
     let audience = audience.to_json();
     let request = request(&finished, &audience, delivery, lifetime);
+    set_budget(&desk, &draft, delivery).await?;
     if let Some(response) = finish(&state, &desk, &path, &draft, &request).await? {
         return Ok(response);
     }
@@ -119,6 +121,19 @@ pub async fn submit(
             Ok(Redirect::to(&door).into_response())
         }
     }
+}
+
+/// The campaign's own budget, while it is a draft: before anything can be held for it.
+async fn set_budget(desk: &Desk, draft: &Draft, delivery: &Delivery) -> Result<(), Error> {
+    let Some(limit) = delivery.budget else {
+        return Ok(());
+    };
+    // Another version only where something is another.
+    if own_budget(desk, draft).await? != limit {
+        let of = BudgetOf::Campaign(draft.campaign.id);
+        desk.control.set_budget(desk.business.id, of, limit).await?;
+    }
+    Ok(())
 }
 
 fn request<'a>(

@@ -20,6 +20,7 @@ pub mod routes; // every route on one page
 pub mod sign_in; // signing in and out, language and theme
 pub mod password; // changing one's own password
 pub mod form; // what is wrong with a form, at its fields
+mod limit; // an amount that may be left out
 pub mod upload; // a form with a file, read with limits
 pub mod media; // uploading a picture
 pub mod own_campaign; // a campaign of this account, or nothing

@@ -1,6 +1,5 @@
 //! A campaign of the account whose desk it is asked at; any other is not there.
 
-use domain::campaign::CampaignKind;
 use domain::id::CampaignId;
 use serde::Deserialize;
 use store::StoreError;
@@ -15,7 +14,7 @@ pub struct CampaignPath {
     campaign: String,
 }
 
-/// The broadcast that the path names, if it is this account's.
+/// The broadcast that the path names, or the test of one, if it is this account's.
 pub async fn own_campaign(desk: &Desk, path: &CampaignPath) -> Result<Campaign, Error> {
     let id: CampaignId = path.campaign.parse().map_err(|_| Error::NotFound)?;
     let campaign = match desk.store.campaign(id).await {
@@ -23,7 +22,7 @@ pub async fn own_campaign(desk: &Desk, path: &CampaignPath) -> Result<Campaign, 
         found => found?,
     };
     let is_own = campaign.business == desk.business.id && campaign.account == desk.account.id;
-    match is_own && campaign.kind == CampaignKind::Broadcast {
+    match is_own && !campaign.kind.is_standing() {
         true => Ok(campaign),
         false => Err(Error::NotFound),
     }

@@ -4,6 +4,7 @@
 //! asks here, so that a running campaign and its report say the same.
 
 use domain::campaign::PauseReason;
+use domain::contract::Billable;
 use domain::outcome::{Outcome, RejectionCode};
 use domain::rule::RuleId;
 use words::{Phrase, Words};
@@ -26,6 +27,18 @@ pub fn of_pause(words: &Words, reason: PauseReason) -> Phrase {
 /// What became of one send, in a word; [`of_outcome`] says why, where there is a why.
 pub fn outcome(words: &Words, outcome: Outcome) -> Phrase {
     words.t(format!("outcome-{}", key_of(outcome.name())))
+}
+
+/// Of two keys the one for whoever is undecided: uncertain, or accepted where what was delivered is
+/// billed, which is not confirmed yet.
+pub const fn undecided(
+    billable: Billable,
+    [uncertain, unconfirmed]: [&'static str; 2],
+) -> &'static str {
+    match billable {
+        Billable::Accepted => uncertain,
+        Billable::Delivered => unconfirmed,
+    }
 }
 
 /// Why an outcome is what it is; `None` where it speaks for itself.

@@ -20,7 +20,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
-use domain::campaign::CampaignState;
+use domain::campaign::{CampaignKind, CampaignState};
 use store::campaign::Campaign;
 use words::Words;
 
@@ -173,7 +173,10 @@ impl Head {
             state,
             icon,
             state_words: words.t(key).to_string(),
-            line: format!("{when} · {purpose} · {audience}"),
+            line: match campaign.kind {
+                CampaignKind::Test => format!("{when} · {} · {purpose}", words.t("report-test")),
+                _ => format!("{when} · {purpose} · {audience}"),
+            },
             sends: words.count(sends),
             running: matches!(
                 campaign.state,

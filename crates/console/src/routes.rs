@@ -13,7 +13,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::friends;
-use crate::settings::{account, budgets, me, members};
+use crate::settings::{account, budgets, developers, me, members, testers};
 use crate::state::ConsoleState;
 use crate::{audience, launch, review, schedule};
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
@@ -175,6 +175,34 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
             "/console/{handle}/settings/budgets",
             get(budgets::show).post(budgets::change),
         )
+        .route(
+            "/console/{handle}/settings/developers",
+            get(developers::show),
+        )
+        .route(
+            "/console/{handle}/settings/developers/secret",
+            post(developers::show_secret),
+        )
+        .route(
+            "/console/{handle}/settings/developers/secret/rotate",
+            post(developers::rotate_secret),
+        )
+        .route(
+            "/console/{handle}/settings/developers/keys",
+            post(developers::add_key),
+        )
+        .route(
+            "/console/{handle}/settings/developers/keys/{key}/remove",
+            post(developers::remove_key),
+        )
+        .route(
+            "/console/{handle}/settings/developers/token",
+            post(developers::issue),
+        )
+        .route(
+            "/console/{handle}/settings/developers/tokens/{token}/revoke",
+            post(developers::revoke),
+        )
         .route("/console/{handle}/settings/me", get(me::show))
         .route(
             "/console/{handle}/settings/me/password",
@@ -195,6 +223,14 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/settings/members/{member}/role",
             post(members::change_role),
+        )
+        .route(
+            "/console/{handle}/settings/testers",
+            get(testers::show).post(testers::add),
+        )
+        .route(
+            "/console/{handle}/settings/testers/{friend}/remove",
+            post(testers::remove),
         )
         .route(
             "/console/{handle}/settings/wordings",

@@ -29,6 +29,7 @@ use words::Words;
 pub use outcome::{Outcome, outcome_of};
 pub use tally::Tally;
 
+use crate::campaign_words;
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::form::Faults;
@@ -56,6 +57,8 @@ struct RunningPage<'a> {
     frame: Frame<'a>,
     words: Words,
     live: LivePart<'a>,
+    /// There was not enough for everybody.
+    fewer: Option<String>,
     cancel: CancelPart,
     reason: String,
     faults: Faults,
@@ -224,10 +227,12 @@ async fn draw(
         return Ok(Redirect::to(&format!("{to}{query}")).into_response());
     }
     let tally = look(state, desk, campaign.id).await?;
+    let partial = desk.store.partial_launch(campaign.id).await?;
     let shown = RunningPage {
         frame: Frame::of(desk, Place::Campaigns),
         words: desk.words,
         live: LivePart::of(state, desk, &tally).await?,
+        fewer: partial.map(|partial| campaign_words::fewer(&desk.words, &partial)),
         cancel: CancelPart::of(desk, &tally),
         reason: refusal.reason,
         faults: refusal.faults,

@@ -12,6 +12,8 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
+use domain::budget::BudgetOf;
+use domain::money::Money;
 use domain::shortage::IfShort;
 use store::draft::Part;
 use words::Words;
@@ -26,6 +28,8 @@ use crate::draft::{Draft, SaveState};
 use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
+use crate::home::unit_of;
+use crate::limit;
 use crate::own_campaign::CampaignPath;
 use crate::page;
 use crate::state::ConsoleState;
@@ -55,6 +59,9 @@ struct SchedulePage<'a> {
     may_edit: bool,
     form: ScheduleForm,
     shorts: Vec<ShortRow>,
+    /// The most it may cost, as typed or as it was set elsewhere.
+    budget: String,
+    unit: String,
     zones: Vec<(String, String)>,
     suggested_day: String,
     suggested_time: &'static str,
@@ -117,8 +124,11 @@ pub async fn submit(
         false => Aim::of(&desk, &draft).schedule,
     };
     let is_remedy = remedied(&mut form, &sent.wish);
-    let wrong = form.meaning(desk.now).err().unwrap_or_default();
-    let content = form.to_content(desk.now);
+    let wrong = form
+        .meaning(desk.now, desk.business.currency)
+        .err()
+        .unwrap_or_default();
+    let content = form.to_content(desk.now, desk.business.currency);
     let save = draft.save(&desk, Part::Delivery, &content, &sent).await?;
     let back = fields
         .iter()
@@ -158,15 +168,15 @@ pub async fn live(
     let mut aim = Aim::of(&desk, &draft);
     let save = match draft.may_edit(&desk) {
         true => {
-            aim.plan_as(ScheduleForm::of_fields(&fields), desk.now);
-            let content = aim.schedule.to_content(desk.now);
+            aim.plan_as(ScheduleForm::of_fields(&fields), &desk);
+            let content = aim.schedule.to_content(desk.now, desk.business.currency);
             draft.save(&desk, Part::Delivery, &content, &sent).await?
         }
         false => SaveState::standing(&desk, &draft, Part::Delivery),
     };
     let outlook = outlook(&state, &desk, &draft, &aim, &sent.writer, sent.patience()).await?;
     let wrong = aim.delivery.as_ref().err().cloned().unwrap_or_default();
-    let notes = ["day", "time", "zone", "rate"].map(|field| {
+    let notes = ["day", "time", "zone", "rate", "budget"].map(|field| {
         // What is merely empty is still being written.
         let found = wrong
             .iter()
@@ -241,6 +251,16 @@ fn shorts(words: &Words, chosen: IfShort) -> Vec<ShortRow> {
     rows.into()
 }
 
+/// The budget of the campaign that is in force.
+pub(crate) async fn own_budget(desk: &Desk, draft: &Draft) -> Result<Option<Money>, Error> {
+    let (business, id) = (desk.business.id, draft.campaign.id);
+    let all = billing::budget::budgets(&desk.store, business, Some(id), desk.now).await?;
+    let own = all
+        .iter()
+        .find(|budget| budget.of == BudgetOf::Campaign(id));
+    Ok(own.map(|budget| budget.limit))
+}
+
 /// What a page shows beside what is saved.
 struct Drawn {
     writer: String,
@@ -260,7 +280,7 @@ async fn draw(
     let words = desk.words;
     let mut aim = Aim::of(desk, draft);
     if let Some(form) = drawn.form {
-        aim.plan_as(form, desk.now);
+        aim.plan_as(form, desk);
     }
     let outlook = outlook(state, desk, draft, &aim, &drawn.writer, PAGE_PATIENCE).await?;
     let mut faults = Faults::default();
@@ -289,6 +309,14 @@ async fn draw(
         suggested_day: suggested_day(desk.now, &desk.zone),
         suggested_time: SUGGESTED_TIME,
         shorts: shorts(&words, aim.schedule.if_short()),
+        budget: match &aim.schedule.budget {
+            Some(typed) => typed.clone(),
+            None => own_budget(desk, draft)
+                .await?
+                .map(limit::plain)
+                .unwrap_or_default(),
+        },
+        unit: unit_of(desk),
         form: aim.schedule,
         outlook,
         save: drawn.save,

@@ -1,7 +1,10 @@
-//! Settings: the account, the members and their roles, and what concerns oneself.
+//! Settings: the account, the members and their roles, what programs need, and what concerns
+//! oneself.
 
 pub mod account; // name, picture, zone, speed, wordings
 pub mod budgets; // the most a month and a day may cost
+pub mod testers; // friends whom drafts are sent to first
+pub mod developers; // the channel, its keys and tokens
 pub mod me; // password, sessions
 pub mod members; // who may do what
 
@@ -24,6 +27,8 @@ fn tabs(desk: &Desk, here: &str) -> Vec<Tab> {
         ("", "settings-account"),
         ("/members", "settings-members"),
         ("/budgets", "settings-budgets"),
+        ("/testers", "settings-testers"),
+        ("/developers", "settings-developers"),
         ("/me", "settings-me"),
     ];
     let shown = pages

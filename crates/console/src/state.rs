@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use billing::Counter;
-use directory::{OperatorSignIn, SignIn};
+use directory::{Channels, OperatorSignIn, SignIn};
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
@@ -22,6 +22,8 @@ pub struct ConsoleState {
     pub sign_in: SignIn,
     /// The operators' way in.
     pub operators: OperatorSignIn,
+    /// Made anew for every desk, on the store of its business.
+    pub channels: Channels,
     /// What operators do with money.
     pub counter: Counter,
     /// The books of everybody, before the wall and read only: for operators' pages alone.

@@ -213,7 +213,11 @@ impl Directory {
     }
 }
 
-fn expect_own(campaign: &Campaign, business: BusinessId, account: AccountId) -> Result<(), Error> {
+pub(crate) fn expect_own(
+    campaign: &Campaign,
+    business: BusinessId,
+    account: AccountId,
+) -> Result<(), Error> {
     match campaign.business == business && campaign.account == account {
         true => Ok(()),
         false => Err(Error::NotFound(format!("campaign {}", campaign.id))),

@@ -13,6 +13,9 @@ pub enum Error {
     /// Nothing by that name or id, or not of this business.
     #[error("there is no {0}")]
     NotFound(String),
+    /// What is sealed cannot be opened, or nothing can be sealed: the operator has to look.
+    #[error("{0}")]
+    Sealed(String),
     #[error(transparent)]
     Store(StoreError),
 }

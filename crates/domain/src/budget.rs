@@ -136,6 +136,16 @@ impl Period {
 }
 
 impl Budget {
+    /// Before anything is held of it.
+    pub fn unused(of: BudgetOf, limit: Money, at: Timestamp, zone: &jiff::tz::TimeZone) -> Self {
+        Self {
+            of,
+            limit,
+            used: Money::zero(limit.currency()),
+            period: of.period(at, zone),
+        }
+    }
+
     /// What may still be held; nothing where more is used than the limit is now.
     pub fn room(&self) -> Money {
         let micro = self.limit.micro().saturating_sub(self.used.micro());

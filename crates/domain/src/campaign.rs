@@ -276,10 +276,13 @@ impl Purpose {
     }
 }
 
-/// How requests of API sending map to campaigns; a broadcast is a campaign of its own.
+/// How requests of API sending map to campaigns; a broadcast is a campaign of its own, and so is
+/// every test of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CampaignKind {
     Broadcast,
+    /// What a draft says, sent to registered testers as anything is sent, and free.
+    Test,
     /// One per account, operation and day: RUNNING from its first request.
     Standing(StandingOperation),
 }
@@ -298,7 +301,14 @@ impl CampaignKind {
             Self::Standing(StandingOperation::Push) => 2,
             Self::Standing(StandingOperation::Multicast) => 3,
             Self::Standing(StandingOperation::Reply) => 4,
+            Self::Test => 5,
         }
+    }
+
+    /// A day of API sending: its recipients come with requests. Any other campaign's audience is
+    /// frozen at its launch.
+    pub const fn is_standing(self) -> bool {
+        matches!(self, Self::Standing(_))
     }
 
     pub const fn from_code(code: u8) -> Option<Self> {
@@ -307,6 +317,7 @@ impl CampaignKind {
             2 => Some(Self::Standing(StandingOperation::Push)),
             3 => Some(Self::Standing(StandingOperation::Multicast)),
             4 => Some(Self::Standing(StandingOperation::Reply)),
+            5 => Some(Self::Test),
             _ => None,
         }
     }
@@ -374,6 +385,16 @@ mod tests {
         }
         assert_eq!(CampaignState::from_codes(9, None), None);
         assert_eq!(CampaignState::from_codes(8, Some(1)), None);
+    }
+
+    #[test]
+    fn kinds_round_trip_and_only_days_of_api_sending_are_standing() {
+        let kinds: Vec<CampaignKind> = (0..=u8::MAX).filter_map(CampaignKind::from_code).collect();
+        assert_eq!(kinds.len(), 5);
+        assert!((1..).zip(&kinds).all(|(code, kind)| kind.code() == code));
+        let standing = kinds.iter().filter(|kind| kind.is_standing()).count();
+        assert_eq!(standing, 3);
+        assert!(!CampaignKind::Test.is_standing());
     }
 
     #[test]

@@ -17,6 +17,8 @@
 //! UNKNOWN --K not closable, otherwise--> stays
 //! UNKNOWN --N, or past key_ttl--> UNRESOLVED (every recipient uncertain)
 //! READY --cancel, past its time--> CANCELLED / EXPIRED (every recipient cancelled)
+//! SETTLED under a contract that bills what was delivered: whom the messenger accepted is
+//!    unconfirmed, and decided as the uncertain are: by an event, or by the deadline
 //! READY, SENDING, UNKNOWN --restored from a copy--> UNKNOWN in doubt, asked for before all else
 //! UNKNOWN in doubt --key absent, nothing of it was under way--> READY (`crate::restore`)
 //! SENDING, UNKNOWN --5 deaths of its own worker with no other fault known--> QUARANTINED
@@ -28,6 +30,7 @@ use std::time::Duration;
 
 use crate::answer::{NotProcessed, PushAnswer, PushResults, UnknownReason};
 use crate::capability::{Capability, Guarantee};
+use crate::contract::Billable;
 use crate::id::CampaignId;
 use crate::outcome::{Outcome, OutcomeCounts, RejectionCode};
 use crate::restore::Doubt;
@@ -40,7 +43,7 @@ pub const CHUNK_SIZE_MAX: u32 = 1_000;
 pub const RETRY_ROUNDS_MAX: u8 = 5;
 /// Deaths of its own worker after which a chunk waits for the operator.
 pub const WORKER_DEATHS_MAX: u8 = 5;
-/// How long an uncertain recipient's price stays held, from the settle on.
+/// How long the price of an uncertain or unconfirmed recipient stays held, from the settle on.
 pub const UNCERTAIN_DEADLINE: Duration = Duration::from_secs(72 * 3_600);
 
 /// First and longest pause before a push is tried again; doubled in between.
@@ -229,6 +232,8 @@ pub struct ChunkFacts {
     pub tainted: bool,
     /// Rounds of this chunk that retryable rejections made so far.
     pub retry_rounds: u8,
+    /// As its campaign was launched.
+    pub billable: Billable,
 }
 
 /// Where the campaign stands when an unknown outcome is resolved or a key turns out closed.
@@ -371,7 +376,7 @@ pub fn settlement(
     if !results.add_up_to(chunk.size) {
         return None;
     }
-    let mut outcomes = vec![Outcome::Accepted; chunk.size as usize];
+    let mut outcomes = vec![chunk.billable.accepted(); chunk.size as usize];
     for position in &results.excluded {
         let (_, rule) = exclusions
             .iter()
@@ -462,6 +467,7 @@ mod tests {
         epoch: 1,
         tainted: false,
         retry_rounds: 0,
+        billable: Billable::Accepted,
     };
     const TAINTED: ChunkFacts = ChunkFacts {
         tainted: true,
@@ -612,7 +618,7 @@ mod tests {
             rejected in proptest::collection::btree_map(0u32..50, 0usize..9, 0..50),
             retry_rounds in 0u8..=RETRY_ROUNDS_MAX,
         ) {
-            let chunk = ChunkFacts { size: 50, epoch: 1, tainted: false, retry_rounds };
+            let chunk = ChunkFacts { size: 50, retry_rounds, ..FRESH };
             let results = PushResults {
                 accepted: 50 - rejected.len() as u32,
                 rejected: rejected.iter().map(|(p, c)| (*p, RejectionCode::ALL[*c])).collect(),
@@ -621,8 +627,21 @@ mod tests {
             let settled = settlement(&chunk, &results, &[]).unwrap();
             prop_assert_eq!(settled.counts.total(), 50);
             prop_assert_eq!(settled.counts.accepted, results.accepted);
-            let moved = settled.next_round.map_or(0, |round| round.positions.len() as u32);
+            let moved = settled.next_round.as_ref().map_or(0, |round| round.positions.len() as u32);
             prop_assert_eq!(settled.counts.moved, moved);
+            // Under a contract that bills deliveries the same, but for whom it accepted.
+            let chunk = ChunkFacts { billable: Billable::Delivered, ..chunk };
+            let waiting = settlement(&chunk, &results, &[]).unwrap();
+            prop_assert_eq!(waiting.next_round, settled.next_round);
+            prop_assert_eq!((waiting.counts.accepted, waiting.counts.total()), (0, 50));
+            prop_assert_eq!(waiting.counts.uncertain, results.accepted);
+            for (outcome, before) in waiting.outcomes.iter().zip(&settled.outcomes) {
+                let expected = match before {
+                    Outcome::Accepted => Outcome::Unconfirmed,
+                    other => *other,
+                };
+                prop_assert_eq!(*outcome, expected);
+            }
         }
     }
 }

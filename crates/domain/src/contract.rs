@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, Money};
+use crate::outcome::Outcome;
 use crate::price::Rounding;
 use crate::time::Timestamp;
 
@@ -54,6 +55,16 @@ pub enum VatBase {
     ToppedUp,
 }
 
+/// What makes a send one that is billed. Codes are stored: stable for years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Billable {
+    /// That the messenger accepted it.
+    Accepted,
+    /// That the messenger confirmed its delivery; what it never confirms is free.
+    Delivered,
+}
+
 /// One version of a contract; the latest one that is in effect holds. A campaign keeps the version
 /// it was launched under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +89,7 @@ pub struct Contract {
     pub vat_base: VatBase,
     /// How an invoice's total becomes payable.
     pub rounding: Rounding,
+    pub billable: Billable,
 }
 
 /// LINE's plans in Japan (prices of 2026, net).
@@ -208,6 +220,40 @@ impl VatBase {
     }
 }
 
+impl Billable {
+    pub const ALL: [Billable; 2] = [Self::Accepted, Self::Delivered];
+
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Accepted => 1,
+            Self::Delivered => 2,
+        }
+    }
+
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.code() == code)
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Delivered => "delivered",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// What is recorded of a recipient whom the messenger accepted.
+    pub const fn accepted(self) -> Outcome {
+        match self {
+            Self::Accepted => Outcome::Accepted,
+            Self::Delivered => Outcome::Unconfirmed,
+        }
+    }
+}
+
 impl Preset {
     pub const ALL: [Preset; 3] = [Self::Communication, Self::Light, Self::Standard];
 
@@ -259,6 +305,7 @@ impl Contract {
             band_mode: BandMode::Graduated,
             vat_base: VatBase::Consumed,
             rounding: Rounding::Floor,
+            billable: Billable::Accepted,
         }
     }
 
@@ -372,6 +419,13 @@ mod tests {
         for base in VatBase::ALL {
             assert_eq!(VatBase::from_code(base.code()), Some(base));
             assert_eq!(VatBase::from_name(base.name()), Some(base));
+        }
+        for one in Billable::ALL {
+            assert_eq!(Billable::from_code(one.code()), Some(one));
+            assert_eq!(Billable::from_name(one.name()), Some(one));
+            // Either the messenger's word is enough, or the recipient waits for the next one.
+            let recorded = one.accepted();
+            assert!(recorded.is_billable() != recorded.is_undecided(), "{one:?}");
         }
         for preset in Preset::ALL {
             assert_eq!(Preset::from_name(preset.name()), Some(preset));

@@ -49,6 +49,7 @@ kinds! {
     Worker WorkerId "wrk" "worker",
     Link LinkId "lnk" "link",
     Reconciliation ReconciliationId "rec" "reconciliation",
+    AssertionKey AssertionKeyId "key" "assertion key",
 }
 
 /// The identifier of one thing of kind `K`.
@@ -76,6 +77,13 @@ impl<K> Id<K> {
 
     pub const fn uuid(&self) -> Uuid {
         Uuid::from_bytes(self.bytes)
+    }
+
+    /// Reads an id as UUIDs are written, with hyphens.
+    pub fn parse_uuid(text: &str) -> Option<Self> {
+        let is_hyphenated = text.len() == uuid::fmt::Hyphenated::LENGTH;
+        let uuid = Uuid::try_parse(text).ok().filter(|_| is_hyphenated)?;
+        Some(Self::from_bytes(uuid.into_bytes()))
     }
 }
 

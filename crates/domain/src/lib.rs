@@ -9,7 +9,10 @@ pub mod money; // integer micro-units with a currency
 pub mod time; // instants, months, zones and the clock port
 pub mod user; // user numbers and the messenger's user keys
 pub mod friend; // friends, consents and what makes a friend reachable
+#[macro_use]
 pub mod message; // message objects in LINE's shapes and their one validator
+pub mod rich_menu; // rich menus in LINE's shapes
+pub mod coupon; // coupons in LINE's shapes
 pub mod variable; // what differs per friend in a message
 mod document; // reads our own small JSON documents, every fault at its path
 pub mod audience; // who gets a campaign: the expression
@@ -25,6 +28,7 @@ pub mod invoice; // a month's net, VAT, rounding, and what is due
 pub mod merkle; // one hash over many records, and proofs that one is under it
 pub mod seal; // what a day's seal covers
 pub mod campaign; // the campaign's states
+pub mod test_send; // what a draft says, sent to testers before anybody else gets it
 pub mod freeze; // ranges, chunk numbers, cutting an audience into chunks
 pub mod chunk; // the chunk's states
 pub mod outcome; // what became of one recipient
@@ -42,3 +46,9 @@ pub mod fair; // deficit round robin
 pub mod bulkhead; // how much of one account may be on its way at once
 pub mod schedule; // at a time in a named zone
 pub mod handle; // @handles of accounts
+pub mod channel; // what a brand's programs are to the API, and how long their tokens last
+pub mod api_request; // what a brand's programs ask to be sent
+pub mod assertion; // what a signed assertion of a brand has to claim
+
+#[cfg(test)]
+mod limit_table; // every limit of messages, rich menus and coupons on both sides

@@ -65,6 +65,9 @@ pub enum Outcome {
     /// Moved to the chunk's next round, which decides.
     Moved,
     WrittenOff,
+    /// Accepted by the messenger, under a contract that bills what was delivered, and not
+    /// confirmed yet.
+    Unconfirmed,
 }
 
 /// Codes from here on are `FAILED_BASE + RejectionCode` and `EXCLUDED_BASE + RuleId::code()`.
@@ -80,6 +83,7 @@ impl Outcome {
             Self::Cancelled => 4,
             Self::Moved => 5,
             Self::WrittenOff => 6,
+            Self::Unconfirmed => 7,
             Self::Failed(code) => {
                 let position = RejectionCode::ALL.iter().position(|known| *known == code);
                 FAILED_BASE + position.unwrap_or_default() as u8
@@ -96,6 +100,7 @@ impl Outcome {
             4 => Some(Self::Cancelled),
             5 => Some(Self::Moved),
             6 => Some(Self::WrittenOff),
+            7 => Some(Self::Unconfirmed),
             FAILED_BASE..EXCLUDED_BASE => RejectionCode::ALL
                 .get(usize::from(code - FAILED_BASE))
                 .copied()
@@ -116,6 +121,7 @@ impl Outcome {
             Self::Cancelled => "cancelled",
             Self::Moved => "moved",
             Self::WrittenOff => "written_off",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 
@@ -127,9 +133,14 @@ impl Outcome {
         }
     }
 
-    /// Billed under the default contract: accepted by the messenger.
+    /// Billed: accepted by the messenger, or confirmed where the contract asks for that.
     pub const fn is_billable(self) -> bool {
         matches!(self, Self::Accepted | Self::Confirmed)
+    }
+
+    /// Recorded, and decided by an event or the deadline: until then its price stays held.
+    pub const fn is_undecided(self) -> bool {
+        matches!(self, Self::Uncertain | Self::Unconfirmed)
     }
 }
 
@@ -140,6 +151,7 @@ pub struct OutcomeCounts {
     pub accepted: u32,
     pub failed: u32,
     pub excluded: u32,
+    /// Whoever an event or the deadline decides about: uncertain or unconfirmed.
     pub uncertain: u32,
     /// Cancelled or written off.
     pub cancelled: u32,
@@ -171,7 +183,7 @@ impl OutcomeCounts {
             Outcome::Accepted | Outcome::Confirmed => &mut self.accepted,
             Outcome::Failed(_) => &mut self.failed,
             Outcome::Excluded(_) => &mut self.excluded,
-            Outcome::Uncertain => &mut self.uncertain,
+            Outcome::Uncertain | Outcome::Unconfirmed => &mut self.uncertain,
             Outcome::Cancelled | Outcome::WrittenOff => &mut self.cancelled,
             Outcome::Moved => &mut self.moved,
         }
@@ -185,9 +197,15 @@ mod tests {
     #[test]
     fn codes_round_trip() {
         let known: Vec<Outcome> = (0..=u8::MAX).filter_map(Outcome::from_code).collect();
-        assert!(known.len() > 6 + RejectionCode::ALL.len());
+        assert!(known.len() > 7 + RejectionCode::ALL.len());
         for outcome in known {
             assert_eq!(Outcome::from_code(outcome.code()), Some(outcome));
+            // What is billed is decided, and what is not decided counts as uncertain.
+            assert!(!(outcome.is_billable() && outcome.is_undecided()));
+            let counts = OutcomeCounts::all(outcome, 1);
+            assert_eq!(counts.uncertain == 1, outcome.is_undecided());
+            assert_eq!(counts.accepted == 1, outcome.is_billable());
+            assert_eq!(counts.total(), 1);
         }
     }
 }

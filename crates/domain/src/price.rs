@@ -193,6 +193,15 @@ impl PriceBook {
         }
     }
 
+    /// The same version where nothing costs anything: what is never charged is priced by it.
+    pub fn free(&self) -> Self {
+        let nothing = Money::zero(self.currency);
+        Self {
+            prices: [(); Tariff::ALL.len()].map(|()| Bands::flat(nothing)),
+            ..self.clone()
+        }
+    }
+
     pub const fn version(&self) -> u32 {
         self.version
     }

@@ -51,6 +51,16 @@ impl Terms {
         self.quota_left().saturating_add(paid_for)
     }
 
+    /// The terms of what is never charged, a test: it costs nothing, and takes nothing of a plan
+    /// either, neither of its quota nor of what it sells beyond.
+    pub fn free(&self) -> Self {
+        Self {
+            book: self.book.free(),
+            contract: Contract::standard(self.book.currency()),
+            used: PlanUse::default(),
+        }
+    }
+
     pub fn quota_left(&self) -> u64 {
         self.contract.quota.saturating_sub(self.used.quota)
     }
@@ -74,7 +84,7 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Preset;
+    use crate::contract::{Billable, Preset};
     use crate::money::Currency;
     use crate::time::Timestamp;
 
@@ -104,6 +114,33 @@ mod tests {
         assert!(free.net.is_zero() && free.vat.is_zero());
         assert!(terms.quote(Tariff::Targeted, 0).unwrap().lines.is_empty());
         assert!(terms.is_by_unit(Tariff::Untargeted));
+    }
+
+    #[test]
+    fn what_is_free_costs_nothing_and_takes_nothing_of_a_plan() {
+        let spent = PlanUse {
+            quota: 30_000,
+            additional: 7,
+        };
+        let mut of_plan = terms(spent);
+        of_plan.contract.billable = Billable::Delivered;
+        let free = of_plan.free();
+        // Nobody waits for a confirmation that nothing is billed by.
+        assert_eq!(free.contract.billable, Billable::Accepted);
+        for tariff in Tariff::ALL {
+            let quote = free.quote(tariff, 20).unwrap();
+            assert!(quote.net.is_zero() && quote.vat.is_zero());
+            assert_eq!((quote.count(), quote.lines[0].included), (20, 0));
+            assert!(free.book.bands(tariff).dearest().is_zero());
+            assert!(!free.is_by_unit(tariff));
+        }
+        assert_eq!(free.quota_left(), 0);
+        assert_ne!(free.contract.kind, of_plan.contract.kind);
+        assert_eq!(quote_version(&free), quote_version(&of_plan));
+    }
+
+    fn quote_version(terms: &Terms) -> u32 {
+        terms.quote(Tariff::Targeted, 1).unwrap().book_version
     }
 
     #[test]

@@ -180,11 +180,23 @@ impl LocalDay {
     /// The day that it is in `zone` at `at`.
     pub fn of(at: Timestamp, zone: &jiff::tz::TimeZone) -> Self {
         let instant = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-        let date = instant.to_zoned(zone.clone()).date();
-        let days = date
-            .duration_since(jiff::civil::Date::constant(1970, 1, 1))
-            .as_hours()
-            / 24;
+        Self::of_date(instant.to_zoned(zone.clone()).date())
+    }
+
+    /// Reads `20261130`; `None` where it is no day of the calendar.
+    pub fn parse_compact(text: &str) -> Option<Self> {
+        let is_digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_digits {
+            return None;
+        }
+        let (year, month) = (text[..4].parse().ok()?, text[4..6].parse().ok()?);
+        let date = jiff::civil::Date::new(year, month, text[6..].parse().ok()?);
+        Some(Self::of_date(date.ok()?))
+    }
+
+    fn of_date(date: jiff::civil::Date) -> Self {
+        let epoch = jiff::civil::Date::constant(1970, 1, 1);
+        let days = date.duration_since(epoch).as_hours() / 24;
         // Calendars end long before an i32 of days does.
         Self(i32::try_from(days).unwrap_or_default())
     }
@@ -245,8 +257,10 @@ impl fmt::Display for LocalDay {
     }
 }
 
+pub use jiff::tz::TimeZone as Zone;
+
 /// A zone by its IANA name, or why there is none.
-pub fn zone(name: &str) -> Result<jiff::tz::TimeZone, InvalidTime> {
+pub fn zone(name: &str) -> Result<Zone, InvalidTime> {
     let unknown = || InvalidTime::UnknownZone(name.chars().take(64).collect());
     // jiff also reads POSIX strings and offsets; a person's zone is a place.
     let looks_like_a_place = name == "UTC" || name.contains('/');
@@ -448,6 +462,19 @@ mod tests {
         let parsed = Timestamp::parse_rfc3339("2026-11-22t21:00:00.25-00:30").unwrap();
         assert_eq!(parsed.to_string(), "2026-11-22T21:30:00.250Z");
         assert_eq!(parsed.utc_year(), 2026);
+    }
+
+    #[test]
+    fn days_are_read_as_eight_digits() {
+        for text in ["19700101", "20240229", "20261130"] {
+            let day = LocalDay::parse_compact(text).unwrap();
+            assert_eq!(day.to_string().replace('-', ""), text);
+        }
+        for text in [
+            "", "2026113", "20261131", "20230229", "2026-1-3", "202611 1", "+2026113",
+        ] {
+            assert_eq!(LocalDay::parse_compact(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Users: the installation's dense numbers and the messenger's opaque keys.
+//! Users: the installation's dense numbers, the messenger's opaque keys, and LINE's ids.
 
 use std::fmt;
+
+use crate::id::UserId;
 
 /// A user's dense number in this installation: never shown, never reused. Chunks and bitmaps hold
 /// these; `usr_…` is the public twin.
@@ -94,10 +96,57 @@ impl fmt::Display for UserKey {
     }
 }
 
+/// What a user or a bot is called on LINE's paths: `U` and 32 lower-case hex digits.
+///
+/// A messenger's key of that shape is the id itself. Any other key stays between the messenger and
+/// us: its user is called by the 16 bytes of the public `usr_…` id, so that libraries and rules
+/// which expect LINE's shape find it whatever the messenger's keys look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineUserId([u8; PACKED_BYTES]);
+
+impl LineUserId {
+    pub const fn from_bytes(bytes: [u8; PACKED_BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    pub fn of(id: UserId, key: &UserKey) -> Self {
+        Self(key.packed().unwrap_or(*id.as_bytes()))
+    }
+
+    /// `None` where the text has another shape.
+    pub fn parse(text: &str) -> Option<Self> {
+        UserKey::parse(text).ok()?.packed().map(Self)
+    }
+
+    pub const fn as_bytes(&self) -> &[u8; PACKED_BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Display for LineUserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "U{}", hex::encode(self.0))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_key_of_lines_shape_is_the_id_and_any_other_is_called_by_ours() {
+        let id = UserId::from_bytes([0xab; 16]);
+        let text = "U73c1cd2c81f98b521905d591c5b2e75a";
+        let theirs = LineUserId::of(id, &UserKey::parse(text).unwrap());
+        assert_eq!(theirs.to_string(), text);
+        assert_eq!(LineUserId::parse(text), Some(theirs));
+        let ours = LineUserId::of(id, &UserKey::parse("kim").unwrap());
+        assert_eq!(ours.to_string(), format!("U{}", "ab".repeat(16)));
+        for text in ["kim", "U12", "", "u73c1cd2c81f98b521905d591c5b2e75a"] {
+            assert_eq!(LineUserId::parse(text), None, "{text}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -1,5 +1,5 @@
 //! What differs per friend in a message: `{{name}}`, or `{{name|fallback}}` with what stands there
-//! for whoever has none.
+//! for whoever has none. A text message (v2) has braces of its own and no variables.
 
 use serde_json::Value;
 
@@ -45,7 +45,14 @@ fn each_text(value: &Value, found: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) => found(text),
         Value::Array(values) => values.iter().for_each(|value| each_text(value, found)),
-        Value::Object(members) => members.values().for_each(|value| each_text(value, found)),
+        Value::Object(members) => {
+            let has_own_braces = members.get("type").is_some_and(|kind| kind == "textV2");
+            for (name, value) in members {
+                if !(has_own_braces && name == "text") {
+                    each_text(value, found);
+                }
+            }
+        }
         _ => {}
     }
 }
@@ -140,6 +147,10 @@ mod tests {
             // Escaped as another writer may.
             (r#"[{"text":"\u007b{name}}"}]"#, vec!["name"]),
             (r#"[{"text":"{name} {{Name}}"}]"#, vec![]),
+            (
+                r#"[{"type":"textV2","text":"{{name}}","quickReply":{"text":"{{이름}}"}}]"#,
+                vec!["이름"],
+            ),
             ("no JSON {{name}}", vec![]),
         ] {
             assert_eq!(display_names_used(messages), expected, "{messages}");

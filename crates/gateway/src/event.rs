@@ -44,7 +44,8 @@ pub enum EventBody {
         user: UserKey,
         event: FriendEvent,
     },
-    /// An uncertain recipient's fate; `failed` holds the code of a failure.
+    /// The fate of an uncertain recipient, or of an accepted one; `failed` holds the code of a
+    /// failure.
     Delivery {
         push_key: PushKey,
         index: u32,

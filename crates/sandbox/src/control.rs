@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::events::resolve_uncertain;
+use crate::events::{Fates, resolve};
 use crate::fault::FaultPlan;
 use crate::push::refuse_unauthorized;
 use crate::reply::Reply;
@@ -37,6 +37,8 @@ struct FaultsAsked {
 struct ResolveAsked {
     /// The share that was delivered after all.
     confirmed: Option<f64>,
+    /// The share of what was accepted and not told of that is told of as well.
+    accepted: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -128,8 +130,9 @@ pub(crate) async fn send_events(
     }
 }
 
-/// `POST /messenger/control/resolve_uncertain`, perhaps with `{"confirmed": 0.9}`.
-pub(crate) async fn resolve(
+/// `POST /messenger/control/resolve_uncertain`, perhaps with `{"confirmed": 0.9, "accepted": 0.5}`:
+/// what was accepted is told of as well where deliveries are billed.
+pub(crate) async fn resolve_undecided(
     State(sandbox): State<Arc<Sandbox>>,
     headers: HeaderMap,
     body: Bytes,
@@ -142,14 +145,22 @@ pub(crate) async fn resolve(
     } else {
         read_object::<ResolveAsked>(&body)
     };
-    let share = match asked {
-        Ok(asked) => asked.confirmed.unwrap_or(1.0),
+    let fates = match asked {
+        Ok(asked) => Fates {
+            confirmed_share: asked.confirmed.unwrap_or(1.0),
+            accepted_share: asked.accepted.unwrap_or(0.0),
+        },
         Err(words) => return malformed(words),
     };
-    if !(0.0..=1.0).contains(&share) {
-        return malformed("confirmed is a share from 0 to 1".to_owned());
+    for (name, share) in [
+        ("confirmed", fates.confirmed_share),
+        ("accepted", fates.accepted_share),
+    ] {
+        if !(0.0..=1.0).contains(&share) {
+            return malformed(format!("{name} is a share from 0 to 1"));
+        }
     }
-    match resolve_uncertain(&sandbox, share).await {
+    match resolve(&sandbox, fates).await {
         Ok(resolved) => json(&resolved),
         Err(error) => failed(&error),
     }

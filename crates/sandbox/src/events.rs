@@ -11,7 +11,7 @@ use gateway::{EVENTS_MAX, Event, EventBody, EventId, SIGNATURE_HEADER, Secret, s
 use rand::RngExt;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Url};
-use store::sandbox::Resolution;
+use store::sandbox::{Resolution, UndecidedPush};
 
 use crate::state::{Error, Sandbox};
 
@@ -21,8 +21,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pushes whose uncertain recipients are decided in one go.
-const UNCERTAIN_PAGE: u32 = 200;
+/// Pushes whose recipients are decided about in one go.
+const UNDECIDED_PAGE: u32 = 200;
 
 /// Posts lists of events to the platform.
 pub struct EventSender {
@@ -39,7 +39,7 @@ pub struct EventAnswer {
     pub body: Bytes,
 }
 
-/// How many uncertain recipients were decided and told.
+/// How many recipients were decided about and told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Resolved {
     pub confirmed: u64,
@@ -120,38 +120,85 @@ impl EventSender {
     }
 }
 
-/// Decides every undecided uncertain recipient (`confirmed_share` of them were delivered after all)
-/// and tells the platform everything it has not taken yet. Safe to repeat: what was decided stays,
-/// and events keep their ids.
-pub async fn resolve_uncertain(sandbox: &Sandbox, confirmed_share: f64) -> Result<Resolved, Error> {
+/// Of whom it is decided, and how many of them were delivered: shares from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fates {
+    /// Of the undecided that are looked at.
+    pub confirmed_share: f64,
+    /// So many of those that were accepted, and of whom nothing was told: a messenger that confirms
+    /// deliveries. Of the uncertain all are looked at, whatever this says.
+    pub accepted_share: f64,
+}
+
+/// Decides about recipients and tells the platform everything it has not taken yet. Safe to repeat:
+/// what was decided stays, and events keep their ids.
+pub async fn resolve(sandbox: &Sandbox, fates: Fates) -> Result<Resolved, Error> {
     let mut resolved = Resolved::default();
-    let mut draws = sandbox.draws();
     loop {
-        let pushes = sandbox.store.uncertain(UNCERTAIN_PAGE).await?;
+        let pushes = sandbox.store.uncertain(UNDECIDED_PAGE).await?;
         if pushes.is_empty() {
             break;
         }
-        let at = sandbox.clock.now();
-        let mut resolutions = Vec::new();
-        for push in &pushes {
-            for position in &push.positions {
-                let confirmed = draws.random::<f64>() < confirmed_share;
-                match confirmed {
-                    true => resolved.confirmed += 1,
-                    false => resolved.failed += 1,
-                }
-                resolutions.push(Resolution {
-                    sequence: push.sequence,
-                    position: *position,
-                    confirmed,
-                    at,
-                });
-            }
-        }
-        sandbox.store.resolve(resolutions).await?;
+        decide(sandbox, &pushes, fates.confirmed_share, 1.0, &mut resolved).await?;
+    }
+    if fates.accepted_share > 0.0 {
+        decide_accepted(sandbox, fates, &mut resolved).await?;
     }
     tell(sandbox, &mut resolved).await?;
     Ok(resolved)
+}
+
+/// A share of all who were accepted.
+async fn decide_accepted(
+    sandbox: &Sandbox,
+    fates: Fates,
+    resolved: &mut Resolved,
+) -> Result<(), Error> {
+    let Fates {
+        confirmed_share,
+        accepted_share,
+    } = fates;
+    let mut after = 0;
+    loop {
+        let pushes = sandbox.store.accepted_after(after, UNDECIDED_PAGE).await?;
+        let Some(last) = pushes.last() else {
+            return Ok(());
+        };
+        after = last.sequence;
+        decide(sandbox, &pushes, confirmed_share, accepted_share, resolved).await?;
+    }
+}
+
+/// Draws for `share` of these recipients.
+async fn decide(
+    sandbox: &Sandbox,
+    pushes: &[UndecidedPush],
+    confirmed_share: f64,
+    share: f64,
+    resolved: &mut Resolved,
+) -> Result<(), Error> {
+    let at = sandbox.clock.now();
+    let mut resolutions = Vec::new();
+    let mut draws = sandbox.draws();
+    for push in pushes {
+        for position in &push.positions {
+            if draws.random::<f64>() >= share {
+                continue;
+            }
+            let confirmed = draws.random::<f64>() < confirmed_share;
+            match confirmed {
+                true => resolved.confirmed += 1,
+                false => resolved.failed += 1,
+            }
+            resolutions.push(Resolution {
+                sequence: push.sequence,
+                position: *position,
+                confirmed,
+                at,
+            });
+        }
+    }
+    Ok(sandbox.store.resolve(resolutions).await?)
 }
 
 async fn tell(sandbox: &Sandbox, resolved: &mut Resolved) -> Result<(), Error> {

@@ -36,7 +36,7 @@ pub fn router(sandbox: Arc<Sandbox>) -> Router {
         .route("/messenger/control/events", post(control::send_events))
         .route(
             "/messenger/control/resolve_uncertain",
-            post(control::resolve),
+            post(control::resolve_undecided),
         )
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(phone)

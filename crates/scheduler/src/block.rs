@@ -3,7 +3,7 @@
 
 use billing::{BillingError, ReleaseReason};
 use domain::budget;
-use domain::id::{CampaignId, IdSource};
+use domain::id::{BusinessId, CampaignId, IdSource};
 use domain::money::{Currency, Money};
 use domain::terms::Terms;
 use domain::time::Timestamp;
@@ -45,6 +45,25 @@ impl ApiSender {
     /// Leases a block: of the usual size, or as large as wallet and budgets allow, which must be
     /// enough for `units`.
     async fn lease(
+        &self,
+        write: &mut Write,
+        campaign: &Campaign,
+        units: u64,
+        now: Timestamp,
+    ) -> Result<Block, SchedulerError> {
+        match self.lease_as_it_stands(write, campaign, units, now).await {
+            Err(SchedulerError::Billing(error)) if is_short(&error) => {
+                let ids = self.ids.as_ref();
+                if !give_back_blocks(write, campaign.business, now, ids).await? {
+                    return Err(error.into());
+                }
+                self.lease_as_it_stands(write, campaign, units, now).await
+            }
+            leased => leased,
+        }
+    }
+
+    async fn lease_as_it_stands(
         &self,
         write: &mut Write,
         campaign: &Campaign,
@@ -141,6 +160,31 @@ pub(crate) async fn end_blocks(
         given_back.amount = sum.map_err(BillingError::from)?;
     }
     Ok(given_back)
+}
+
+/// What ending blocks in time can change.
+pub(crate) const fn is_short(error: &BillingError) -> bool {
+    matches!(
+        error,
+        BillingError::FundsShort { .. }
+            | BillingError::BeyondPlan { .. }
+            | BillingError::BeyondBudget { .. }
+    )
+}
+
+/// Ends every open block of a business: money that is only kept ready is no reason to refuse a
+/// send. Whoever leased one leases another with its next request. False where there was none.
+pub(crate) async fn give_back_blocks(
+    write: &mut Write,
+    business: BusinessId,
+    now: Timestamp,
+    ids: &dyn IdSource,
+) -> Result<bool, SchedulerError> {
+    let blocks = write.open_blocks_of_business(business).await?;
+    for block in &blocks {
+        end_block(write, block, now, ids).await?;
+    }
+    Ok(!blocks.is_empty())
 }
 
 /// Ends one block: what no request used is granted no longer, and its price goes back.

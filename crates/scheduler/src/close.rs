@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use billing::{BillingError, ReleaseReason};
 use domain::campaign::{CampaignEvent, CampaignState};
-use domain::chunk::{ChunkId, UNCERTAIN_DEADLINE};
+use domain::chunk::{CHUNK_SIZE_MAX, ChunkId, UNCERTAIN_DEADLINE};
 use domain::codec::CorruptBlob;
 use domain::id::CampaignId;
 use domain::money::Money;
@@ -16,10 +16,15 @@ use store::leader::LeaderEpoch;
 use store::report::RecordPage;
 use store::{StoreError, Write, pause};
 
+use crate::error::by_itself;
 use crate::{Progress, Scheduler, SchedulerError};
 
 /// Chunks read at once for the bitmaps.
 const RECORDS_READ_MAX: u32 = 500;
+/// Chunks written off in one commit: the cold writes of everybody else wait meanwhile.
+const WRITTEN_OFF_AT_ONCE: u32 = 10;
+/// Amendments of one commit.
+const _: () = assert!(WRITTEN_OFF_AT_ONCE * CHUNK_SIZE_MAX <= 10_000);
 
 impl Scheduler {
     /// Moves campaigns towards CLOSED as far as each may go.
@@ -36,11 +41,7 @@ impl Scheduler {
                 CampaignState::Closing => self.finish_closing(epoch, &campaign).await,
                 _ => Ok(Progress::Idle),
             };
-            match step {
-                Ok(step) => progress = progress.and(step),
-                Err(SchedulerError::Store(StoreError::Conflict(_))) => {}
-                Err(error) => return Err(error),
-            }
+            progress = progress.and(by_itself("close", campaign.id, step)?);
         }
         Ok(progress)
     }
@@ -68,7 +69,7 @@ impl Scheduler {
         epoch: LeaderEpoch,
         campaign: &Campaign,
     ) -> Result<Progress, SchedulerError> {
-        self.write_off_overdue(campaign.id).await?;
+        self.write_off_overdue(epoch, campaign.id).await?;
         let mut write = self.store.write().await?;
         write.must_lead(epoch).await?;
         if write.has_uncaptured(campaign.id).await? {
@@ -76,9 +77,9 @@ impl Scheduler {
             write.roll_back().await?;
             return self.roll_up_step(epoch).await;
         }
-        let uncertain = write.uncertain_left(campaign.id).await?;
-        if uncertain > 0 {
-            return self.release_all_but(write, campaign, uncertain).await;
+        let undecided = write.undecided_left(campaign.id).await?;
+        if undecided > 0 {
+            return self.release_all_but(write, campaign, undecided).await;
         }
         write.roll_back().await?;
         let bitmaps = self.outcome_bitmaps(campaign).await?;
@@ -108,12 +109,12 @@ impl Scheduler {
         Ok(Progress::Worked)
     }
 
-    /// Only what uncertain recipients may still cost stays held.
+    /// Only what undecided recipients may still cost stays held.
     async fn release_all_but(
         &self,
         mut write: Write,
         campaign: &Campaign,
-        uncertain: u64,
+        undecided: u64,
     ) -> Result<Progress, SchedulerError> {
         let tariffs = write.campaign_tariffs(campaign.id).await?;
         let currency = write.currency_of(campaign.business).await?;
@@ -123,7 +124,7 @@ impl Scheduler {
             .max()
             .unwrap_or(0);
         let kept = Money::from_micro(dearest, currency)
-            .times(uncertain)
+            .times(undecided)
             .map_err(BillingError::from)?;
         let open = write.open_hold(campaign.id).await?;
         let surplus = open.checked_sub(kept).map_err(BillingError::from)?;
@@ -137,24 +138,33 @@ impl Scheduler {
         Ok(Progress::Worked)
     }
 
-    /// Whoever is uncertain past the deadline is written off, unbilled.
-    async fn write_off_overdue(&self, campaign: CampaignId) -> Result<(), SchedulerError> {
+    /// Whoever is undecided past the deadline is written off, unbilled: chunk after chunk, as each
+    /// of ten million may be where deliveries are billed and nobody confirms them.
+    async fn write_off_overdue(
+        &self,
+        epoch: LeaderEpoch,
+        campaign: CampaignId,
+    ) -> Result<(), SchedulerError> {
         let now = self.clock.now();
-        let mut write = self.store.write().await?;
-        let overdue = write
-            .uncertain_overdue(campaign, now - UNCERTAIN_DEADLINE)
-            .await?;
-        if overdue.is_empty() {
-            return Ok(write.roll_back().await?);
-        }
-        for (chunk, position) in overdue {
-            let event = format!("deadline:{chunk}:{position}");
-            let outcome = Outcome::WrittenOff;
-            write
-                .insert_amendment(&event, chunk, position, outcome, "deadline", now)
+        let mut after = None;
+        loop {
+            let mut write = self.store.write().await?;
+            let overdue = write
+                .overdue(
+                    campaign,
+                    now - UNCERTAIN_DEADLINE,
+                    after,
+                    WRITTEN_OFF_AT_ONCE,
+                )
                 .await?;
+            let Some((last, _)) = overdue.last() else {
+                return Ok(write.roll_back().await?);
+            };
+            after = Some(*last);
+            write.must_lead(epoch).await?;
+            write.write_off(&overdue, now).await?;
+            write.commit().await?;
         }
-        Ok(write.commit().await?)
     }
 
     /// One bitmap of user numbers per outcome code: what retargeting reads later.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use billing::ReleaseReason;
 use domain::audience::{Audience, AudienceLimit};
-use domain::campaign::{CampaignEvent, CampaignKind, CampaignState};
+use domain::campaign::{CampaignEvent, CampaignState};
 use domain::codec::{self, PackedKeys};
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
 use domain::restore::{self, Doubt};
@@ -22,6 +22,7 @@ use store::hot::{FreezeCommit, FrozenChunk, ReachKeys, ReachQuery, ReachRead};
 use store::leader::LeaderEpoch;
 use store::{StoreError, pause};
 
+use crate::error::by_itself;
 use crate::launch::{plan, read_audience};
 use crate::{Progress, Scheduler, SchedulerError, block, trace};
 
@@ -59,18 +60,18 @@ impl Scheduler {
         let mut progress = Progress::Idle;
         for campaign in self.store.campaigns_alive().await? {
             // A standing campaign's recipients come with its requests.
-            let is_freezing = campaign.kind == CampaignKind::Broadcast
+            let is_freezing = !campaign.kind.is_standing()
                 && campaign.may_freeze()
                 && campaign.freeze_ended_at.is_none();
             if !is_freezing {
                 continue;
             }
-            progress = Progress::Worked;
-            match self.freeze_range(epoch, &campaign).await {
-                Ok(()) => {}
+            let step = match self.freeze_range(epoch, &campaign).await {
+                Ok(()) => Ok(Progress::Worked),
                 // Cancelled, paused or led by another meanwhile: the next step sees how it stands.
                 Err(SchedulerError::Store(StoreError::Conflict(what))) => {
                     tracing::info!(campaign = %campaign.id, what, "a freeze gave way");
+                    Ok(Progress::Worked)
                 }
                 Err(error @ SchedulerError::Store(StoreError::Unavailable(_))) => {
                     return Err(error);
@@ -78,9 +79,11 @@ impl Scheduler {
                 Err(error) if campaign.state == CampaignState::Launching => {
                     tracing::error!(campaign = %campaign.id, %error, "the launch failed");
                     self.fail_launch(&campaign, &error).await?;
+                    Ok(Progress::Worked)
                 }
-                Err(error) => return Err(error),
-            }
+                Err(error) => Err(error),
+            };
+            progress = progress.and(by_itself("freeze", campaign.id, step)?);
         }
         Ok(progress)
     }

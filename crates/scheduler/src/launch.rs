@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use billing::{BillingError, ReleaseReason};
 use domain::audience::Audience;
-use domain::campaign::{CampaignEvent, CampaignState, Purpose};
+use domain::budget;
+use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
 use domain::freeze::FreezePlan;
 use domain::id::{CampaignId, IdSource, LinkId};
 use domain::message::{Messages, Rules};
 use domain::money::Money;
 use domain::pace::{self, Rate};
+use domain::price::Quote;
 use domain::push;
 use domain::shortage::Means;
 use domain::terms::Terms;
@@ -26,6 +28,7 @@ use store::receipt::CampaignLink;
 use store::shortage::{PartialLaunch, Waiting};
 use store::{Store, StoreError, Write, pause};
 
+use crate::block::give_back_blocks;
 use crate::{Progress, Scheduler, SchedulerError};
 
 /// What a launch did.
@@ -69,7 +72,7 @@ pub async fn launch(
         )));
     }
     let now = context.clock.now();
-    match launch_in(context, &mut write, &campaign, highest_amount, now).await {
+    match launch_in(context, &mut write, &campaign, false, highest_amount, now).await {
         Ok(launched) => {
             write.commit().await?;
             pause::point("launch:after_hold").await;
@@ -92,10 +95,13 @@ pub async fn launch(
     }
 }
 
-async fn launch_in(
+/// The launch inside the transaction of its caller. `is_quiet` leaves the phones of its recipients
+/// silent.
+pub(crate) async fn launch_in(
     context: &LaunchContext<'_>,
     write: &mut Write,
     campaign: &Campaign,
+    is_quiet: bool,
     highest_amount: Option<Money>,
     now: Timestamp,
 ) -> Result<Launched, SchedulerError> {
@@ -108,6 +114,20 @@ async fn launch_in(
     let count = count(write, context.store, campaign, &audience).await?;
     let tariff = audience.tariff(campaign.purpose);
     let terms = billing::terms_at_launch(write, campaign.business, now).await?;
+    let terms = match campaign.kind {
+        CampaignKind::Test => terms.free(),
+        _ => terms,
+    };
+    let all = terms
+        .quote(tariff, count.reachable)
+        .map_err(BillingError::from)?;
+    let terms = match ready_money_is_needed(write, campaign, &terms, &all, now).await? {
+        true => {
+            give_back_blocks(write, campaign.business, now, context.ids).await?;
+            billing::terms_at_launch(write, campaign.business, now).await?
+        }
+        false => terms,
+    };
     let granted = grant(context, write, campaign, &audience, &terms, count, now).await?;
     let quote = terms.quote(tariff, granted).map_err(BillingError::from)?;
     if let Some(seen) = highest_amount
@@ -118,7 +138,7 @@ async fn launch_in(
             now: quote.net,
         });
     }
-    let (frozen, links) = frozen_body(campaign, &account, context)?;
+    let (frozen, links) = frozen_body(campaign, is_quiet, &account, context)?;
     write.add_links(campaign.id, &links).await?;
     write
         .insert_message(frozen.hash(), &frozen.to_stored())
@@ -139,6 +159,7 @@ async fn launch_in(
             context.connector_rate,
         ])),
         not_after: now + Duration::from_secs(u64::from(campaign.lifetime_seconds)),
+        billable: terms.contract.billable,
     };
     let units = CampaignTariff {
         tariff: tariff.code(),
@@ -170,6 +191,27 @@ async fn launch_in(
         granted,
         held: quote.net,
     })
+}
+
+/// Whether there is too little for all of them as long as some is only kept ready for requests.
+async fn ready_money_is_needed(
+    write: &mut Write,
+    campaign: &Campaign,
+    terms: &Terms,
+    all: &Quote,
+    now: Timestamp,
+) -> Result<bool, SchedulerError> {
+    if all.net.is_zero() {
+        return Ok(false);
+    }
+    let payer = campaign.business;
+    let spendable = write.wallet(payer).await?.spendable();
+    let spendable = spendable.map_err(BillingError::from)?;
+    let budgets = billing::budget::of_campaign(write, payer, campaign.id, now).await?;
+    let units = all.lines.iter().map(|line| line.count).sum();
+    Ok(spendable.micro() < all.net.micro()
+        || terms.room() < units
+        || budget::refusing(&budgets, all.net).is_some())
 }
 
 async fn count(
@@ -269,6 +311,7 @@ fn read_messages(campaign: &Campaign, rules: &Rules) -> Result<Messages, Schedul
 
 fn frozen_body(
     campaign: &Campaign,
+    is_quiet: bool,
     account: &Account,
     context: &LaunchContext<'_>,
 ) -> Result<(FrozenBody, Vec<CampaignLink>), SchedulerError> {
@@ -277,7 +320,7 @@ fn frozen_body(
         campaign: campaign.id,
         purpose: campaign.purpose,
         messages: &messages,
-        notification_disabled: false,
+        notification_disabled: is_quiet,
     };
     let version = campaign.message_version;
     freeze_content(&content, account, |place| {

@@ -23,6 +23,9 @@ pub mod close; // release the rest, keep what happened as bitmaps
 pub mod seal; // a day that is over, under one hash
 pub mod control; // pause, resume, cancel
 pub mod standing; // campaigns of API sending: one per account, operation and day
+pub mod api_campaign; // campaigns that a brand's program asks for
+mod accept; // what becomes of requests in the commit that accepts them
+pub mod send_queue; // requests that wait for the same commit
 mod block; // units leased for API sending, and their end
 pub mod watch; // what operators see of the stages
 pub mod lead; // who leads

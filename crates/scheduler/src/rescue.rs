@@ -21,6 +21,7 @@ use store::leader::LeaderEpoch;
 use store::unknown::UnknownChunk;
 use store::{StoreError, Write, pause};
 
+use crate::error::by_itself;
 use crate::settings::RESCUE_STEP_MAX;
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -31,8 +32,10 @@ impl Scheduler {
             if campaign.launch.is_none() || campaign.restored_at.is_some() {
                 continue;
             }
-            progress = progress.and(self.end_unsendable(epoch, &campaign).await?);
-            progress = progress.and(self.resolve_unknown(epoch, &campaign).await?);
+            let ended = self.end_unsendable(epoch, &campaign).await;
+            progress = progress.and(by_itself("rescue", campaign.id, ended)?);
+            let resolved = self.resolve_unknown(epoch, &campaign).await;
+            progress = progress.and(by_itself("rescue", campaign.id, resolved)?);
         }
         Ok(progress)
     }
@@ -261,5 +264,6 @@ pub(crate) fn facts(unknown: &UnknownChunk) -> ChunkFacts {
         epoch: unknown.epoch,
         tainted: true,
         retry_rounds: unknown.retry_rounds,
+        billable: unknown.billable,
     }
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use connector::Push;
 use domain::answer::{AskAnswer, PushAnswer};
-use domain::campaign::CampaignKind;
 use domain::chunk::{self, ChunkId, ChunkState, Detour, Next};
 use domain::freeze::CHUNKS_PER_RANGE;
 use domain::id::AccountId;
@@ -27,6 +26,7 @@ use store::leader::LeaderEpoch;
 use store::restore::{Absent, DoubtedChunk};
 use store::{StoreError, Write, pause};
 
+use crate::error::by_itself;
 use crate::rescue::facts;
 use crate::settings::{RESTORE_AT_ONCE, RESTORE_STEP_MAX};
 use crate::{Progress, Scheduler, SchedulerError};
@@ -53,12 +53,9 @@ impl Scheduler {
             if !goes_on {
                 continue;
             }
-            match self.go_on(epoch, &campaign).await {
-                Ok(worked) => progress = progress.and(worked),
-                // Cancelled or restored anew meanwhile: the next step sees how it stands.
-                Err(SchedulerError::Store(StoreError::Conflict(_))) => {}
-                Err(error) => return Err(error),
-            }
+            // Where it is cancelled or restored anew meanwhile, the next step sees how it stands.
+            let went_on = self.go_on(epoch, &campaign).await;
+            progress = progress.and(by_itself("restore", campaign.id, went_on)?);
         }
         Ok(progress)
     }
@@ -82,7 +79,7 @@ impl Scheduler {
         }
         // A standing campaign is never frozen; what is cancelled is frozen no further.
         let is_frozen = campaign.freeze_ended_at.is_some()
-            || campaign.kind != CampaignKind::Broadcast
+            || campaign.kind.is_standing()
             || !campaign.may_freeze();
         if !is_frozen || self.store.has_questions(campaign.id).await? {
             return Ok(Progress::Idle);

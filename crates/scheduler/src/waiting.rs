@@ -2,7 +2,10 @@
 
 use domain::campaign::CampaignState;
 use domain::shortage::IfShort;
+use domain::time::Timestamp;
+use store::campaign::Campaign;
 
+use crate::error::by_itself;
 use crate::settings::FUNDS_WAIT_MAX;
 use crate::{Progress, Scheduler, SchedulerError};
 
@@ -15,19 +18,28 @@ impl Scheduler {
             let waits = campaign.state == CampaignState::WaitingForFunds
                 && campaign.if_short == IfShort::Wait
                 && campaign.restored_at.is_none();
-            if !waits {
-                continue;
+            if waits {
+                let launched = self.launch_if_paid_for(&campaign, now).await;
+                by_itself("funds", campaign.id, launched)?;
             }
-            let payer = campaign.business;
-            let Some(waiting) = self.store.waiting(payer, campaign.id).await? else {
-                continue;
-            };
-            let wallet = store::wallet::find(&self.store, payer).await?;
-            let spendable = wallet.spendable().map_err(billing::BillingError::from)?;
-            let is_paid_for = spendable.micro() >= waiting.needed.micro();
-            if is_paid_for && now.since(waiting.since) < FUNDS_WAIT_MAX {
-                self.launch_by_itself(campaign.id, waiting.highest).await?;
-            }
+        }
+        Ok(Progress::Idle)
+    }
+
+    async fn launch_if_paid_for(
+        &self,
+        campaign: &Campaign,
+        now: Timestamp,
+    ) -> Result<Progress, SchedulerError> {
+        let payer = campaign.business;
+        let Some(waiting) = self.store.waiting(payer, campaign.id).await? else {
+            return Ok(Progress::Idle);
+        };
+        let wallet = store::wallet::find(&self.store, payer).await?;
+        let spendable = wallet.spendable().map_err(billing::BillingError::from)?;
+        let is_paid_for = spendable.micro() >= waiting.needed.micro();
+        if is_paid_for && now.since(waiting.since) < FUNDS_WAIT_MAX {
+            self.launch_by_itself(campaign.id, waiting.highest).await?;
         }
         Ok(Progress::Idle)
     }

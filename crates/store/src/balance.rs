@@ -5,6 +5,7 @@ use domain::id::{BusinessId, CampaignId};
 use domain::ledger::LedgerAccount;
 use domain::time::Timestamp;
 
+use crate::campaign::kind_of;
 use crate::row::{self, Row, values};
 use crate::{Snapshot, StoreError};
 
@@ -43,6 +44,7 @@ pub struct HoldAtRest {
 pub struct CampaignBalance {
     pub campaign: CampaignId,
     pub business: BusinessId,
+    /// Or a test of one: its audience was frozen.
     pub is_broadcast: bool,
     /// By its hold row, in micro-units.
     pub captured_micro: i64,
@@ -213,7 +215,7 @@ impl Snapshot {
         Ok(Some(CampaignBalance {
             campaign,
             business: of_campaign.id("business")?,
-            is_broadcast: of_campaign.int::<u8>("kind")? == 1,
+            is_broadcast: !kind_of(&of_campaign)?.is_standing(),
             captured_micro: of_campaign.get("captured")?,
             revenue_micro: of_campaign.get("revenue")?,
             capture_rows_micro: captures.1 - self.re_rated_micro(campaign).await?,

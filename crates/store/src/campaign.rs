@@ -2,13 +2,14 @@
 
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason, Purpose};
 use domain::chunk::Situation;
-use domain::contract::beyond_quota;
+use domain::contract::{Billable, beyond_quota};
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::money::{Currency, InvalidMoney, Money};
 use domain::shortage::IfShort;
 use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 
+use crate::contract::coded;
 use crate::row::{self, Row, values};
 use crate::{Store, StoreError, Write};
 
@@ -80,6 +81,12 @@ impl Campaign {
         self.state.may_freeze() && !stands_still
     }
 
+    /// What of it is billed; before its launch what holds for everybody.
+    pub fn billable(&self) -> Billable {
+        self.launch
+            .map_or(Billable::Accepted, |launch| launch.billable)
+    }
+
     /// Whether a push of this campaign may deliver at `now`.
     pub fn situation(&self, now: Timestamp) -> Situation {
         let past_its_time = self.launch.is_some_and(|launch| launch.not_after <= now);
@@ -109,6 +116,8 @@ pub struct Launch {
     pub chunk_size: u32,
     /// No push begins after this.
     pub not_after: Timestamp,
+    /// What of it is billed, by the contract of its launch.
+    pub billable: Billable,
 }
 
 /// Units of one tariff: what was counted and paid for at launch, and what was frozen so far.
@@ -144,7 +153,7 @@ const COLUMNS: &str = "id, business, account, kind, name, purpose, state, pause_
      message_version, audience, schedule, scheduled_for, rate_per_second, lifetime_seconds, \
      if_short, created_at, month, launched_at, price_version, tariff, message_hash, cut_sequence, \
      reach_mark, highest_number, chunk_size, not_after, freeze_ended_at, closed_at, restored_at, \
-     known_until, resumed_at, launch_error";
+     known_until, resumed_at, launch_error, billable";
 
 impl Store {
     pub async fn campaign(&self, id: CampaignId) -> Result<Campaign, StoreError> {
@@ -191,15 +200,26 @@ impl Store {
 
 impl Write {
     pub async fn insert_campaign(&mut self, draft: &CampaignDraft) -> Result<(), StoreError> {
+        self.insert(draft, CampaignKind::Broadcast, None).await
+    }
+
+    /// A campaign of its own kind; a test says what it is of.
+    pub(crate) async fn insert(
+        &mut self,
+        draft: &CampaignDraft,
+        kind: CampaignKind,
+        test_of: Option<CampaignId>,
+    ) -> Result<(), StoreError> {
         let sql = "INSERT INTO campaign (id, business, account, kind, name, purpose, state,
                      messages, message_version, audience, schedule, scheduled_for,
-                     rate_per_second, lifetime_seconds, created_at, if_short)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15)";
+                     rate_per_second, lifetime_seconds, created_at, if_short, test_of)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15,
+                     $16)";
         let bound = values![
             draft.id,
             draft.business,
             draft.account,
-            CampaignKind::Broadcast.code(),
+            kind.code(),
             draft.name.as_str(),
             draft.purpose.code(),
             CampaignState::Draft.code(),
@@ -211,6 +231,7 @@ impl Write {
             draft.lifetime_seconds,
             draft.created_at,
             draft.if_short.code(),
+            test_of.map(|id| id.as_bytes().to_vec()),
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
@@ -299,7 +320,7 @@ impl Write {
         self.ensure_month(launch.month).await?;
         let sql = "UPDATE campaign SET month = $2, launched_at = $3, price_version = $4,
                      tariff = $5, message_hash = $6, cut_sequence = $7, reach_mark = $8,
-                     highest_number = $9, chunk_size = $10, not_after = $11,
+                     highest_number = $9, chunk_size = $10, not_after = $11, billable = $12,
                      -- Out of a copy of the books: it may have been launched since.
                      restored_at = CASE WHEN known_until IS NULL THEN NULL ELSE $3 END,
                      resumed_at = CASE WHEN known_until IS NULL THEN NULL ELSE $3 END
@@ -316,6 +337,7 @@ impl Write {
             launch.highest_number.0,
             launch.chunk_size,
             launch.not_after,
+            launch.billable.code(),
         ];
         if row::execute(self.connection(), sql, bound).await? != 1 {
             return Err(StoreError::Conflict("the campaign's launch"));
@@ -431,13 +453,16 @@ pub(crate) fn state_of(row: &Row) -> Result<CampaignState, StoreError> {
         .ok_or_else(|| row.corrupt("state", "no such state"))
 }
 
+pub(crate) fn kind_of(row: &Row) -> Result<CampaignKind, StoreError> {
+    CampaignKind::from_code(row.int("kind")?).ok_or_else(|| row.corrupt("kind", "no such kind"))
+}
+
 fn read(row: &Row) -> Result<Campaign, StoreError> {
     Ok(Campaign {
         id: row.id("id")?,
         business: row.id("business")?,
         account: row.id("account")?,
-        kind: CampaignKind::from_code(row.int("kind")?)
-            .ok_or_else(|| row.corrupt("kind", "no such kind"))?,
+        kind: kind_of(row)?,
         name: row.get("name")?,
         purpose: Purpose::from_code(row.int("purpose")?)
             .ok_or_else(|| row.corrupt("purpose", "no such purpose"))?,
@@ -479,6 +504,7 @@ fn read_launch(row: &Row) -> Result<Option<Launch>, StoreError> {
         highest_number: UserNumber(row.int("highest_number")?),
         chunk_size: row.int("chunk_size")?,
         not_after: row.time("not_after")?,
+        billable: coded(row, "billable", Billable::from_code)?,
     }))
 }
 

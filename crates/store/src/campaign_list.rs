@@ -113,7 +113,7 @@ impl ListedOutcomes {
             Outcome::Accepted | Outcome::Confirmed => self.accepted += count,
             Outcome::Failed(_) => self.failed += count,
             Outcome::Excluded(_) => self.excluded += count,
-            Outcome::Uncertain => self.uncertain += count,
+            Outcome::Uncertain | Outcome::Unconfirmed => self.uncertain += count,
             Outcome::Cancelled | Outcome::WrittenOff => self.cancelled += count,
             // Who moved to a next round is told there.
             Outcome::Moved => {}
@@ -281,8 +281,8 @@ impl Snapshot {
         rows.await?.iter().map(read).collect()
     }
 
-    /// What the account sent, API sending included, in campaigns launched from one moment until
-    /// before another.
+    /// What the account sent, API sending included and tests not, in campaigns launched from one
+    /// moment until before another.
     pub async fn sent_between(
         &self,
         account: AccountId,
@@ -292,11 +292,11 @@ impl Snapshot {
         let sql = format!(
             "SELECT COUNT(DISTINCT c.id) AS campaigns, {} AS sends, {} AS captured
              FROM campaign c JOIN capture k ON k.month = c.month AND k.campaign = c.id
-             WHERE c.account = $1 AND c.launched_at >= $2 AND c.launched_at < $3",
+             WHERE c.account = $1 AND c.launched_at >= $2 AND c.launched_at < $3 AND c.kind <> $4",
             row::sum("k.units"),
             row::sum("k.amount"),
         );
-        let bound = values![account, from, until];
+        let bound = values![account, from, until, CampaignKind::Test.code()];
         let row = row::one(self.connection(), "capture", &sql, bound).await?;
         row.map_or(Ok(SentSums::default()), |row| {
             Ok(SentSums {

@@ -5,7 +5,6 @@ use domain::codec::{self, PackedKeys};
 use domain::friend::{FriendState, ReachFlags};
 use domain::gate::{Consent, RecipientFacts};
 use domain::id::{AccountId, CampaignId};
-use domain::outcome::Outcome;
 use domain::rule::RuleId;
 use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
@@ -53,7 +52,7 @@ pub struct Progress {
     pub accepted: u64,
     pub failed: u64,
     pub excluded: u64,
-    /// Recorded uncertain and not decided by an amendment since.
+    /// Recorded uncertain or unconfirmed, and not decided by an amendment since.
     pub uncertain: u64,
     pub cancelled: u64,
     pub confirmed_later: u64,
@@ -468,18 +467,6 @@ impl Write {
         Ok(row::execute(self.connection(), sql, bound).await? == 1)
     }
 
-    /// Uncertain recipients of a campaign that nothing decided, and the last deadline's settle.
-    pub async fn uncertain_left(&mut self, campaign: CampaignId) -> Result<u64, StoreError> {
-        let sql = format!(
-            "SELECT {} - (SELECT COUNT(*) FROM amendment WHERE campaign = $1) AS uncertain_left
-             FROM chunk WHERE campaign = $1 AND uncertain > 0",
-            row::sum("uncertain")
-        );
-        let row = row::one(self.connection(), "chunk", &sql, values![campaign]).await?;
-        row.ok_or_else(|| StoreError::NotFound("chunks".into()))?
-            .int("uncertain_left")
-    }
-
     /// Whether a settle or proof of a campaign still waits for its capture.
     pub async fn has_uncaptured(&mut self, campaign: CampaignId) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM chunk c WHERE c.campaign = $1 AND c.state = 10
@@ -489,6 +476,7 @@ impl Write {
                        AND p.part = 0)
                    UNION ALL
                    SELECT 1 FROM amendment a WHERE a.campaign = $1 AND a.outcome = 2
+                     AND a.sequence >= (SELECT mark FROM roll_up WHERE one = 1)
                      AND NOT EXISTS (SELECT 1 FROM capture p WHERE p.month = a.month
                        AND p.campaign = a.campaign AND p.number = a.number AND p.round = a.round
                        AND p.part = a.position + 1)
@@ -496,64 +484,6 @@ impl Write {
         Ok(row::one(self.connection(), "chunk", sql, values![campaign])
             .await?
             .is_some())
-    }
-
-    /// Uncertain recipients that nothing decided, of chunks settled before `settled_before`.
-    pub async fn uncertain_overdue(
-        &mut self,
-        campaign: CampaignId,
-        settled_before: Timestamp,
-    ) -> Result<Vec<(ChunkId, u32)>, StoreError> {
-        let sql = "SELECT month, campaign, number, round, size, outcomes FROM chunk
-                   WHERE campaign = $1 AND uncertain > 0 AND settled_at <= $2
-                     AND uncertain > (SELECT COUNT(*) FROM amendment a WHERE a.month = chunk.month
-                       AND a.campaign = chunk.campaign AND a.number = chunk.number
-                       AND a.round = chunk.round)
-                   LIMIT 100";
-        let bound = values![campaign, settled_before];
-        let rows = row::all(self.connection(), "chunk", sql, bound).await?;
-        let mut overdue = Vec::new();
-        for row in &rows {
-            let (id, blob) = (id(row)?, row.packed_outcomes("outcomes")?);
-            let outcomes = codec::unpack_outcomes(&blob, row.int("size")?)
-                .map_err(|error| row.corrupt("outcomes", error))?;
-            let uncertain = outcomes
-                .iter()
-                .enumerate()
-                .filter(|(_, outcome)| **outcome == Outcome::Uncertain)
-                .map(|(position, _)| (id, position as u32));
-            overdue.extend(uncertain);
-        }
-        Ok(overdue)
-    }
-
-    /// Records what became known of an uncertain recipient; false where it was decided before.
-    pub async fn insert_amendment(
-        &mut self,
-        event_id: &str,
-        chunk: ChunkId,
-        position: u32,
-        outcome: Outcome,
-        reason: &str,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let sequence = self.settle_sequence().await?;
-        let sql = "INSERT INTO amendment (event_id, month, campaign, number, round, position,
-                     outcome, reason, at, sequence)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
-        let bound = values![
-            event_id,
-            chunk.month.number(),
-            chunk.campaign,
-            chunk.number,
-            chunk.round,
-            position,
-            outcome.code(),
-            reason,
-            at,
-            sequence
-        ];
-        Ok(row::execute(self.connection(), sql, bound).await? == 1)
     }
 
     pub async fn insert_outcome_bitmap(

@@ -1,6 +1,6 @@
 //! Contracts as stored, and what campaigns took of a plan's months.
 
-use domain::contract::{BandMode, Contract, ContractKind, Share, VatBase};
+use domain::contract::{BandMode, Billable, Contract, ContractKind, Share, VatBase};
 use domain::id::{BusinessId, CampaignId};
 use domain::money::{Currency, Money};
 use domain::price::Rounding;
@@ -51,8 +51,8 @@ impl Write {
     ) -> Result<(), StoreError> {
         let sql = "INSERT INTO contract (business, version, effective_from, kind, book,
                      credit_limit, quota, additional_max, time_zone, created_at, monthly_fee,
-                     band_mode, vat_base, rounding)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+                     band_mode, vat_base, rounding, billable)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
         let bound = values![
             business,
             contract.version,
@@ -68,6 +68,7 @@ impl Write {
             contract.band_mode.code(),
             contract.vat_base.code(),
             contract.rounding.code(),
+            contract.billable.code(),
         ];
         row::execute(self.connection(), sql, bound).await?;
         Ok(())
@@ -207,7 +208,7 @@ pub(crate) async fn read(
     currency: Currency,
 ) -> Result<Vec<Contract>, StoreError> {
     let sql = "SELECT version, effective_from, kind, book, credit_limit, quota, additional_max,
-                 time_zone, monthly_fee, band_mode, vat_base, rounding
+                 time_zone, monthly_fee, band_mode, vat_base, rounding, billable
                FROM contract WHERE business = $1 ORDER BY version";
     let rows = row::all(connection, "contract", sql, values![business]).await?;
     rows.iter().map(|row| contract_of(row, currency)).collect()
@@ -243,6 +244,7 @@ fn contract_of(row: &Row, currency: Currency) -> Result<Contract, StoreError> {
         band_mode: coded(row, "band_mode", BandMode::from_code)?,
         vat_base: coded(row, "vat_base", VatBase::from_code)?,
         rounding: coded(row, "rounding", Rounding::from_code)?,
+        billable: coded(row, "billable", Billable::from_code)?,
     })
 }
 

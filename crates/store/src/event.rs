@@ -1,11 +1,12 @@
 //! The messenger's events: each taken once, deliveries decided or kept until their chunk settles.
 //!
-//! A messenger tells what became of an uncertain recipient whenever it knows, before the settle of
-//! the chunk too. The way from a push key to its chunk is written by that settle, so an earlier
-//! word waits in `waiting_delivery` and the settle takes it in its own transaction.
+//! A messenger tells what became of an uncertain recipient, or of one it accepted, whenever it
+//! knows, before the settle of the chunk too. The way from a push key to its chunk is written by
+//! that settle, so an earlier word waits in `waiting_delivery` and the settle takes it in its own
+//! transaction.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use domain::chunk::ChunkId;
@@ -40,12 +41,12 @@ pub struct Delivery {
 /// What a delivery came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryVerdict {
-    /// The recipient was uncertain and is not any more.
+    /// The recipient was uncertain or unconfirmed, and is not any more.
     Decided,
     /// Something else decided before; the first stands.
     DecidedBefore,
-    /// The recipient's outcome was never uncertain, or there is no such recipient.
-    NotUncertain,
+    /// The recipient's outcome was never open, or there is no such recipient.
+    NeverOpen,
     /// Kept until the chunk settles.
     Waiting,
     /// Too many wait: to be told again later.
@@ -148,8 +149,9 @@ impl Write {
         delivery: &Delivery,
     ) -> Result<DeliveryVerdict, StoreError> {
         let position = push.first_position.saturating_add(delivery.index);
-        if push.outcomes.get(position as usize) != Some(&Outcome::Uncertain) {
-            return Ok(DeliveryVerdict::NotUncertain);
+        let settled = push.outcomes.get(position as usize);
+        if !settled.is_some_and(|outcome| outcome.is_undecided()) {
+            return Ok(DeliveryVerdict::NeverOpen);
         }
         let Delivery {
             event_id,
@@ -198,23 +200,29 @@ impl Write {
     }
 }
 
-/// What waited for the settle of this push is decided with it, in the order it came.
-pub(crate) async fn settle_waiting(write: &mut Write, key: [u8; 16]) -> Result<(), StoreError> {
+/// What waited for the settle of these pushes is decided with it, in the order it came.
+pub(crate) async fn settle_waiting(write: &mut Write, keys: &[[u8; 16]]) -> Result<(), StoreError> {
     write.keep_deliveries_out().await?;
+    let items: Vec<Value> = keys.iter().map(|key| Value::from(key.to_vec())).collect();
     let sql = "SELECT event_id, push_key, position, outcome, at, received_at FROM waiting_delivery
-               WHERE push_key = $1 ORDER BY received_at, event_id";
-    let rows = row::all(write.connection(), "waiting_delivery", sql, values![key]).await?;
-    if rows.is_empty() {
-        return Ok(());
+               WHERE push_key IN";
+    let sql = [sql, " ORDER BY received_at, event_id"];
+    let rows = bulk::look_up(write.connection(), "waiting_delivery", sql, &[], &items).await?;
+    let mut by_push: BTreeMap<[u8; 16], Vec<Delivery>> = BTreeMap::new();
+    for row in &rows {
+        let delivery = waiting(row)?;
+        let of_push = by_push.entry(*delivery.push_key.as_bytes()).or_default();
+        of_push.push(delivery);
     }
-    let deliveries: Vec<Delivery> = rows.iter().map(waiting).collect::<Result<_, _>>()?;
-    if let Some(push) = write.settled_push(key).await? {
-        for delivery in &deliveries {
-            write.decide(&push, delivery).await?;
+    for (key, deliveries) in by_push {
+        if let Some(push) = write.settled_push(key).await? {
+            for delivery in &deliveries {
+                write.decide(&push, delivery).await?;
+            }
         }
+        let sql = "DELETE FROM waiting_delivery WHERE push_key = $1";
+        row::execute(write.connection(), sql, values![key]).await?;
     }
-    let sql = "DELETE FROM waiting_delivery WHERE push_key = $1";
-    row::execute(write.connection(), sql, values![key]).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use domain::id::{AccountId, BusinessId, CampaignId};
 use domain::time::Timestamp;
 
+use crate::campaign::kind_of;
 use crate::row::{self, Row, values};
 use crate::{Snapshot, StoreError, Write};
 
@@ -24,7 +25,7 @@ pub struct InterruptedCampaign {
     pub business: BusinessId,
     /// Of its account.
     pub handle: String,
-    /// A broadcast has pages; a day of API sending has none.
+    /// A broadcast, or a test of one, has pages; a day of API sending has none.
     pub is_broadcast: bool,
     pub interrupted_at: Timestamp,
     pub noticed_at: Timestamp,
@@ -158,7 +159,7 @@ fn campaign(row: &Row) -> Result<InterruptedCampaign, StoreError> {
         name: row.get("name")?,
         business: row.id("business")?,
         handle: row.get("handle")?,
-        is_broadcast: row.int::<u8>("kind")? == 1,
+        is_broadcast: !kind_of(row)?.is_standing(),
         interrupted_at: row.time("interrupted_at")?,
         noticed_at: row.time("noticed_at")?,
         checked: checked_at.zip(closes),

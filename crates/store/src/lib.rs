@@ -20,9 +20,11 @@ pub(crate) mod bulk; // many rows in one statement
 pub mod directory; // operators, businesses, accounts, members, wordings
 pub mod session; // passwords, sessions, and wrong guesses
 pub mod operator; // operators: their passwords and sessions
+pub mod channel; // channels of accounts: secrets, keys, hashes of tokens
 pub mod user; // user numbers
 pub mod friend; // friends as they stand, and the one way they change
 pub mod friend_list; // friends looked through, page by page
+pub mod follower; // friends as LINE's paths name them
 pub mod growth; // how many friends there are, and how many came and went
 pub mod event; // the messenger's events: taken once, deliveries decided or waiting
 pub mod import; // imports: checkpoints and what they refused
@@ -55,12 +57,15 @@ pub mod campaign; // campaign rows and their states
 pub mod action; // what was done to a campaign under way, by whom and why
 pub mod campaign_list; // campaigns as a list shows them: many at once, with sums
 pub mod draft; // what is written before a campaign is sent, part by part
+pub mod tester; // testers of an account, and the tests of its drafts
 pub mod media; // pictures by their hash, and whose they are
+mod amendment; // what became known later of recipients who settled undecided
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
 pub mod stage; // everything under way, counted for whoever watches the installation
 pub mod unknown; // chunks whose outcome nobody knows
 pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
+pub mod api_request; // requests read back: units, what was sent by operation
 pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch
 pub mod interruption; // leads that were cut off, and what was under way

@@ -6,6 +6,7 @@ use domain::id::{BusinessId, CampaignId, LedgerTransactionId};
 use domain::ledger::{LedgerAccount, TransactionKind};
 use domain::time::Timestamp;
 
+use crate::campaign::kind_of;
 use crate::row::{self, Row, values};
 use crate::{Snapshot, StoreError};
 
@@ -45,7 +46,7 @@ pub struct LineCampaign {
     pub name: String,
     /// Of its account.
     pub handle: String,
-    /// A broadcast has pages; a day of API sending has none.
+    /// A broadcast, or a test of one, has pages; a day of API sending has none.
     pub is_broadcast: bool,
     /// 0 where not every unit costs the same.
     pub unit_price_micro: i64,
@@ -319,12 +320,11 @@ impl Snapshot {
         let first = values![business];
         let rows = crate::bulk::look_up(self.connection(), "campaign", [sql, ""], &first, &ids);
         let read = |row: &Row| {
-            let kind: u8 = row.int("kind")?;
             Ok(LineCampaign {
                 id: row.id("id")?,
                 name: row.get("name")?,
                 handle: row.get("handle")?,
-                is_broadcast: kind == domain::campaign::CampaignKind::Broadcast.code(),
+                is_broadcast: !kind_of(row)?.is_standing(),
                 unit_price_micro: row.get("unit_price")?,
             })
         };

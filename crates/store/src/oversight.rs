@@ -7,6 +7,7 @@ use domain::id::{BusinessId, CampaignId};
 use domain::money::Currency;
 use domain::time::Timestamp;
 
+use crate::campaign::kind_of;
 use crate::campaign_list::containing;
 use crate::ledger::currency;
 use crate::revenue::Days;
@@ -45,6 +46,7 @@ pub struct HeldCampaign {
     pub currency: Currency,
     /// Of its account.
     pub handle: String,
+    /// Or a test of one.
     pub is_broadcast: bool,
     pub state: CampaignState,
     /// Since when it holds: its launch.
@@ -60,6 +62,7 @@ pub struct CampaignUnderWay {
     pub campaign: CampaignId,
     pub name: String,
     pub handle: String,
+    /// Or a test of one.
     pub is_broadcast: bool,
     pub state: CampaignState,
     pub launched_at: Option<Timestamp>,
@@ -185,7 +188,7 @@ impl Snapshot {
                 business_name: row.get("business_name")?,
                 currency: currency(row)?,
                 handle: row.get("handle")?,
-                is_broadcast: row.int::<u8>("kind")? == 1,
+                is_broadcast: !kind_of(row)?.is_standing(),
                 state: state(row)?,
                 since: row.time("since")?,
                 amount_micro: row.get("amount")?,
@@ -216,7 +219,7 @@ impl Snapshot {
                 campaign: row.id("id")?,
                 name: row.get("name")?,
                 handle: row.get("handle")?,
-                is_broadcast: row.int::<u8>("kind")? == 1,
+                is_broadcast: !kind_of(row)?.is_standing(),
                 state: state(row)?,
                 launched_at: row.optional_time("launched_at")?,
                 captured_micro: row.get("captured")?,
@@ -305,10 +308,11 @@ impl Snapshot {
         rows.iter().map(read).collect()
     }
 
-    /// Sends of campaigns under way whose outcome nobody knows.
+    /// Sends of campaigns under way whose outcome nobody knows. Where deliveries are billed, sends
+    /// wait for the messenger's word as a rule, and are not among them.
     pub async fn unresolved(&self) -> Result<Unresolved, StoreError> {
         let alive = "FROM campaign k JOIN chunk c ON c.campaign = k.id
-                     WHERE k.state BETWEEN 4 AND 11";
+                     WHERE k.state BETWEEN 4 AND 11 AND k.billable = 1";
         let sql = format!(
             "SELECT {} AS asked_for {alive} AND c.state = 3 AND c.state < 10",
             row::sum("c.size")
@@ -316,7 +320,7 @@ impl Snapshot {
         let row = row::one(self.connection(), "chunk", &sql, []).await?;
         let asked_for = row.map_or(Ok(0), |row| row.int("asked_for"))?;
         let sql = format!(
-            "SELECT {} AS uncertain {alive} AND c.uncertain > 0",
+            "SELECT {} AS uncertain {alive} AND k.billable = 1 AND c.uncertain > 0",
             row::sum("c.uncertain")
         );
         let row = row::one(self.connection(), "chunk", &sql, []).await?;

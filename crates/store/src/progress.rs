@@ -32,9 +32,9 @@ pub struct UnderWay {
     pub frozen_up_to: Option<u32>,
     /// Whom the freeze left out, by the code of the rule.
     pub left_out: Vec<(u8, u64)>,
-    /// What became of uncertain recipients since.
+    /// What became of undecided recipients since.
     pub decided: Vec<(Outcome, u64)>,
-    /// When the last chunk with uncertain recipients settled.
+    /// When the last chunk with undecided recipients settled.
     pub uncertain_since: Option<Timestamp>,
     pub actions: Vec<CampaignAction>,
 }

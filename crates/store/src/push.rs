@@ -177,17 +177,17 @@ impl Store {
             };
             let outcomes = codec::unpack_outcomes(&blob, row.int("size")?)
                 .map_err(|error| row.corrupt("outcomes", error))?;
-            let outcome = match outcomes.get(position) {
-                Some(Outcome::Uncertain) => {
-                    let sent_by = (i64::from(broadcast.month), broadcast.id);
-                    self.amended(sent_by, &row, position).await?
-                }
-                Some(outcome) => *outcome,
-                None => continue,
+            let Some(settled) = outcomes.get(position).copied() else {
+                continue;
             };
-            use Outcome::{Accepted, Confirmed, Uncertain};
-            if matches!(outcome, Accepted | Confirmed | Uncertain) {
-                return Ok(true);
+            let sent_by = (i64::from(broadcast.month), broadcast.id);
+            let outcome = self.amended(sent_by, &row, position, settled).await?;
+            use Outcome::{Accepted, Confirmed, Uncertain, Unconfirmed, WrittenOff};
+            match (outcome, settled) {
+                (Accepted | Confirmed | Uncertain | Unconfirmed, _) => return Ok(true),
+                // Not billed, and accepted all the same.
+                (WrittenOff, Unconfirmed) => return Ok(true),
+                _ => {}
             }
         }
         Ok(false)

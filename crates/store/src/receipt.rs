@@ -8,6 +8,7 @@ pub(crate) mod figures; // the log, added up: in memory for reading, in the tabl
 
 use std::collections::BTreeMap;
 
+use domain::contract::Billable;
 use domain::id::{BusinessId, CampaignId, LinkId};
 use domain::receipt::{self, HOUR_SECONDS, MINUTE_SECONDS, ReceiptKind, Sum};
 use domain::time::Timestamp;
@@ -15,6 +16,7 @@ use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 use sea_orm::ConnectionTrait;
 
+use crate::contract::coded;
 use crate::row::{self, Row, values};
 use crate::{Snapshot, Store, StoreError};
 
@@ -86,6 +88,7 @@ struct Launched {
     id: CampaignId,
     month: u16,
     epoch: Timestamp,
+    billable: Billable,
 }
 
 impl Store {
@@ -154,7 +157,11 @@ impl Snapshot {
         let told = figures::of_campaign(connection, campaign).await?;
         let people = |kind| told.sum(kind).people;
         let most = ReceiptKind::ALL.into_iter().map(people).max().unwrap_or(0);
-        let proven = self.proven_by_receipts(&launched).await?;
+        // Where deliveries are billed, only what the messenger confirms is one.
+        let proven = match launched.billable {
+            Billable::Accepted => self.proven_by_receipts(&launched).await?,
+            Billable::Delivered => 0,
+        };
         let recorded = self.recorded_deliveries(&launched).await?;
         let of_link = |link: CampaignLink| {
             let clicks = told.links.get(&link.place).copied().unwrap_or_default();
@@ -207,7 +214,7 @@ impl Snapshot {
         let mut unknown = Vec::new();
         for row in &rows {
             let chunk: (u64, u8) = (row.int("number")?, row.int("round")?);
-            for (position, number) in figures::uncertain_of(row)? {
+            for (position, number) in figures::undecided_of(row)? {
                 if !confirmed.contains(&(chunk.0, chunk.1, position)) {
                     unknown.push(number);
                 }
@@ -262,7 +269,7 @@ async fn launched(
     business: BusinessId,
     campaign: CampaignId,
 ) -> Result<Option<Launched>, StoreError> {
-    let sql = "SELECT month, launched_at FROM campaign WHERE business = $1 AND id = $2";
+    let sql = "SELECT month, launched_at, billable FROM campaign WHERE business = $1 AND id = $2";
     let row = row::one(connection, "campaign", sql, values![business, campaign]).await?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("campaign {campaign}")))?;
     let Some(launched_at) = row.optional_time("launched_at")? else {
@@ -272,6 +279,7 @@ async fn launched(
         id: campaign,
         month: row.int("month")?,
         epoch: receipt::epoch(launched_at),
+        billable: coded(&row, "billable", Billable::from_code)?,
     }))
 }
 

@@ -7,8 +7,10 @@
 use std::ops::RangeInclusive;
 
 use domain::band::Slice;
+use domain::campaign::CampaignKind;
 use domain::chunk::{ChunkId, ChunkState};
 use domain::codec::{CorruptBlob, unpack_numbers, unpack_outcomes};
+use domain::contract::Billable;
 use domain::id::{AccountId, BusinessId, CampaignId, LedgerTransactionId, UserId};
 use domain::money::{Currency, Money};
 use domain::outcome::{Outcome, OutcomeCounts};
@@ -16,6 +18,7 @@ use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 
+use crate::contract::coded;
 use crate::ledger::currency;
 use crate::row::{self, Row, values};
 use crate::{Snapshot, StoreError};
@@ -38,6 +41,19 @@ pub struct RecordedCampaign {
     pub chunk_size: Option<u32>,
     pub freeze_ended_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
+    /// As it was launched.
+    pub billable: Billable,
+}
+
+impl RecordedCampaign {
+    /// What its sends are: tests cost nothing.
+    pub fn known_kind(&self) -> Result<CampaignKind, StoreError> {
+        CampaignKind::from_code(self.kind).ok_or_else(|| StoreError::Corrupt {
+            table: "campaign",
+            column: "kind",
+            why: self.kind.to_string(),
+        })
+    }
 }
 
 /// One round of one chunk.
@@ -192,7 +208,8 @@ const CAMPAIGN_COLUMNS: &str = "c.id AS id, c.business AS business, c.account AS
     b.currency AS currency, c.name AS name, c.kind AS kind, c.state AS state,
     c.pause_reason AS pause_reason, c.month AS month, c.launched_at AS launched_at,
     c.price_version AS price_version, c.highest_number AS highest_number,
-    c.chunk_size AS chunk_size, c.freeze_ended_at AS freeze_ended_at, c.closed_at AS closed_at";
+    c.chunk_size AS chunk_size, c.freeze_ended_at AS freeze_ended_at, c.closed_at AS closed_at,
+    c.billable AS billable";
 
 /// Numbers asked for at once by name; a denser set is read as one stretch.
 const NUMBERS_PER_QUERY: usize = 1_000;
@@ -243,34 +260,6 @@ impl Snapshot {
                SELECT MAX(number) FROM (SELECT DISTINCT number FROM chunk
                WHERE month = $1 AND campaign = $2 AND number > $3
                ORDER BY number LIMIT $4) AS page)";
-        self.page_of(page, month, campaign, currency, after, limit)
-            .await
-    }
-
-    /// The same, of chunk numbers that have amendments.
-    pub async fn amended_page(
-        &self,
-        month: LaunchMonth,
-        campaign: CampaignId,
-        currency: Currency,
-        after: Option<u64>,
-        limit: u32,
-    ) -> Result<RecordPage, StoreError> {
-        let page = "number IN (SELECT DISTINCT number FROM amendment
-               WHERE month = $1 AND campaign = $2 AND number > $3 ORDER BY number LIMIT $4)";
-        self.page_of(page, month, campaign, currency, after, limit)
-            .await
-    }
-
-    async fn page_of(
-        &self,
-        page: &'static str,
-        month: LaunchMonth,
-        campaign: CampaignId,
-        currency: Currency,
-        after: Option<u64>,
-        limit: u32,
-    ) -> Result<RecordPage, StoreError> {
         let sql = format!(
             "SELECT number, round, state, epoch, size, tariff, message, content_hash, first_number,
                last_number, accepted, failed, excluded, uncertain, cancelled, moved,
@@ -321,6 +310,27 @@ impl Snapshot {
                 uncertain: row.int("uncertain")?,
                 cancelled: row.int("cancelled")?,
             })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// What became known later, by tariff and outcome: of recipients who had settled undecided.
+    pub async fn amended_sums(
+        &self,
+        month: LaunchMonth,
+        campaign: CampaignId,
+    ) -> Result<Vec<(u8, Outcome, u64)>, StoreError> {
+        let sql = "SELECT c.tariff AS tariff, a.outcome AS outcome, COUNT(*) AS people
+                   FROM amendment a JOIN chunk c ON c.month = a.month AND c.campaign = a.campaign
+                     AND c.number = a.number AND c.round = a.round
+                   WHERE a.month = $1 AND a.campaign = $2 AND c.state >= 10 AND c.uncertain > 0
+                   GROUP BY c.tariff, a.outcome";
+        let bound = values![month.number(), campaign];
+        let rows = row::all(self.connection(), "amendment", sql, bound).await?;
+        let read = |row: &Row| {
+            let code: u8 = row.int("outcome")?;
+            let outcome = Outcome::from_code(code).ok_or_else(|| row.corrupt("outcome", code))?;
+            Ok((row.int("tariff")?, outcome, row.int("people")?))
         };
         rows.iter().map(read).collect()
     }
@@ -514,6 +524,7 @@ pub(crate) fn campaign_of(row: &Row) -> Result<RecordedCampaign, StoreError> {
         chunk_size: row.optional_int("chunk_size")?,
         freeze_ended_at: row.optional_time("freeze_ended_at")?,
         closed_at: row.optional_time("closed_at")?,
+        billable: coded(row, "billable", Billable::from_code)?,
     })
 }
 

@@ -18,8 +18,9 @@ pub use phone::{
 };
 pub use phone_search::PushTotal;
 pub use phone_write::{Act, NewContact};
-pub use record::{Content, ProcessedPush, Resolution, StoredKey, StoredPush, UncertainPush};
+pub use record::{Content, ProcessedPush, Resolution, StoredKey, StoredPush, UndecidedPush};
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -130,7 +131,7 @@ impl SandboxStore {
         self.writer.close_key(key, at).await
     }
 
-    /// Decides the fate of uncertain recipients; what was decided before stays.
+    /// Decides the fate of recipients; what was decided before stays.
     pub async fn resolve(&self, resolutions: Vec<Resolution>) -> Result<(), StoreError> {
         self.writer.resolve(resolutions).await
     }
@@ -141,7 +142,7 @@ impl SandboxStore {
     }
 
     /// Pushes with uncertain recipients of whom nothing was decided, the oldest first.
-    pub async fn uncertain(&self, limit: u32) -> Result<Vec<UncertainPush>, StoreError> {
+    pub async fn uncertain(&self, limit: u32) -> Result<Vec<UndecidedPush>, StoreError> {
         let sql = "SELECT p.sequence, p.results, p.accepted FROM push p WHERE p.uncertain > 0
                    AND p.uncertain > (SELECT count(*) FROM resolution r
                                       WHERE r.sequence = p.sequence)
@@ -150,12 +151,40 @@ impl SandboxStore {
         rows.iter()
             .map(|row| {
                 let results = decode_results(row.try_get("results")?, row.try_get("accepted")?)?;
-                Ok(UncertainPush {
+                Ok(UndecidedPush {
                     sequence: row.try_get("sequence")?,
                     positions: results.uncertain,
                 })
             })
             .collect()
+    }
+
+    /// Pushes after one, with the accepted recipients of whom nothing was decided.
+    pub async fn accepted_after(
+        &self,
+        sequence: i64,
+        limit: u32,
+    ) -> Result<Vec<UndecidedPush>, StoreError> {
+        let sql = "SELECT p.sequence, p.size, p.results, p.accepted FROM push p
+                   WHERE p.sequence > $1 ORDER BY p.sequence LIMIT $2";
+        let pushes = sqlx::query(sql).bind(sequence).bind(limit);
+        let mut found = Vec::new();
+        for row in pushes.fetch_all(&self.reader).await? {
+            let results = decode_results(row.try_get("results")?, row.try_get("accepted")?)?;
+            let (sequence, size): (i64, u32) = (row.try_get("sequence")?, row.try_get("size")?);
+            let sql = "SELECT position FROM resolution WHERE sequence = $1";
+            let decided = sqlx::query_scalar::<_, u32>(sql).bind(sequence);
+            let decided = decided.fetch_all(&self.reader).await?;
+            let rejected = results.rejected.iter().map(|(position, _)| position);
+            let others = rejected.chain(&results.excluded).chain(&results.uncertain);
+            let others: HashSet<u32> = others.chain(&decided).copied().collect();
+            let positions = (0..size).filter(|position| !others.contains(position));
+            found.push(UndecidedPush {
+                sequence,
+                positions: positions.collect(),
+            });
+        }
+        Ok(found)
     }
 
     /// Resolutions the platform has not taken yet, with the push's key.

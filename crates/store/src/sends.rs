@@ -22,7 +22,7 @@ pub enum Holds {
     Accepted,
     Failed,
     Excluded,
-    /// Somebody whose outcome was not known when it settled; it may be known by now.
+    /// Somebody who was undecided when it settled; it may be known by now.
     Uncertain,
     /// Cancelled then, or written off later.
     Cancelled,
@@ -51,7 +51,7 @@ pub struct Attempt {
 }
 
 impl Holds {
-    /// What settled as uncertain may have become anything since.
+    /// What settled undecided may have become anything since.
     const fn condition(self) -> &'static str {
         match self {
             Self::Anything => "1 = 1",
@@ -164,7 +164,8 @@ impl Snapshot {
             .map_err(|error| row.corrupt("bitmap", error))
     }
 
-    /// How many were delivered in each stretch of time, by its number since `from`.
+    /// How many were delivered in each stretch of time, by its number since `from`: as recorded, or
+    /// confirmed later.
     pub async fn deliveries_over_time(
         &self,
         month: LaunchMonth,
@@ -172,18 +173,24 @@ impl Snapshot {
         from: Timestamp,
         stretch_ms: i64,
     ) -> Result<BTreeMap<i64, u64>, StoreError> {
-        let sql = format!(
+        let accepted = format!(
             "SELECT (settled_at - $3) / $4 AS stretch, {} FROM chunk
              WHERE month = $1 AND campaign = $2 AND accepted > 0 GROUP BY 1",
             row::sums(&["accepted"])
         );
-        let bound = values![month.number(), campaign, from, stretch_ms.max(1)];
-        let rows = row::all(self.connection(), "chunk", &sql, bound).await?;
-        let read = |row: &Row| Ok((row.get("stretch")?, row.int("accepted")?));
-        rows.iter().map(read).collect()
+        let confirmed = "SELECT (at - $3) / $4 AS stretch, COUNT(*) AS accepted FROM amendment
+             WHERE month = $1 AND campaign = $2 AND outcome = 2 AND at >= $3 GROUP BY 1";
+        let mut over_time: BTreeMap<i64, u64> = BTreeMap::new();
+        for (table, sql) in [("chunk", &*accepted), ("amendment", confirmed)] {
+            let bound = values![month.number(), campaign, from, stretch_ms.max(1)];
+            for row in row::all(self.connection(), table, sql, bound).await? {
+                *over_time.entry(row.get("stretch")?).or_default() += row.int::<u64>("accepted")?;
+            }
+        }
+        Ok(over_time)
     }
 
-    /// When the last of the uncertain recipients is decided one way or the other; `None` where
+    /// When the last of the undecided recipients is decided one way or the other; `None` where
     /// none ever was.
     pub async fn uncertain_until(
         &self,

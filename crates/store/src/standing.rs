@@ -4,6 +4,7 @@
 //! A request's commit checks and uses its block in one statement, so that a block that was ended
 //! meanwhile, or is used up, takes nothing more. Numbers of chunks come from the campaign's row.
 
+use domain::api_request::ApiOperation;
 use domain::campaign::{CampaignKind, CampaignState, Purpose, StandingOperation};
 use domain::chunk::ChunkState;
 use domain::codec;
@@ -13,6 +14,7 @@ use domain::time::{LocalDay, Timestamp};
 use domain::user::UserNumber;
 
 use crate::campaign::{self, Campaign, Launch};
+use crate::contract::coded;
 use crate::hot::FrozenChunk;
 use crate::row::{self, Row, values};
 use crate::{Store, StoreError, Write};
@@ -53,9 +55,14 @@ pub struct Block {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedRequest {
     pub id: RequestId,
+    pub operation: ApiOperation,
     pub campaign: CampaignId,
     pub account: AccountId,
     pub retry_key: Option<String>,
+    /// What its sends are added up under.
+    pub unit: Option<String>,
+    /// What was answered beyond the usual: JSON.
+    pub answer: Option<String>,
     pub accepted_at: Timestamp,
     /// Whom it is sent to, each once.
     pub recipients: u32,
@@ -64,15 +71,18 @@ pub struct AcceptedRequest {
     pub unknown_users: u32,
 }
 
+pub(crate) const REQUEST: &str = "SELECT id, operation, campaign, account, retry_key, unit, answer,
+      accepted_at, recipients, left_out, unknown_users
+    FROM api_request WHERE";
 const BLOCK: &str = "SELECT id, campaign, tariff, unit_price, units, used, leased_to, leased_at
     FROM block WHERE ended_at IS NULL AND";
 
 impl Campaign {
-    /// When a standing campaign's day is over; `None` for a broadcast.
+    /// When a standing campaign's day is over; `None` for a broadcast or a test of one.
     pub fn day_ends(&self) -> Option<Timestamp> {
         let lifetime = std::time::Duration::from_secs(u64::from(self.lifetime_seconds));
         match self.kind {
-            CampaignKind::Broadcast => None,
+            CampaignKind::Broadcast | CampaignKind::Test => None,
             CampaignKind::Standing(_) => Some(self.launch?.not_after - lifetime),
         }
     }
@@ -103,9 +113,9 @@ impl Write {
             "INSERT INTO campaign (id, business, account, kind, name, purpose, state, messages,
                      message_version, audience, schedule, lifetime_seconds, created_at, month,
                      launched_at, price_version, tariff, cut_sequence, reach_mark, highest_number,
-                     chunk_size, not_after, day)
+                     chunk_size, not_after, day, billable)
                    VALUES ($1, $2, $3, $4, $5, $6, $7, '[]', 1, '{}', '{}', $8, $9, $10, $9, $11,
-                     $12, $13, $14, $15, $16, $17, $18)";
+                     $12, $13, $14, $15, $16, $17, $18, $19)";
         let launch = &standing.launch;
         let bound = values![
             standing.id,
@@ -126,6 +136,7 @@ impl Write {
             launch.chunk_size,
             launch.not_after,
             i64::from(standing.day.number()),
+            launch.billable.code(),
         ];
         row::execute(self.connection(), sql, bound).await?;
         let sql = "INSERT INTO campaign_tariff
@@ -199,6 +210,18 @@ impl Write {
         rows.iter().map(block).collect()
     }
 
+    /// The same of all campaigns of a business.
+    pub async fn open_blocks_of_business(
+        &mut self,
+        business: BusinessId,
+    ) -> Result<Vec<Block>, StoreError> {
+        let sql = format!(
+            "{BLOCK} campaign IN (SELECT id FROM campaign WHERE business = $1) ORDER BY id"
+        );
+        let rows = row::all(self.connection(), "block", &sql, values![business]).await?;
+        rows.iter().map(block).collect()
+    }
+
     /// Uses units of an open block; false where it has too few left or was ended.
     pub async fn use_block(
         &mut self,
@@ -260,11 +283,9 @@ impl Write {
                    WHERE account = $1 AND retry_key = $2 AND accepted_at < $3";
         let bound = values![account, retry_key, since];
         row::execute(self.connection(), sql, bound).await?;
-        let sql = "SELECT id, campaign, account, retry_key, accepted_at, recipients, left_out,
-                     unknown_users
-                   FROM api_request WHERE account = $1 AND retry_key = $2";
+        let sql = format!("{REQUEST} account = $1 AND retry_key = $2");
         let bound = values![account, retry_key];
-        let row = row::one(self.connection(), "api_request", sql, bound).await?;
+        let row = row::one(self.connection(), "api_request", &sql, bound).await?;
         row.map(|row| request(&row)).transpose()
     }
 
@@ -278,27 +299,7 @@ impl Write {
         block: Option<BlockId>,
         chunks: &[FrozenChunk],
     ) -> Result<(), StoreError> {
-        let left_out: Vec<(u32, RuleId)> = accepted
-            .left_out
-            .iter()
-            .map(|(number, rule)| (number.0, *rule))
-            .collect();
-        let sql =
-            "INSERT INTO api_request (id, campaign, account, retry_key, accepted_at, sequence,
-                     recipients, left_out, unknown_users)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        let bound = values![
-            accepted.id,
-            accepted.campaign,
-            accepted.account,
-            accepted.retry_key.clone(),
-            accepted.accepted_at,
-            self.sequence().await?,
-            accepted.recipients,
-            codec::pack_exclusions(&left_out),
-            accepted.unknown_users,
-        ];
-        row::execute(self.connection(), sql, bound).await?;
+        self.record_request(accepted).await?;
         let Some(block) = block else { return Ok(()) };
         let first = self.take_numbers(accepted.campaign, chunks.len()).await?;
         for (number, chunk) in (first..).zip(chunks) {
@@ -311,6 +312,35 @@ impl Write {
             };
             insert_chunk(self, &kept, chunk).await?;
         }
+        Ok(())
+    }
+
+    /// Records an accepted request without chunks of its own.
+    pub async fn record_request(&mut self, accepted: &AcceptedRequest) -> Result<(), StoreError> {
+        let left_out: Vec<(u32, RuleId)> = accepted
+            .left_out
+            .iter()
+            .map(|(number, rule)| (number.0, *rule))
+            .collect();
+        let sql =
+            "INSERT INTO api_request (id, campaign, account, retry_key, accepted_at, sequence,
+                     recipients, left_out, unknown_users, operation, unit, answer)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        let bound = values![
+            accepted.id,
+            accepted.campaign,
+            accepted.account,
+            accepted.retry_key.clone(),
+            accepted.accepted_at,
+            self.sequence().await?,
+            accepted.recipients,
+            codec::pack_exclusions(&left_out),
+            accepted.unknown_users,
+            accepted.operation.code(),
+            accepted.unit.clone(),
+            accepted.answer.clone(),
+        ];
+        row::execute(self.connection(), sql, bound).await?;
         Ok(())
     }
 
@@ -329,6 +359,17 @@ impl Write {
 }
 
 impl Store {
+    /// Units of open blocks of a business that no request has used: held, and free to be sent.
+    pub async fn unused_units(&self, business: BusinessId) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT {} AS units FROM block WHERE ended_at IS NULL
+               AND campaign IN (SELECT id FROM campaign WHERE business = $1)",
+            row::sum("units - used")
+        );
+        let row = row::one(self.reader(), "block", &sql, values![business]).await?;
+        row.map_or(Ok(0), |row| row.int("units"))
+    }
+
     /// Open blocks that nobody has used since a moment.
     pub async fn silent_blocks(&self, since: Timestamp) -> Result<Vec<Block>, StoreError> {
         let sql = format!("{BLOCK} leased_at < $1 ORDER BY leased_at LIMIT 100");
@@ -408,15 +449,18 @@ fn block(row: &Row) -> Result<Block, StoreError> {
     })
 }
 
-fn request(row: &Row) -> Result<AcceptedRequest, StoreError> {
+pub(crate) fn request(row: &Row) -> Result<AcceptedRequest, StoreError> {
     let blob: Vec<u8> = row.get("left_out")?;
     let left_out =
         codec::unpack_exclusions(&blob).map_err(|error| row.corrupt("left_out", error))?;
     Ok(AcceptedRequest {
         id: row.id("id")?,
+        operation: coded(row, "operation", ApiOperation::from_code)?,
         campaign: row.id("campaign")?,
         account: row.id("account")?,
         retry_key: row.get("retry_key")?,
+        unit: row.get("unit")?,
+        answer: row.get("answer")?,
         accepted_at: row.time("accepted_at")?,
         recipients: row.int("recipients")?,
         left_out: left_out

@@ -1,11 +1,13 @@
 //! Chunks whose outcome nobody knows: what rescue resolves, and what is asked for after a restore.
 
 use domain::chunk::ChunkId;
+use domain::contract::Billable;
 use domain::id::CampaignId;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
 
 use crate::chunk::id;
+use crate::contract::coded;
 use crate::row::{self, Row, values};
 use crate::{Store, StoreError};
 
@@ -20,12 +22,15 @@ pub struct UnknownChunk {
     pub deaths: u8,
     pub message_hash: [u8; 32],
     pub first_attempt_at: Timestamp,
+    /// As its campaign was launched.
+    pub billable: Billable,
     pub exclusions: Vec<(u32, RuleId)>,
 }
 
 /// What [`unknown_chunk`] reads.
 pub(crate) const COLUMNS: &str = "month, campaign, number, round, epoch, size,
-    retry_rounds, close_next, deaths, message, first_attempt_at";
+    retry_rounds, close_next, deaths, message, first_attempt_at,
+    (SELECT k.billable FROM campaign k WHERE k.id = chunk.campaign) AS billable";
 
 impl Store {
     /// UNKNOWN chunks of a campaign that are due.
@@ -63,6 +68,7 @@ pub(crate) async fn unknown_chunk(
         deaths: row.int("deaths")?,
         message_hash: row.bytes("message")?,
         first_attempt_at: row.time("first_attempt_at")?,
+        billable: coded(row, "billable", Billable::from_code)?,
         exclusions: crate::hot::exclusions_so_far(connection, id).await?,
     })
 }

@@ -35,9 +35,10 @@ impl Write {
 }
 
 impl Store {
+    /// The lists that an audience may name; whom a test goes to is none of them.
     pub async fn lists_of_account(&self, account: AccountId) -> Result<Vec<UserList>, StoreError> {
         let sql = "SELECT id, account, name, created_at FROM user_list
-                   WHERE account = $1 ORDER BY created_at, id";
+                   WHERE account = $1 AND test_of IS NULL ORDER BY created_at, id";
         let rows = row::all(self.reader(), "user_list", sql, values![account]).await?;
         let list = |row: &row::Row| {
             Ok(UserList {

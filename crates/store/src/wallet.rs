@@ -365,6 +365,10 @@ async fn reserve(
     open(write, business, amount.currency()).await?;
     contract::sync_credit(write, business, amount.currency(), now).await?;
     promotional::expire_due(write, business, now, ids).await?;
+    if amount.is_zero() {
+        // What costs nothing goes whatever there is: a limit may have been lowered below it.
+        return Ok(Reserved::Of(Funds::cash(amount)));
+    }
     let sql = "UPDATE wallet SET available = available - $2, held = held + $2
                WHERE business = $1 AND available - owed - $2
                  - CASE WHEN credit_limit > 0 THEN receivable ELSE 0 END >= -credit_limit";

@@ -251,7 +251,7 @@ fn uncertain(key: PushKey) -> Change {
         counts: OutcomeCounts::all(Outcome::Uncertain, 2),
         detour: None,
         next_round: None,
-        uncertain_keys: vec![(*key.as_bytes(), 0)],
+        undecided_keys: vec![(*key.as_bytes(), 0)],
     }
 }
 

@@ -113,7 +113,7 @@ pub fn cases() -> Vec<Case> {
             outcomes_that_do_not_add_up_are_refused,
             a_next_round_has_just_those_who_moved,
             a_next_round_is_made_once,
-            uncertain_keys_lead_back,
+            undecided_keys_lead_back,
             a_return_is_ready_and_undispatched,
             a_tainted_chunk_cannot_return,
             unknown_taints_for_good,
@@ -158,7 +158,7 @@ pub fn cases() -> Vec<Case> {
             exclusions_are_noted_under_the_claim_only,
             the_gate_hears_changes_from_its_mark_on,
             the_gate_hears_of_its_numbers_only,
-            an_overdue_uncertain_recipient_is_named;
+            an_overdue_recipient_is_named_and_written_off;
         pages: a_list_has_campaigns_with_their_sums,
             a_wallet_shows_what_moved,
             a_campaign_under_way_is_counted_once,

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::campaign::{CampaignKind, Purpose};
+use domain::contract::Billable;
 use domain::id::{AccountId, CampaignId};
 use domain::time::Timestamp;
 use gateway::FrozenBody;
@@ -28,6 +29,7 @@ pub struct CampaignFacts {
     pub not_before: Option<Timestamp>,
     pub not_after: Timestamp,
     pub reach_mark: i64,
+    pub billable: Billable,
     /// Chunks refused as malformed since one was not, as far as this worker saw.
     pub refusals: AtomicU32,
 }
@@ -102,6 +104,7 @@ async fn read(store: &Store, id: CampaignId) -> Result<CampaignFacts, WorkerErro
             .filter(|scheduled| *scheduled <= launch.launched_at),
         not_after: launch.not_after,
         reach_mark: launch.reach_mark,
+        billable: launch.billable,
         refusals: AtomicU32::new(0),
     })
 }

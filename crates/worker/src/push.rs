@@ -5,6 +5,7 @@ use std::sync::Arc;
 use connector::Push;
 use domain::answer::{NotProcessed, PushAnswer, PushResults};
 use domain::chunk::{self, ChunkFacts, ChunkId, Detour, Next, Situation};
+use domain::contract::Billable;
 use domain::gate::{self, Decision, GateFacts, RecipientFacts};
 use domain::id::AccountId;
 use domain::push::PushKey;
@@ -136,7 +137,8 @@ impl Worker {
         {
             known = self.with_lost_exclusions(claimed, results, known).await?;
         }
-        let next = chunk::after_push(&chunk_facts(claimed), answer, &known, situation);
+        let of_chunk = chunk_facts(claimed, facts.billable);
+        let next = chunk::after_push(&of_chunk, answer, &known, situation);
         let change = self.change(next, claimed, &frozen, recipients).await?;
         Ok(Some(Record {
             id: claimed.id,
@@ -282,12 +284,13 @@ impl Worker {
     }
 }
 
-fn chunk_facts(claimed: &Claimed) -> ChunkFacts {
+fn chunk_facts(claimed: &Claimed, billable: Billable) -> ChunkFacts {
     ChunkFacts {
         size: claimed.size,
         epoch: claimed.epoch,
         tainted: claimed.tainted,
         retry_rounds: claimed.retry_rounds,
+        billable,
     }
 }
 

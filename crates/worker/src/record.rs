@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use broker::Delivery;
-use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, PauseReason};
+use domain::campaign::{CampaignEvent, CampaignState, PauseReason};
 use domain::chunk::ChunkState;
+use domain::contract::Billable;
 use domain::id::CampaignId;
+use domain::outcome::Outcome;
 use domain::trace::Step;
 use store::hot::{Change, Record};
 use store::pause;
@@ -56,13 +58,23 @@ impl Worker {
         let took = self.clock.monotonic().saturating_sub(began);
         for (record, applied) in records.iter().zip(applied) {
             trace::tell(Step::Record, &record.id, record.epoch, took);
-            tell(record, applied);
+            tell(record, applied, self.undecided(record).await);
             if applied && let Err(error) = self.watch_refusals(record).await {
                 // It is recorded; the next refusal counts on.
                 tracing::warn!(%error, "a campaign that is refused could not be looked at");
             }
         }
         Ok(())
+    }
+
+    /// As what its undecided recipients are counted: where deliveries are billed, waiting for the
+    /// messenger's word is no matter for concern.
+    async fn undecided(&self, record: &Record) -> &'static str {
+        let facts = self.facts.of(&self.store, record.id.campaign).await;
+        match facts.map(|facts| facts.billable) {
+            Ok(Billable::Delivered) => Outcome::Unconfirmed.name(),
+            _ => Outcome::Uncertain.name(),
+        }
     }
 
     /// Three chunks in a row refused as malformed pause their campaign. In a standing campaign each
@@ -72,7 +84,7 @@ impl Worker {
             return Ok(());
         };
         let facts = self.facts.of(&self.store, record.id.campaign).await?;
-        if facts.kind != CampaignKind::Broadcast {
+        if facts.kind.is_standing() {
             return Ok(());
         }
         match state {
@@ -106,7 +118,7 @@ impl Worker {
     }
 }
 
-fn tell(record: &Record, applied: bool) {
+fn tell(record: &Record, applied: bool, undecided: &'static str) {
     if !applied {
         tracing::info!(chunk = %record.id, epoch = record.epoch, "a late record changed nothing");
         metrics::counter!("chingu_records_late_total").increment(1);
@@ -123,7 +135,7 @@ fn tell(record: &Record, applied: bool) {
             count("accepted", counts.accepted);
             count("failed", counts.failed);
             count("excluded", counts.excluded);
-            count("uncertain", counts.uncertain);
+            count(undecided, counts.uncertain);
             count("cancelled", counts.cancelled);
             count("moved", counts.moved);
         }

@@ -6,6 +6,7 @@ bubble-video = Video
 bubble-audio = Voice
 bubble-sticker = Sticker
 bubble-emoji = Emoji
+bubble-everyone = everyone
 bubble-place = Place
 bubble-coupon = Coupon
 bubble-coupon-take = Get the coupon

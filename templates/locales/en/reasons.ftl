@@ -4,6 +4,7 @@ outcome-confirmed = Delivered (confirmed later)
 outcome-failed = Failed
 outcome-excluded = Skipped
 outcome-uncertain = Being checked
+outcome-unconfirmed = Accepted, delivery not confirmed yet
 outcome-cancelled = Not sent
 outcome-moved = Being sent again
 outcome-written-off = Never confirmed

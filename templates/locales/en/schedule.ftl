@@ -51,3 +51,6 @@ schedule-remedy-start = Start { $time }
 schedule-remedy-rate = { $rate } per second (ends { $time })
 schedule-chart = Forecast of people reached over time: { $count } by { $time }.
 done-schedule = The schedule is saved
+schedule-budget = The most this campaign may cost
+schedule-budget-help = Without VAT. Empty: no limit of its own.
+schedule-wrong-budget = Write an amount of 0 or more.

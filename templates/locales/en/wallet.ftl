@@ -116,6 +116,7 @@ wallet-outcome-accepted = Delivered, charged
 wallet-outcome-failed = Failed
 wallet-outcome-excluded = Skipped
 wallet-outcome-uncertain = Being checked
+wallet-outcome-unconfirmed = Accepted, not confirmed yet
 wallet-outcome-cancelled = Not sent
 wallet-outcome-pending = Waiting for its turn
 wallet-month-invoice = Invoice { $number } · { $month }

@@ -6,6 +6,7 @@ bubble-video = 動画
 bubble-audio = 音声
 bubble-sticker = スタンプ
 bubble-emoji = 絵文字
+bubble-everyone = 全員
 bubble-place = 位置情報
 bubble-coupon = クーポン
 bubble-coupon-take = クーポンを受け取る

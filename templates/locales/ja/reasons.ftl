@@ -4,6 +4,7 @@ outcome-confirmed = 到着（確認後）
 outcome-failed = 失敗
 outcome-excluded = 除外
 outcome-uncertain = 確認中
+outcome-unconfirmed = 受付済み・到着確認待ち
 outcome-cancelled = 送信せず
 outcome-moved = 再送中
 outcome-written-off = 確認できず

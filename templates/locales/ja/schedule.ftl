@@ -51,3 +51,6 @@ schedule-remedy-start = { $time } に始める
 schedule-remedy-rate = 毎秒 { $rate }人に（{ $time } に終了）
 schedule-chart = 時間ごとの送信の見込み。{ $time } までに { $count }人。
 done-schedule = 日時を保存しました
+schedule-budget = このキャンペーンの予算上限
+schedule-budget-help = 税抜き。空欄なら個別の上限はありません。
+schedule-wrong-budget = 0以上の金額を入力してください。

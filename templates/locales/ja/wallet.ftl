@@ -113,6 +113,7 @@ wallet-outcome-accepted = 到達、請求
 wallet-outcome-failed = 失敗
 wallet-outcome-excluded = 対象外
 wallet-outcome-uncertain = 確認中
+wallet-outcome-unconfirmed = 受付済み・到着確認待ち
 wallet-outcome-cancelled = 送らず
 wallet-outcome-pending = 順番待ち
 wallet-month-invoice = 請求書 { $number } · { $month }

@@ -6,6 +6,7 @@ bubble-video = 동영상
 bubble-audio = 음성
 bubble-sticker = 스티커
 bubble-emoji = 이모지
+bubble-everyone = 모두
 bubble-place = 위치
 bubble-coupon = 쿠폰
 bubble-coupon-take = 쿠폰 받기

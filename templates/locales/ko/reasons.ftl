@@ -4,6 +4,7 @@ outcome-confirmed = 도착 (확인 뒤)
 outcome-failed = 실패
 outcome-excluded = 빠짐
 outcome-uncertain = 확인 중
+outcome-unconfirmed = 접수됨, 도착 확인 전
 outcome-cancelled = 보내지 않음
 outcome-moved = 다시 보내는 중
 outcome-written-off = 끝내 확인 못 함

@@ -51,3 +51,6 @@ schedule-remedy-start = { $time }에 시작하기
 schedule-remedy-rate = 초당 { $rate }명으로 ({ $time }에 끝남)
 schedule-chart = 시간에 따른 누적 발송 예상. { $time }까지 { $count }명.
 done-schedule = 일정을 저장했어요
+schedule-budget = 이 캠페인에 쓸 최대 금액
+schedule-budget-help = 부가세를 뺀 금액이에요. 비워 두면 따로 한도가 없어요.
+schedule-wrong-budget = 0 이상의 금액을 적어 주세요.

@@ -113,6 +113,7 @@ wallet-outcome-accepted = 도착, 청구
 wallet-outcome-failed = 실패
 wallet-outcome-excluded = 빠짐
 wallet-outcome-uncertain = 확인 중
+wallet-outcome-unconfirmed = 접수됨, 도착 확인 전
 wallet-outcome-cancelled = 보내지 않음
 wallet-outcome-pending = 보낼 차례를 기다림
 wallet-month-invoice = 청구서 { $number } · { $month }

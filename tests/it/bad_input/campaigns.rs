@@ -73,9 +73,9 @@ pub(super) fn messages(brand: &Brand, cases: &mut Cases) -> Result<()> {
             "messages[0].type",
         ),
         (
-            "a type of LINE not here yet",
-            r#"[{"type":"audio"}]"#.into(),
-            "messages[0].type",
+            "a sound without its address",
+            r#"[{"type":"audio","duration":1}]"#.into(),
+            "messages[0].originalContentUrl",
         ),
         ("no text", r#"[{"type":"text"}]"#.into(), "messages[0].text"),
         ("empty text", text(""), "messages[0].text"),

@@ -85,6 +85,7 @@ const COLUMNS: &[Column] = &[
     ("bytes: table", "/bytes_per_send/table", one),
     ("log", "/bytes_per_send/wal", one),
     ("peak MB", "/peak_memory_bytes", mega),
+    ("books, s", "/reconcile_seconds", two),
 ];
 
 fn main() -> Result<()> {

@@ -115,7 +115,7 @@ async fn book_prices(
 
 impl Fold<'_> {
     pub(super) fn is_standing(&self) -> bool {
-        CampaignKind::from_code(self.campaign.kind) != Some(CampaignKind::Broadcast)
+        CampaignKind::from_code(self.campaign.kind).is_none_or(CampaignKind::is_standing)
     }
 
     /// The price of one send of a tariff, in micro-units.
@@ -227,7 +227,7 @@ impl Fold<'_> {
         }
     }
 
-    /// A campaign at rest has nothing open; one that closes has only uncertain recipients left.
+    /// A campaign at rest has nothing open; one that closes has only undecided recipients left.
     fn rest(&mut self) {
         let id = self.campaign.id;
         let (open, undecided) = (self.open_chunks, self.undecided);
@@ -240,7 +240,7 @@ impl Fold<'_> {
             Some(CampaignState::Closed) => {
                 self.tally
                     .expect(Invariant::NothingLost, open == 0 && undecided == 0, || {
-                        format!("{id} is closed with {open} open chunks and {undecided} uncertain")
+                        format!("{id} is closed with {open} open chunks and {undecided} undecided")
                     });
             }
             _ => {}

@@ -259,7 +259,7 @@ fn captures(
                 let position = capture.part as usize - 1;
                 let proven = settled
                     .and_then(|outcomes| outcomes.get(position))
-                    .is_some_and(|outcome| *outcome == Outcome::Uncertain)
+                    .is_some_and(|outcome| outcome.is_undecided())
                     && sends[position].outcome.is_some_and(Outcome::is_billable);
                 (capture.units, u32::from(proven))
             }
@@ -311,9 +311,9 @@ fn due(
     };
     for amendment in chunk.amendments {
         let position = amendment.position as usize;
-        let was_uncertain = settled.is_some_and(|all| all[position] == Outcome::Uncertain);
+        let was_undecided = settled.is_some_and(|all| all[position].is_undecided());
         let proven = sends[position].outcome.is_some_and(Outcome::is_billable);
-        if was_uncertain && proven && !has_part(amendment.position + 1) {
+        if was_undecided && proven && !has_part(amendment.position + 1) {
             uncaptured += 1;
             overdue += u32::from(is_before_mark(Some(amendment.sequence)));
         }
@@ -324,7 +324,7 @@ fn due(
             let id = record.id;
             format!("{id}: {overdue} accepted sends before the roll-up's mark are not captured")
         });
-    let waits = |send: &&RecordedSend| matches!(send.outcome, None | Some(Outcome::Uncertain));
+    let waits = |send: &&RecordedSend| send.outcome.is_none_or(Outcome::is_undecided);
     let undecided = sends.iter().filter(waits).count() as u64;
     if record.is_terminal() {
         fold.undecided += undecided;

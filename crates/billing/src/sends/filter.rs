@@ -17,6 +17,7 @@ pub enum Became {
     Failed,
     /// By the freeze or the gate.
     Excluded,
+    /// Or accepted, and its delivery not confirmed where that is what is billed.
     Uncertain,
     /// Cancelled or written off.
     Cancelled,
@@ -161,7 +162,7 @@ impl Became {
             Some(Outcome::Accepted | Outcome::Confirmed) => Self::Delivered,
             Some(Outcome::Failed(_)) => Self::Failed,
             Some(Outcome::Excluded(_)) => Self::Excluded,
-            Some(Outcome::Uncertain) => Self::Uncertain,
+            Some(Outcome::Uncertain | Outcome::Unconfirmed) => Self::Uncertain,
             Some(Outcome::Cancelled | Outcome::WrittenOff) => Self::Cancelled,
         };
         self == of

@@ -6,6 +6,7 @@ use std::process::Command;
 use billing::report::SendReport;
 use domain::campaign::CampaignState;
 use domain::id::{BusinessId, CampaignId};
+use domain::outcome::{Outcome, RejectionCode};
 use domain::rule::RuleId;
 use serde_json::Value;
 use store::StoreError;
@@ -19,6 +20,7 @@ use crate::world::{MIDWAY, NOW, STEPS, Story, World, krw, user_id};
 testkit::on_both_engines![
     every_friend_of_the_audience_has_one_line_and_the_prices_add_up,
     a_line_tells_what_was_sent_and_why_it_is_billed,
+    what_is_not_confirmed_is_a_line_that_is_not_billed,
     a_running_campaign_is_reported_as_far_as_it_is,
     cancelled_is_what_somebody_cancelled,
     another_business_sees_nothing,
@@ -167,6 +169,56 @@ async fn a_line_tells_what_was_sent_and_why_it_is_billed(engine: Engine) {
         line_of(10),
         format!("{NOW},{campaign},,,{friend},,,excluded,no_consent,no,not_sent_by_rule,,1,,")
     );
+}
+
+/// Of eight that the messenger accepted under a contract that bills deliveries, one was confirmed,
+/// one failed, one was given up; five wait.
+async fn what_is_not_confirmed_is_a_line_that_is_not_billed(engine: Engine) {
+    let world = World::with_users(engine, 8).await;
+    world.top_up(1_000, "bank-1").await;
+    let campaign = world.launch(8, 8).await;
+    let delivered = "UPDATE campaign SET billable = 2";
+    crate::world::run(&world.raw, delivered).await;
+    world
+        .freeze(campaign, 0, (1, 8), &[(1..=8).collect()], &[])
+        .await;
+    world.claim(campaign, 0, 0).await;
+    let outcomes = [Outcome::Unconfirmed; 8];
+    world.settle(campaign, 0, 0, &outcomes).await;
+    world.roll_up().await;
+    let unreachable = Outcome::Failed(RejectionCode::Unreachable);
+    for (position, outcome) in [
+        (1, Outcome::Confirmed),
+        (2, unreachable),
+        (3, Outcome::WrittenOff),
+    ] {
+        world.amend(campaign, 0, position, outcome).await;
+    }
+    world.roll_up().await;
+    let (_, csv) = csv_of(&world, campaign).await;
+    let unconfirmed = ",unconfirmed,,no,delivery_unconfirmed,,";
+    assert_eq!(csv.matches(unconfirmed).count(), 5, "{csv}");
+    assert_eq!(csv.matches(",confirmed,,yes,").count(), 1, "{csv}");
+    let (clean, sums) = resum(&world, &csv);
+    assert!(clean, "{sums}");
+    let outcomes = serde_json::json!({
+        "confirmed": 1, "failed": 1, "unconfirmed": 5, "written_off": 1,
+    });
+    assert_eq!(sums["outcomes"], outcomes);
+    assert_eq!(sums["billed_micro"], krw(15).micro());
+    let bill = billing::bill(&world.store, world.business, campaign).await;
+    let bill = bill.unwrap();
+    assert_eq!((bill.captured, bill.open), (krw(15), krw(105)));
+    let of = &bill.outcomes;
+    assert_eq!((of.accepted, of.failed, of.uncertain), (1, 1, 5));
+    assert_eq!((of.cancelled, of.frozen()), (1, 8));
+    let found = billing::reconcile::reconcile(&world.store).await.unwrap();
+    assert!(found.clean, "{found}");
+    // Whatever is captured for somebody unconfirmed is found.
+    let planted = "UPDATE capture SET part = 5 WHERE part = 2";
+    crate::world::run(&world.raw, planted).await;
+    let found = billing::reconcile::reconcile(&world.store).await.unwrap();
+    assert!(!found.clean, "a capture of somebody unconfirmed");
 }
 
 async fn a_running_campaign_is_reported_as_far_as_it_is(engine: Engine) {

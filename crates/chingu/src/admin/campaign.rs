@@ -8,8 +8,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use directory::CampaignRequest;
 use domain::audience::LimitMethod;
 use domain::campaign::Purpose;
+use domain::contract::Billable;
 use domain::id::CampaignId;
 use domain::money::Money;
+use domain::outcome::Outcome;
 use domain::schedule::{Schedule, WallTime};
 use domain::shortage::IfShort;
 use scheduler::{Launched, control};
@@ -28,6 +30,13 @@ const LIFETIME_SECONDS: u32 = 24 * 60 * 60;
 pub enum CampaignCommand {
     /// Writes a campaign and approves it; with --at it is scheduled
     Create(CreateArgs),
+    /// Sends what it says to testers now: free, and the campaign stays as it is
+    Test {
+        id: CampaignId,
+        /// A tester, by usr_… or the messenger's key; may be repeated [default: every tester]
+        #[arg(long, value_name = "FRIEND")]
+        to: Vec<String>,
+    },
     /// Launches an approved campaign now: counts, holds the money, begins to send
     Launch {
         id: CampaignId,
@@ -117,6 +126,7 @@ impl Shell<'_> {
     pub(super) async fn campaign(&self, command: CampaignCommand) -> anyhow::Result<()> {
         match command {
             CampaignCommand::Create(arguments) => self.create(arguments).await,
+            CampaignCommand::Test { id, to } => self.test(id, &to).await,
             CampaignCommand::Launch { id, max_amount } => self.launch(id, max_amount).await,
             CampaignCommand::Pause { id } => {
                 control::pause(&self.platform.store, id).await?;
@@ -263,6 +273,7 @@ impl Shell<'_> {
             "failed": outcomes.failed,
             "excluded": outcomes.excluded,
             "uncertain": outcomes.uncertain,
+            "billable": bill.billable,
             "cancelled": outcomes.cancelled,
             "left_out": outcomes.left_out,
             "left_out_by_rule": by_rule,
@@ -281,13 +292,17 @@ impl Shell<'_> {
         }
         let mut words = format!(
             "{id} {}: {}
-  accepted {}, failed {}, excluded {}, uncertain {}, cancelled {}, pending {}, left out {}
+  accepted {}, failed {}, excluded {}, {} {}, cancelled {}, pending {}, left out {}
   quoted {}, held {}, captured {}, released {}, open {}",
             campaign.name,
             in_words(&campaign),
             thousands(outcomes.accepted),
             thousands(outcomes.failed),
             thousands(outcomes.excluded),
+            match bill.billable {
+                Billable::Accepted => Outcome::Uncertain.name(),
+                Billable::Delivered => Outcome::Unconfirmed.name(),
+            },
             thousands(outcomes.uncertain),
             thousands(outcomes.cancelled),
             thousands(outcomes.pending),

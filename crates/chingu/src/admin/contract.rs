@@ -3,7 +3,9 @@
 use anyhow::{Context, anyhow, bail};
 use clap::{Args, Subcommand};
 use domain::band::{Band, Bands};
-use domain::contract::{BandMode, Contract, ContractKind, Preset, STANDARD_BOOK, VatBase};
+use domain::contract::{
+    BandMode, Billable, Contract, ContractKind, Preset, STANDARD_BOOK, VatBase,
+};
 use domain::id::BusinessId;
 use domain::money::{Currency, Money};
 use domain::price::{PriceBook, Rounding, Tariff};
@@ -61,6 +63,10 @@ pub struct AgreeArgs {
     /// How an invoice's total becomes payable: floor or half_up
     #[arg(long)]
     rounding: Option<String>,
+    /// What is billed: accepted (by the messenger) or delivered (confirmed by it; what it does not
+    /// confirm within 72 hours is free)
+    #[arg(long)]
+    billable: Option<String>,
     /// When it begins, read off the wall in its zone [default: now]
     #[arg(long)]
     from: Option<String>,
@@ -203,6 +209,7 @@ impl AgreeArgs {
             band_mode: named(&self.bands, base.band_mode, BandMode::from_name)?,
             vat_base: named(&self.vat_base, base.vat_base, VatBase::from_name)?,
             rounding: named(&self.rounding, base.rounding, Rounding::from_name)?,
+            billable: named(&self.billable, base.billable, Billable::from_name)?,
         })
     }
 }
@@ -301,6 +308,9 @@ fn in_words(contract: &Contract) -> String {
     if contract.vat_base == VatBase::ToppedUp {
         words.push_str(", VAT in every top-up");
     }
+    if contract.billable == Billable::Delivered {
+        words.push_str(", billed when confirmed delivered");
+    }
     words.push_str(&format!(", months in {time_zone}"));
     words
 }
@@ -320,6 +330,7 @@ fn as_json(contract: &Contract) -> serde_json::Value {
         "band_mode": contract.band_mode,
         "vat_base": contract.vat_base,
         "rounding": contract.rounding,
+        "billable": contract.billable,
     })
 }
 

@@ -6,6 +6,8 @@ mod money; // top-ups, promotional credit
 mod contract; // contracts and price books
 mod month; // closed months, invoices, and what follows them
 mod budget; // the most a brand wants to spend
+mod channel; // what brands' programs prove themselves with
+mod tester; // friends whom drafts are sent to first, and tests of drafts
 mod campaign; // campaigns, from draft to report
 
 use std::process::ExitCode;
@@ -68,6 +70,15 @@ pub enum AdminCommand {
     /// The most that may be spent in a month, in an account's day, by a campaign
     #[command(subcommand)]
     Budget(budget::BudgetCommand),
+    /// What programs of a brand prove themselves with
+    #[command(subcommand)]
+    Channel(channel::ChannelCommand),
+    /// Long-lived tokens of a brand's programs, and all others that live
+    #[command(subcommand)]
+    Token(channel::TokenCommand),
+    /// Friends of an account whom drafts are sent to first, free
+    #[command(subcommand)]
+    Tester(tester::TesterCommand),
     /// One broadcast, from draft to closed
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
@@ -94,6 +105,9 @@ pub async fn run(config: &Config, arguments: AdminArgs) -> anyhow::Result<ExitCo
         AdminCommand::CreditNote(command) => shell.credit_note(command).await,
         AdminCommand::Refund(command) => shell.refund(command).await,
         AdminCommand::Budget(command) => shell.budget(command).await,
+        AdminCommand::Channel(command) => shell.channel(command).await,
+        AdminCommand::Token(command) => shell.token(command).await,
+        AdminCommand::Tester(command) => shell.tester(command).await,
         AdminCommand::Campaign(command) => shell.campaign(command).await,
     };
     platform.close().await?;

@@ -171,6 +171,8 @@ impl Shell<'_> {
             .directory()
             .add_account(business, &request)
             .await?;
+        let channels = self.platform.channels().await?;
+        let channel = channels.channel(account.business, account.id).await?;
         let words = format!("account {} {}", account.id, account.handle);
         let json = json!({
             "id": account.id,
@@ -178,6 +180,7 @@ impl Shell<'_> {
             "business": account.business,
             "time_zone": account.time_zone,
             "rate_per_second": account.rate_per_second,
+            "channel_id": channel.id.to_string(),
         });
         self.output.show(words, &json)
     }

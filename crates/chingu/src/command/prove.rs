@@ -9,6 +9,7 @@ use billing::evidence::{Booking, Consent, Evidence, PushTried};
 use billing::proof::{Proved, Sealing, SendProof, hex_of};
 use billing::report::{billable_words, tariff_words};
 use billing::sends::{SendFilter, SendLine};
+use domain::campaign::CampaignKind;
 use domain::id::{CampaignId, UserId};
 use domain::outcome::Outcome;
 use domain::push::PushKey;
@@ -45,6 +46,7 @@ pub async fn run(config: &Config, arguments: ProveArgs) -> anyhow::Result<ExitCo
 /// A send with all that proves it.
 struct ProvedSend {
     campaign: CampaignId,
+    kind: CampaignKind,
     price_version: Option<u32>,
     line: SendLine,
     evidence: Evidence,
@@ -75,6 +77,7 @@ async fn prove(
             let checked = proof.as_ref().map(|proof| proof.check());
             sends.push(ProvedSend {
                 campaign: id,
+                kind: campaign.kind,
                 price_version: campaign.launch.map(|launch| launch.price_version),
                 checked: checked.map(|checked| checked.map_err(|error| error.to_string())),
                 line,
@@ -211,7 +214,9 @@ impl ProvedSend {
 
     fn tariff(&self) -> (&'static str, &'static str) {
         let tariff = self.line.chunk.as_ref().and_then(|chunk| chunk.tariff);
-        tariff.map(tariff_words).unwrap_or_default()
+        tariff
+            .map(|tariff| tariff_words(self.kind, tariff))
+            .unwrap_or_default()
     }
 
     fn as_json(&self) -> Value {
@@ -219,7 +224,7 @@ impl ProvedSend {
         let chunk = line.chunk.as_ref();
         let (outcome, reason) = self.outcome();
         let (tariff, tariff_reason) = self.tariff();
-        let (billable, billable_reason) = billable_words(line.outcome);
+        let (billable, billable_reason) = billable_words(self.kind, line.outcome);
         let pushes: Vec<Value> = evidence.pushes.iter().map(push_as_json).collect();
         let bookings: Vec<Value> = evidence.bookings.iter().map(booking_as_json).collect();
         let (sealing, seal) = match &evidence.sealing {

@@ -83,6 +83,10 @@ pub async fn run(config: &Config) -> anyhow::Result<ExitCode> {
             std::process::exit(STOPPED_AT_ONCE);
         }
     }
+    if let Some(line) = &parts.line {
+        // The port is closed: nobody asks any more.
+        line.sends.sender().end_blocks().await?;
+    }
     if let Some(sandbox) = &parts.sandbox {
         sandbox.close().await;
     }
@@ -211,6 +215,9 @@ fn role_routes(parts: &Parts, store: Store) -> Router {
     }
     if let Some(state) = &parts.api {
         routes = routes.merge(api::router(state.clone()));
+    }
+    if let Some(state) = &parts.line {
+        routes = routes.merge(api::line::router(state.clone()));
     }
     if parts.console.is_some() || parts.api.is_some() {
         routes = routes.merge(api::pictures(store));

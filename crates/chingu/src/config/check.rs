@@ -21,6 +21,8 @@ const IN_FLIGHT: RangeInclusive<usize> = 1..=1_024;
 const WINDOW_CHUNKS: RangeInclusive<usize> = 1..=broker::in_process::MESSAGES_MAX / 2;
 const PREFETCH: RangeInclusive<u16> = 1..=1_024;
 const BATCH: RangeInclusive<u32> = 1..=gateway::RECIPIENTS_MAX as u32;
+/// Bytes of a key that nobody can guess.
+const KEY_BYTES: RangeInclusive<usize> = 32..=256;
 const RATE: RangeInclusive<u32> = 1..=directory::organisation::RATE_PER_SECOND_MAX;
 
 impl Config {
@@ -29,6 +31,7 @@ impl Config {
         let mut faults = Faults::default();
         self.check_numbers(&mut faults);
         self.check_gateway(&mut faults);
+        self.check_api(&mut faults);
         self.check_roles(&mut faults);
         self.check_engine(&mut faults);
         if let Err(error) = self.worker_settings().check() {
@@ -197,6 +200,21 @@ impl Config {
         };
         secret("gateway.secret", &gateway.secret);
         secret("gateway.previous_secret", &gateway.previous_secret);
+    }
+
+    fn check_api(&self, faults: &mut Faults) {
+        let api = &self.api;
+        for (name, key) in [("key", &api.key), ("previous_key", &api.previous_key)] {
+            if let Some(key) = key
+                && !KEY_BYTES.contains(&key.reveal().len())
+            {
+                let (least, most) = (KEY_BYTES.start(), KEY_BYTES.end());
+                faults.add(format!("api.{name}: has {least} to {most} bytes"));
+            }
+        }
+        if api.previous_key.is_some() && api.key.is_none() {
+            faults.add("api.previous_key: there is no api.key beside it");
+        }
     }
 
     fn check_engine(&self, faults: &mut Faults) {

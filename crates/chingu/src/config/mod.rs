@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use api::line::RateLimits;
 use broker::RabbitMqConfig;
 use clap::ValueEnum;
 use domain::trace::Share;
@@ -38,6 +39,7 @@ pub struct Config {
     pub store: StoreSection,
     pub broker: BrokerSection,
     pub gateway: GatewaySection,
+    pub api: ApiSection,
     pub scheduler: SchedulerSection,
     pub worker: WorkerSection,
     pub sandbox: SandboxSection,
@@ -100,6 +102,18 @@ pub struct GatewaySection {
     pub batch_max: u32,
     pub recipients_per_second: Option<u32>,
     pub request_timeout_ms: u64,
+}
+
+/// The brands' API.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiSection {
+    /// What secrets of channels are sealed under and tokens signed with; `None`: a key that the
+    /// database keeps.
+    pub key: Option<SecretText>,
+    /// Opens and verifies what it did before `key` took its place.
+    pub previous_key: Option<SecretText>,
+    pub rate_limits: RateLimits,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -173,6 +187,13 @@ impl TracesSection {
             Some(_) => Share::per_million(self.per_million),
             None => Share::NONE,
         }
+    }
+}
+
+impl ApiSection {
+    /// The keys that are given, the present one first.
+    pub fn keys(&self) -> Vec<SecretText> {
+        self.key.iter().chain(&self.previous_key).cloned().collect()
     }
 }
 

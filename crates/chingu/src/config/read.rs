@@ -32,7 +32,7 @@ const OTHER_VARIABLES: [&str; 15] = [
     "CHINGU_ROLE",
 ];
 /// Keys whose variables are texts, whatever they look like: a secret may consist of digits.
-const TEXT_KEYS: [&str; 15] = [
+const TEXT_KEYS: [&str; 17] = [
     "server.listen",
     "server.public_url",
     "server.roles",
@@ -44,6 +44,8 @@ const TEXT_KEYS: [&str; 15] = [
     "gateway.token",
     "gateway.secret",
     "gateway.previous_secret",
+    "api.key",
+    "api.previous_key",
     "sandbox.listen",
     "sandbox.events_url",
     "log.format",
@@ -169,6 +171,8 @@ impl Variable {
         else {
             bail!("variable {name} is not known: expected CHINGU_SECTION__KEY or a flag's name");
         };
+        // A section within a section, as in CHINGU_API__RATE_LIMITS__BROADCAST.
+        let key = key.replace("__", ".");
         let key = format!("{}.{}", section.to_lowercase(), key.to_lowercase());
         let value = match TEXT_KEYS.contains(&key.as_str()) {
             true => Value::from(text),

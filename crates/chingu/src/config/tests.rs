@@ -38,6 +38,9 @@ fn variables_lie_over_the_file_and_flags_over_both() {
         ("CHINGU_GATEWAY__SECRET", "0000000000000001"),
         ("CHINGU_GATEWAY__URL", "http://127.0.0.1:9/gateway"),
         ("CHINGU_SANDBOX__FAULTS", r#"["latency=5ms", "seed=2"]"#),
+        ("CHINGU_API__KEY", "00000000000000000000000000000001"),
+        ("CHINGU_API__RATE_LIMITS__BROADCAST", "5/min"),
+        ("CHINGU_API__RATE_LIMITS__OTHER", "off"),
         // Of flags and of test builds: not of this reading.
         ("CHINGU_LISTEN", "127.0.0.1:7"),
         ("CHINGU_PAUSE_AT", "freeze"),
@@ -63,6 +66,14 @@ fn variables_lie_over_the_file_and_flags_over_both() {
     assert_eq!(config.gateway.token.unwrap().reveal(), "0012");
     assert_eq!(config.gateway.secret.unwrap().reveal(), "0000000000000001");
     assert_eq!(config.sandbox.faults, ["latency=5ms", "seed=2"]);
+    let limits = &config.api.rate_limits;
+    assert_eq!(limits.broadcast.to_string(), "5/min");
+    assert_eq!(limits.other.to_string(), "off");
+    assert_eq!(limits.multicast.to_string(), "200/s");
+    assert_eq!(
+        config.api.key.unwrap().reveal(),
+        "00000000000000000000000000000001"
+    );
 }
 
 #[test]
@@ -217,6 +228,16 @@ fn files_that_cannot_work_are_refused_in_words() {
             "[gateway]\ntoken = \"토큰\"\nsecret = \"0123456789abcdef\"",
             "a header cannot carry",
         ),
+        ("[api]\nkey = \"short\"", "api.key: has 32 to 256 bytes"),
+        (
+            "[api]\nprevious_key = \"01234567890123456789012345678901\"",
+            "no api.key beside it",
+        ),
+        ("[api]\nkey = 123456", "text in quotes"),
+        ("[api.rate_limits]\npush = \"1/s\"", "push"),
+        ("[api.rate_limits]\nbroadcast = \"60/d\"", "is not a rate"),
+        ("[api.rate_limits]\nbroadcast = \"0/h\"", "is not a rate"),
+        ("[api.rate_limits]\nbroadcast = 60", "broadcast"),
         ("[gateway]\nguarantee = \"queryable\"", "needs it"),
         (
             "[gateway]\nquery_settles_ms = 2000",

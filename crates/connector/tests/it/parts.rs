@@ -1,10 +1,12 @@
 //! One chunk as several requests: what is sent, and the one answer made of many.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use connector::Connector;
-use connector::parts::{put_asks_together, put_closes_together, put_together, ranges};
+use connector::parts::{put_asks_together, put_closes_together, put_together, ranges, repeated};
 use domain::answer::{
     AskAnswer, CloseAnswer, NotProcessed, PushAnswer, PushResults, UnknownReason,
 };
@@ -99,6 +101,93 @@ async fn a_repetition_sends_the_same_parts() {
     };
     assert_eq!(received.len(), 40);
     assert_eq!(of_attempt(&received[..20]), of_attempt(&received[20..]));
+}
+
+/// What a chunk of 20 comes to where the first two requests of `user-7` and every request of the
+/// `mute` ones lose their answers.
+async fn with_lost_answers(
+    capability: Capability,
+    mute: &'static [&'static str],
+) -> (PushAnswer, usize) {
+    let lost = AtomicU32::new(0);
+    let fake = Fake::start(move |_, request| {
+        let user = &users(request)[0];
+        let is_lost = match user.as_str() {
+            "user-7" => lost.fetch_add(1, Ordering::Relaxed) < 2,
+            user => mute.contains(&user),
+        };
+        match is_lost {
+            true => Action::Close,
+            false => Action::Answer(accept_all(request)),
+        }
+    })
+    .await;
+    let (connector, _) = open(&fake.base_url, capability);
+    let answer = connector.push(&Chunk::of(20).push()).await;
+    let received = fake.received.lock().unwrap().clone();
+    let of_seven = received
+        .iter()
+        .filter(|request| users(request) == ["user-7"]);
+    let keys: BTreeSet<String> = of_seven
+        .map(|request| request.header("idempotency-key").to_owned())
+        .collect();
+    assert_eq!(keys.len(), 1, "a part keeps its key");
+    (answer, received.len())
+}
+
+#[tokio::test]
+async fn a_few_lost_answers_are_had_again_without_sending_the_others_again() {
+    let (answer, requests) = with_lost_answers(keyed(1), &[]).await;
+    let PushAnswer::Processed(results) = answer else {
+        panic!("{answer:?}")
+    };
+    assert_eq!((results.accepted, requests), (20, 22));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_again_and_again_leaves_the_chunk_unknown() {
+    let (answer, requests) = with_lost_answers(keyed(1), &["user-3"]).await;
+    assert_eq!(answer, PushAnswer::Unknown(UnknownReason::ConnectionLost));
+    assert_eq!(requests, 20 + 2 + 3);
+}
+
+#[tokio::test]
+async fn many_lost_answers_are_not_asked_for_at_once() {
+    let mute = &["user-1", "user-2", "user-3", "user-4", "user-5"];
+    let (answer, requests) = with_lost_answers(keyed(1), mute).await;
+    assert_eq!(answer, PushAnswer::Unknown(UnknownReason::ConnectionLost));
+    assert_eq!(requests, 20);
+}
+
+#[tokio::test]
+async fn without_keys_that_are_kept_nothing_is_repeated() {
+    let queryable = Capability {
+        keyed: false,
+        queryable: true,
+        ..keyed(1)
+    };
+    let (answer, requests) = with_lost_answers(queryable, &[]).await;
+    assert_eq!(answer, PushAnswer::Unknown(UnknownReason::ConnectionLost));
+    assert_eq!(requests, 20);
+}
+
+#[test]
+fn only_a_result_says_what_became_of_a_lost_part() {
+    let lost = PushAnswer::Unknown(UnknownReason::ConnectionLost);
+    for answer in [
+        throttled(3),
+        pending(None),
+        PushAnswer::Rejected { status: 400 },
+        PushAnswer::Closed,
+        PushAnswer::ContentMismatch,
+    ] {
+        let mut part = lost.clone();
+        repeated(&mut part, answer);
+        assert_eq!(part, lost);
+    }
+    let mut part = lost;
+    repeated(&mut part, processed());
+    assert_eq!(part, processed());
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::campaign::CampaignState;
 use domain::id::CampaignId;
+use domain::money::Currency;
 use domain::time::Timestamp;
 use store::draft::Part;
 
@@ -103,7 +104,12 @@ async fn copied(desk: &Desk, draft: &Draft) -> Result<CampaignId, Error> {
                 *content = message.to_json();
             }
             Part::Delivery => {
-                *content = without_past(content, desk.now, &desk.account.time_zone);
+                *content = without_past(
+                    content,
+                    desk.now,
+                    &desk.account.time_zone,
+                    desk.business.currency,
+                );
             }
             Part::Audience => {}
         }
@@ -117,15 +123,15 @@ async fn copied(desk: &Desk, draft: &Draft) -> Result<CampaignId, Error> {
 
 /// A time that has passed is left out, with what was typed of it: a copy is sent when somebody says
 /// so. What is merely unfinished comes along.
-fn without_past(delivery: &str, now: Timestamp, zone: &str) -> String {
+fn without_past(delivery: &str, now: Timestamp, zone: &str, currency: Currency) -> String {
     let mut form = ScheduleForm::of_content(Some(delivery), zone);
-    let wrong = form.meaning(now).err().unwrap_or_default();
+    let wrong = form.meaning(now, currency).err().unwrap_or_default();
     if wrong.contains(&PAST) {
         form.is_planned = false;
         form.day.clear();
         form.time.clear();
     }
-    form.to_content(now)
+    form.to_content(now, currency)
 }
 
 /// The name with a word that says it is a copy, as long as there is room.
@@ -163,6 +169,7 @@ mod tests {
             is_paced: true,
             rate: rate.into(),
             if_short: String::new(),
+            budget: None,
         };
         let at_once = |rate: &str| ScheduleForm {
             is_planned: false,
@@ -174,7 +181,7 @@ mod tests {
             r#"{"schedule":{"at":{"wall":"2026-11-01 10:00:00","zone":"Asia/Seoul"}},"rate":70}"#;
         // Saved while its time was still to come.
         let before = Timestamp::parse_rfc3339("2026-11-01T00:00:00Z").unwrap();
-        let saved = |form: &ScheduleForm| form.to_content(before);
+        let saved = |form: &ScheduleForm| form.to_content(before, Currency::Krw);
         for (delivery, copy) in [
             (elsewhere.to_owned(), at_once("70")),
             (saved(&planned("2026-11-02", "70")), at_once("70")),
@@ -185,7 +192,7 @@ mod tests {
             ),
             (saved(&planned("", "70")), planned("", "70")),
         ] {
-            let copied = without_past(&delivery, now, zone);
+            let copied = without_past(&delivery, now, zone, Currency::Krw);
             assert_eq!(
                 ScheduleForm::of_content(Some(&copied), zone),
                 copy,

@@ -21,6 +21,8 @@ pub struct Sent {
     pub window: String,
     /// The button that was pressed.
     pub act: String,
+    /// The testers that are ticked, by their public ids.
+    pub testers: Vec<String>,
     /// Whether empty fields are said to be missing too.
     pub checks: bool,
 }
@@ -54,6 +56,7 @@ pub fn read(pairs: &[(String, String)]) -> Result<Sent, Unreadable> {
         version: 0,
         window: String::new(),
         act: String::new(),
+        testers: Vec::new(),
         checks: false,
     };
     for (name, value) in pairs {
@@ -68,6 +71,7 @@ pub fn read(pairs: &[(String, String)]) -> Result<Sent, Unreadable> {
             "version" => sent.version = value.parse().map_err(|_| wrong())?,
             "window" => sent.window = value.clone(),
             "act" => sent.act = value.clone(),
+            "tester" => sent.testers.push(value.clone()),
             "checks" => sent.checks = value == "1",
             name => {
                 let place = Place::parse(name);

@@ -21,6 +21,7 @@ use super::finished::{NAME_CHARS_MAX, check};
 use super::preview::{Preview, preview};
 use super::said::{entry, is_missing, said};
 use super::steps::{Step, Steps};
+use super::test::TestCard;
 use super::view::{ButtonList, ButtonRow, CardView, ColumnView, Lints, Views};
 use crate::desk::Desk;
 use crate::error::Error;
@@ -53,6 +54,7 @@ struct ComposerPage<'a> {
     preview: Preview,
     shown: Shown<'a>,
     conflict: Option<Conflict>,
+    test: TestCard,
     today: String,
     clock: String,
 }
@@ -66,6 +68,8 @@ pub struct Shown<'a> {
     pub saved_at: Option<domain::time::Timestamp>,
     /// Whether empty fields are said to be missing.
     pub checks: bool,
+    /// Why a test was not sent.
+    pub test_fault: Option<&'a str>,
 }
 
 /// What a script fills in when something is added.
@@ -116,13 +120,14 @@ pub async fn show(
         writer: part.as_ref().map_or("", |part| &part.writer),
         saved_at: part.as_ref().map(|part| part.updated_at),
         checks: asked.checks.is_some(),
+        test_fault: None,
     };
-    draw(&state, &desk, &campaign, &content, shown, None)
+    draw(&state, &desk, &campaign, &content, shown, None).await
 }
 
 /// The page with its status: 409 where somebody else wrote meanwhile, 422 where it says what is
 /// missing.
-pub fn draw(
+pub async fn draw(
     state: &ConsoleState,
     desk: &Desk,
     campaign: &Campaign,
@@ -131,6 +136,7 @@ pub fn draw(
     conflict: Option<Conflict>,
 ) -> Result<Response, Error> {
     let words = desk.words;
+    let test = TestCard::of(desk, campaign).await?;
     let lints = lints(state, desk, content, shown.checks);
     let views = Views {
         words,
@@ -141,6 +147,9 @@ pub fn draw(
         for (field, said) in &lints.wrong {
             faults.add(field, entry(&words, content, field, said));
         }
+    }
+    if let Some(said) = shown.test_fault {
+        faults.add("test", said);
     }
     let status = match (&conflict, faults.is_empty()) {
         (Some(_), _) => StatusCode::CONFLICT,
@@ -163,6 +172,7 @@ pub fn draw(
         content,
         shown,
         conflict,
+        test,
         faults,
         today: words.day(desk.now, &desk.zone),
         clock: words.clock(desk.now, &desk.zone),

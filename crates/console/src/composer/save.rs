@@ -18,6 +18,7 @@ use super::fields::{self, Sent};
 use super::page::{self, Conflict, Shown};
 use super::preview::preview;
 use super::steps::Step;
+use super::test;
 use crate::desk::Desk;
 use crate::draft;
 use crate::error::Error;
@@ -83,25 +84,29 @@ async fn save_sent(
         Saved::Done { version } if is_script => {
             Ok(Json(done(state, desk, &sent, version)).into_response())
         }
-        Saved::Done { version } => go_on(state, desk, campaign, &sent, version, changed),
+        Saved::Done { version } => go_on(state, desk, campaign, &sent, version, changed).await,
         Saved::Conflict(part) => {
             let path = desk.at(&format!("/campaigns/{}/message", campaign.id));
             let conflict = Conflict::of(desk, path, &part).await?;
             match is_script {
                 true => conflicted(desk, &sent, &conflict),
-                false => page::draw(
-                    state,
-                    desk,
-                    campaign,
-                    &sent.content,
-                    Shown {
-                        version: sent.version,
-                        writer: "",
-                        saved_at: None,
-                        checks: false,
-                    },
-                    Some(conflict),
-                ),
+                false => {
+                    page::draw(
+                        state,
+                        desk,
+                        campaign,
+                        &sent.content,
+                        Shown {
+                            version: sent.version,
+                            writer: "",
+                            saved_at: None,
+                            checks: false,
+                            test_fault: None,
+                        },
+                        Some(conflict),
+                    )
+                    .await
+                }
             }
         }
     }
@@ -145,7 +150,7 @@ fn conflicted(desk: &Desk, sent: &Sent, conflict: &Conflict) -> Result<Response,
 }
 
 /// Without script: where the button leads.
-fn go_on(
+async fn go_on(
     state: &ConsoleState,
     desk: &Desk,
     campaign: &Campaign,
@@ -154,17 +159,30 @@ fn go_on(
     changed: Option<usize>,
 ) -> Result<Response, Error> {
     let at = |step: Step| desk.at(&format!("/campaigns/{}/{}", campaign.id, step.name()));
-    if sent.act == "next" {
-        if super::finished::check(&sent.content, &state.rules).is_ok() {
-            return Ok(Redirect::to(&at(Step::Audience)).into_response());
-        }
+    if sent.act == "next" || sent.act == "test" {
+        let finished = super::finished::check(&sent.content, &state.rules);
+        let fault = match &finished {
+            Ok(_) if sent.act == "next" => {
+                return Ok(Redirect::to(&at(Step::Audience)).into_response());
+            }
+            Ok(finished) => match test::send(state, desk, campaign, finished, &sent.testers).await?
+            {
+                None => {
+                    let path = format!("{}?done=done-test#test", at(Step::Message));
+                    return Ok(Redirect::to(&path).into_response());
+                }
+                refused => refused,
+            },
+            Err(_) => None,
+        };
         let shown = Shown {
             version,
             writer: &sent.window,
             saved_at: Some(desk.now),
-            checks: true,
+            checks: finished.is_err(),
+            test_fault: fault.as_deref(),
         };
-        return page::draw(state, desk, campaign, &sent.content, shown, None);
+        return page::draw(state, desk, campaign, &sent.content, shown, None).await;
     }
     let mut path = at(Step::Message);
     if let Some(card) = changed {

@@ -305,7 +305,7 @@ fn send_row(desk: &Desk, send: &FriendSend) -> SendRow {
     let state = match send.outcome {
         Some(Outcome::Accepted | Outcome::Confirmed) => "settled",
         Some(Outcome::Failed(_)) => "rejected",
-        Some(Outcome::Uncertain | Outcome::Excluded(_)) => "unknown",
+        Some(Outcome::Uncertain | Outcome::Unconfirmed | Outcome::Excluded(_)) => "unknown",
         Some(Outcome::Cancelled | Outcome::WrittenOff) => "cancelled",
         Some(Outcome::Moved) | None => "planned",
     };
@@ -332,16 +332,24 @@ fn send_row(desk: &Desk, send: &FriendSend) -> SendRow {
         )
     });
     SendRow {
-        name: send.name.clone(),
+        name: match send.is_test {
+            true => words
+                .t("friend-test")
+                .text("name", send.name.clone())
+                .to_string(),
+            false => send.name.clone(),
+        },
         path: desk.at(&format!("/campaigns/{}", send.campaign)),
         at: moment(desk, send.at.unwrap_or(send.launched_at)),
         state,
         outcome,
         why: why.map_or_else(String::new, |why| why.to_string()),
         did: did.collect::<Vec<_>>().join(" · "),
-        billed: send
-            .billed
-            .map_or_else(String::new, |money| words.money(money)),
+        billed: match send.billed {
+            Some(_) if send.is_test => words.t("friend-test-free").to_string(),
+            Some(money) => words.money(money),
+            None => String::new(),
+        },
     }
 }
 

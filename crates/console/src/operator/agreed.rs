@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use billing::BillingError;
-use domain::contract::{BandMode, Contract, ContractKind, VatBase};
+use domain::contract::{BandMode, Billable, Contract, ContractKind, VatBase};
 use domain::id::BusinessId;
 use domain::money::Money;
 use domain::price::{PriceBook, Tariff};
@@ -174,6 +174,9 @@ pub fn terms_in_words(words: &Words, contract: &Contract) -> Vec<String> {
     if contract.vat_base == VatBase::ToppedUp {
         said.push(words.t("month-terms-topped-up").to_string());
     }
+    if contract.billable == Billable::Delivered {
+        said.push(words.t("month-terms-delivered").to_string());
+    }
     let zone = words.zone(&contract.time_zone);
     said.push(
         words
@@ -240,6 +243,9 @@ pub fn compared(
         }),
         row("month-rounding", &|one| {
             term_words(words, "rounding", one.rounding.name())
+        }),
+        row("month-billable", &|one| {
+            term_words(words, "billable", one.billable.name())
         }),
         row("operator-contract-zone", &|one| words.zone(&one.time_zone)),
         row("operator-contract-book", &|one| one.book.clone()),

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use billing::BillingError;
 use domain::contract::{
-    BandMode, Contract, ContractError, ContractKind, LINE_JAPAN_BOOK, Preset, VatBase,
+    BandMode, Billable, Contract, ContractError, ContractKind, LINE_JAPAN_BOOK, Preset, VatBase,
 };
 use domain::price::{PriceBook, Rounding};
 use domain::time::{Timestamp, zone};
@@ -55,6 +55,7 @@ struct ContractPage<'a> {
     bands: Vec<(&'static str, String)>,
     vats: Vec<(&'static str, String)>,
     roundings: Vec<(&'static str, String)>,
+    billables: Vec<(&'static str, String)>,
     suggested_day: String,
     /// What is said below the time.
     start_help: String,
@@ -285,6 +286,7 @@ fn draw(
         bands: choices(&words, "bands", BandMode::ALL.map(BandMode::name)),
         vats: choices(&words, "vat", VatBase::ALL.map(VatBase::name)),
         roundings: choices(&words, "rounding", Rounding::ALL.map(Rounding::name)),
+        billables: choices(&words, "billable", Billable::ALL.map(Billable::name)),
         suggested_day: next_month(desk.now, &of_zone),
         start_help: words.t("operator-contract-start-help").to_string(),
         path,

@@ -1,7 +1,7 @@
 //! Months of a business: the list of what must add up, the close, and the bills of closed ones.
 
 use askama::Template;
-use axum::extract::{Form, Path};
+use axum::extract::{Form, Path, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use billing::BillingError;
 use billing::month::{self, Checklist};
@@ -24,6 +24,13 @@ use crate::page;
 pub struct MonthPath {
     business: String,
     month: String,
+}
+
+/// Whether the whole list is asked for, the long points included.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct MonthsQuery {
+    check: Option<String>,
 }
 
 /// The month that whoever closes has seen.
@@ -52,6 +59,8 @@ struct NextMonth {
     name: String,
     points: Vec<PointRow>,
     is_ready: bool,
+    /// Every point was looked at.
+    is_whole: bool,
     units: String,
     captured: String,
 }
@@ -84,10 +93,18 @@ struct MonthPage<'a> {
     bill: MonthBill,
 }
 
-pub async fn list(desk: OperatorDesk, Path(path): Path<BusinessPath>) -> Result<Response, Error> {
+pub async fn list(
+    desk: OperatorDesk,
+    Path(path): Path<BusinessPath>,
+    Query(query): Query<MonthsQuery>,
+) -> Result<Response, Error> {
     let business = business_at(&desk, &path).await?;
-    let next = match month::next_to_close(&desk.store, business.id).await? {
-        Some(next) => Some(month::check(&desk.store, business.id, next, desk.now).await?),
+    let (store, now) = (&desk.store, desk.now);
+    let next = match month::next_to_close(store, business.id).await? {
+        Some(next) if query.check.is_some() => {
+            Some(month::check(store, business.id, next, now).await?)
+        }
+        Some(next) => Some(month::glance(store, business.id, next, now).await?),
         None => None,
     };
     draw(&desk, &business, next).await
@@ -113,7 +130,7 @@ pub async fn close(
         Err(BillingError::NotClosable(list)) => draw(&desk, &business, Some(*list)).await,
         // Somebody else has closed it, or a send came late: the list says what is now.
         Err(BillingError::Store(StoreError::Conflict(_) | StoreError::Invariant(_))) => {
-            list(desk, Path(path)).await
+            list(desk, Path(path), Query(MonthsQuery::default())).await
         }
         Err(error) => Err(error.into()),
     }
@@ -186,6 +203,7 @@ fn next_month(words: &Words, business: &Business, list: &Checklist) -> Result<Ne
         month,
         points: list.points.iter().map(point).collect(),
         is_ready: list.is_ready(),
+        is_whole: list.is_whole(),
         units: words.count(list.lines.iter().map(|line| line.units).sum::<u64>()),
         captured: words.money(captured),
     })

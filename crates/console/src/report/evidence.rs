@@ -183,7 +183,8 @@ fn booked(desk: &Desk, campaign: &Campaign, line: &SendLine, booking: &Booking) 
         .num("version", version.unwrap_or_default())
         .to_string();
     let tariff = line.chunk.as_ref().and_then(|chunk| chunk.tariff);
-    step.text = match tariff.map(tariff_words) {
+    let named = tariff.map(|tariff| tariff_words(campaign.kind, tariff));
+    step.text = match named {
         Some((name, why)) => {
             let tariff = words.t(format!("report-tariff-{}", name.replace('_', "-")));
             let why = words.t(format!("report-why-{}", why.replace('_', "-")));

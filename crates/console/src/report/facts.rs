@@ -2,14 +2,14 @@
 
 use billing::CampaignFigures;
 use bubble::{Context, Mode};
-use domain::audience::{Attribute, Audience, Expression, LimitMethod};
+use domain::audience::{Attribute, Audience, Expression};
 use domain::campaign::CampaignState;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use store::campaign::Campaign;
-use store::shortage::PartialLaunch;
 use words::Words;
 
+use crate::campaign_words;
 use crate::desk::Desk;
 use crate::error::Error;
 
@@ -56,7 +56,7 @@ pub async fn read(
         audience_words(&words, &campaign.audience, &desk.zone),
     );
     if let Some(partial) = desk.store.partial_launch(campaign.id).await? {
-        add("report-fact-fewer", fewer_words(&words, &partial));
+        add("report-fact-fewer", campaign_words::fewer(&words, &partial));
     }
     if let Some(name) = last_writer(desk, campaign).await? {
         add("report-fact-writer", name);
@@ -64,19 +64,6 @@ pub async fn read(
     add("report-fact-zone", words.zone(&desk.account.time_zone));
     add("report-fact-id", campaign.id.to_string());
     Ok(Facts { rows })
-}
-
-/// To how many of how many it was sent, and how they were chosen.
-fn fewer_words(words: &Words, partial: &PartialLaunch) -> String {
-    let said = match partial.method {
-        LimitMethod::UserNumber => words.t("report-fact-fewer-by-number"),
-        LimitMethod::Random { seed } => words
-            .t("report-fact-fewer-at-random")
-            .text("seed", seed.to_string()),
-    };
-    said.text("granted", words.count(partial.granted))
-        .text("asked", words.count(partial.asked))
-        .to_string()
 }
 
 /// Who saved a part of it last, as long as they are a member.

@@ -2,6 +2,7 @@
 
 use billing::{BillLine, CampaignFigures};
 use domain::band::{self, Slice};
+use domain::contract::Billable;
 use domain::money::{InvalidMoney, MICRO_PER_UNIT, Money};
 use domain::price;
 use domain::time::Timestamp;
@@ -21,7 +22,7 @@ pub struct Figures {
     pub blocks: Blocks,
     /// Lists of people who did not get it, each with its reasons.
     pub missing: Vec<Missing>,
-    pub uncertain: Option<String>,
+    pub undecided: Option<Undecided>,
     pub cancelled: Option<Cancelled>,
 }
 
@@ -94,6 +95,12 @@ pub struct Reason {
     pub query: String,
 }
 
+/// Whoever is decided later.
+pub struct Undecided {
+    pub title: String,
+    pub text: String,
+}
+
 pub struct Cancelled {
     pub sent: String,
     pub unsent: String,
@@ -110,7 +117,7 @@ impl Figures {
             all_links: all_links(&words, figures),
             blocks: Blocks::of(&words, figures),
             missing: missing(&words, figures),
-            uncertain: uncertain(desk, figures),
+            undecided: undecided(desk, figures),
             cancelled: cancelled(&words, figures),
         }
     }
@@ -219,7 +226,7 @@ impl Bill {
             outcomes: bill
                 .lines
                 .iter()
-                .flat_map(|line| outcomes(words, line))
+                .flat_map(|line| outcomes(words, line, bill.billable))
                 .collect(),
         }
     }
@@ -243,14 +250,15 @@ fn products(words: &Words, line: &BillLine) -> Vec<Row> {
     line.charges.iter().map(row).collect()
 }
 
-fn outcomes(words: &Words, line: &BillLine) -> Vec<OutcomeRow> {
+fn outcomes(words: &Words, line: &BillLine, billable: Billable) -> Vec<OutcomeRow> {
     let of = &line.outcomes;
+    let undecided = reasons::undecided(billable, ["outcome-uncertain", "outcome-unconfirmed"]);
     let kinds = [
         ("outcome-accepted", of.accepted, true),
         ("outcome-failed", of.failed, false),
         ("outcome-excluded", of.excluded, false),
         ("outcome-cancelled", of.cancelled, false),
-        ("outcome-uncertain", of.uncertain, false),
+        (undecided, of.uncertain, false),
         ("outcome-pending", of.pending, false),
     ];
     let tariff = words.t(format!(
@@ -419,17 +427,20 @@ fn missing_list(words: &Words, key: &str, reasons: Vec<(String, u64, String)>) -
     }
 }
 
-fn uncertain(desk: &Desk, figures: &CampaignFigures) -> Option<String> {
+fn undecided(desk: &Desk, figures: &CampaignFigures) -> Option<Undecided> {
     let until: Timestamp = figures.uncertain_until?;
     let people = figures.bill.outcomes.uncertain;
     let open = figures.bill.open;
     let words = desk.words;
-    let said = words
-        .t("report-uncertain")
+    let said = |keys| words.t(reasons::undecided(figures.bill.billable, keys));
+    let text = said(["report-uncertain", "report-unconfirmed"])
         .num("count", people)
         .text("until", words.time(until, &desk.zone))
         .text("amount", words.money(open));
-    Some(said.to_string())
+    Some(Undecided {
+        title: said(["report-uncertain-title", "report-unconfirmed-title"]).to_string(),
+        text: text.to_string(),
+    })
 }
 
 fn cancelled(words: &Words, figures: &CampaignFigures) -> Option<Cancelled> {

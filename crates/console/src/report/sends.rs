@@ -13,6 +13,7 @@ use billing::CampaignFigures;
 use billing::report::{billable_words, tariff_words};
 use billing::sends::{Afterwards, Became, Cursor, SendFilter, SendLine};
 use directory::Permission;
+use domain::campaign::CampaignKind;
 use domain::chunk::ChunkState;
 use domain::id::UserId;
 use domain::outcome::{Outcome, RejectionCode};
@@ -332,7 +333,13 @@ fn outcome_chips(
     for became in Became::ALL {
         let count = count_of(figures, became);
         if count > 0 || filter.became == Some(became) {
-            let key = format!("report-became-{}", became.name().replace('_', "-"));
+            let key = match became {
+                Became::Uncertain => {
+                    let keys = ["report-became-uncertain", "report-became-unconfirmed"];
+                    reasons::undecided(figures.bill.billable, keys).to_owned()
+                }
+                became => format!("report-became-{}", became.name().replace('_', "-")),
+            };
             chips.push(chip(key, count, Some(became)));
         }
     }
@@ -469,18 +476,24 @@ async fn lines(
     let nothing = SendReceipts::default();
     let draw = |line: &SendLine| {
         let receipts = receipts.get(&line.number).unwrap_or(&nothing);
-        Line::of(desk, path, line, receipts)
+        Line::of(desk, campaign.kind, path, line, receipts)
     };
     Ok(lines.iter().map(draw).collect())
 }
 
 impl Line {
-    fn of(desk: &Desk, path: &str, line: &SendLine, receipts: &SendReceipts) -> Self {
+    fn of(
+        desk: &Desk,
+        kind: CampaignKind,
+        path: &str,
+        line: &SendLine,
+        receipts: &SendReceipts,
+    ) -> Self {
         let words = desk.words;
         let friend = line.friend.to_string();
-        let (billable, why) = billable_words(line.outcome);
+        let (billable, why) = billable_words(kind, line.outcome);
         let tariff = line.chunk.as_ref().and_then(|chunk| chunk.tariff);
-        let (tariff, tariff_reason) = match tariff.map(tariff_words) {
+        let (tariff, tariff_reason) = match tariff.map(|tariff| tariff_words(kind, tariff)) {
             Some((name, reason)) => (
                 words
                     .t(format!("report-tariff-{}", name.replace('_', "-")))

@@ -3,6 +3,7 @@
 use askama::Template;
 use directory::Permission;
 use domain::campaign::{CampaignState, PauseReason};
+use domain::contract::Billable;
 use store::receipt::CampaignReceipts;
 use words::Words;
 
@@ -152,8 +153,8 @@ impl<'a> LivePart<'a> {
                 .num("all", people.counted)
                 .to_string(),
             end: end_of(desk, tally),
-            bar: bar(&words, &people),
-            bar_words: bar_words(&words, &people),
+            bar: bar(&words, &people, campaign.billable()),
+            bar_words: bar_words(&words, &people, campaign.billable()),
             pace: PaceChart::of(desk, tally, rates.into_iter().flatten().min()),
             skipped: skipped(&words, tally),
             failed: failed(&words, tally),
@@ -337,22 +338,23 @@ fn end_of(desk: &Desk, tally: &Tally) -> String {
 }
 
 /// What is in the bar, in its order: fill, key, people.
-fn portions(people: &People) -> [(&'static str, &'static str, u64); 7] {
+fn portions(people: &People, billable: Billable) -> [(&'static str, &'static str, u64); 7] {
+    let checking = reasons::undecided(billable, ["running-checking", "running-unconfirmed"]);
     [
         ("f-1", "running-delivered", people.delivered),
         ("f-3", "running-skipped", people.skipped),
         ("f-2", "running-failed", people.failed),
         ("f-soft", "running-in-flight", people.in_flight),
-        ("f-warn", "running-checking", people.checking),
+        ("f-warn", checking, people.checking),
         ("f-wash", "running-left", people.left),
         ("f-ended", "running-stopped", people.stopped),
     ]
 }
 
-fn bar(words: &Words, people: &People) -> Vec<Segment> {
+fn bar(words: &Words, people: &People, billable: Billable) -> Vec<Segment> {
     let mut x = 0;
     let mut segments = Vec::new();
-    for (class, key, count) in portions(people) {
+    for (class, key, count) in portions(people, billable) {
         // What rarely happens is shown once it does.
         let is_usual = matches!(class, "f-1" | "f-soft" | "f-wash");
         if count > 0 || is_usual {
@@ -369,8 +371,8 @@ fn bar(words: &Words, people: &People) -> Vec<Segment> {
     segments
 }
 
-fn bar_words(words: &Words, people: &People) -> String {
-    let shares = portions(people)
+fn bar_words(words: &Words, people: &People, billable: Billable) -> String {
+    let shares = portions(people, billable)
         .into_iter()
         .filter(|(.., count)| *count > 0);
     let said = shares.map(|(_, key, count)| {
@@ -544,15 +546,14 @@ fn banner(desk: &Desk, tally: &Tally) -> Option<Banner> {
         CampaignState::Closing if people.checking > 0 => {
             let until = tally.uncertain_until?;
             let money = words.money(tally.money.of(people.checking));
-            let text = words
-                .t("running-uncertain-text")
+            let said = |keys| words.t(reasons::undecided(tally.campaign.billable(), keys));
+            let text = said(["running-uncertain-text", "running-unconfirmed-text"])
                 .text("time", words.time(until, &desk.zone))
                 .text("money", money);
             Some(Banner {
                 tone: "warn",
                 icon: "hourglass",
-                title: words
-                    .t("running-uncertain")
+                title: said(["running-uncertain", "running-unconfirmed-title"])
                     .text("people", count(people.checking))
                     .to_string(),
                 text: text.to_string(),

@@ -1,5 +1,6 @@
 //! When and how fast, as it was typed, and what it means.
 
+use domain::money::{Currency, Money};
 use domain::pace::RATE_MAX;
 use domain::schedule::{Schedule, ScheduleError, WallTime};
 use domain::shortage::IfShort;
@@ -7,6 +8,8 @@ use domain::time::Timestamp;
 use jiff::tz::AmbiguousOffset;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::limit;
 
 const FIELD_CHARS_MAX: usize = 64;
 
@@ -27,6 +30,9 @@ pub struct ScheduleForm {
     pub rate: String,
     /// The name of what happens where there is not enough for everybody.
     pub if_short: String,
+    /// The most this campaign may cost, empty for no limit; `None` until somebody has seen the
+    /// field, and then a limit that was set elsewhere holds.
+    pub budget: Option<String>,
 }
 
 /// What it means.
@@ -35,6 +41,8 @@ pub struct Delivery {
     pub schedule: Schedule,
     pub rate: Option<u32>,
     pub if_short: IfShort,
+    /// What its budget is set to, or lifted; `None` where it stays what it is.
+    pub budget: Option<Option<Money>>,
     pub starts: Timestamp,
     /// What is odd about the wall time.
     pub odd: Option<Odd>,
@@ -69,22 +77,29 @@ impl ScheduleForm {
                 "pace" => form.is_paced = value == "paced",
                 "rate" => form.rate = value,
                 "if_short" => form.if_short = value,
+                "budget" => form.budget = Some(value),
                 _ => {}
             }
         }
         form
     }
 
-    /// What it means at `now`, or everything that is wrong with it.
-    pub fn meaning(&self, now: Timestamp) -> Result<Delivery, Vec<Wrong>> {
+    /// What it means at `now`, of a business with this currency, or everything that is wrong with
+    /// it.
+    pub fn meaning(&self, now: Timestamp, currency: Currency) -> Result<Delivery, Vec<Wrong>> {
         let mut wrong = Vec::new();
         let start = self.start(now).map_err(|fault| wrong.push(fault)).ok();
         let rate = self.rate().map_err(|fault| wrong.push(fault)).ok();
-        match (start, rate) {
-            (Some((schedule, starts, odd)), Some(rate)) => Ok(Delivery {
+        let budget = self
+            .budget(currency)
+            .map_err(|fault| wrong.push(fault))
+            .ok();
+        match (start, rate, budget) {
+            (Some((schedule, starts, odd)), Some(rate), Some(budget)) => Ok(Delivery {
                 schedule,
                 rate,
                 if_short: self.if_short(),
+                budget,
                 starts,
                 odd,
             }),
@@ -140,11 +155,17 @@ impl ScheduleForm {
         }
     }
 
+    fn budget(&self, currency: Currency) -> Result<Option<Option<Money>>, Wrong> {
+        let typed = self.budget.as_deref();
+        let limit = typed.map(|typed| limit::read(typed, currency)).transpose();
+        limit.map_err(|()| ("budget", "schedule-wrong-budget"))
+    }
+
     /// What is stored: `{"schedule":…,"rate":…,"typed":…}`; the schedule only where it means
     /// something.
-    pub fn to_content(&self, now: Timestamp) -> String {
+    pub fn to_content(&self, now: Timestamp, currency: Currency) -> String {
         let mut content = json!({"rate": null, "typed": self});
-        let meaning = self.meaning(now);
+        let meaning = self.meaning(now, currency);
         // A time that has come since means what it meant: the review says that it is past.
         let schedule = match &meaning {
             Ok(delivery) => Some(delivery.schedule.to_json()),
@@ -233,10 +254,26 @@ mod tests {
         }
     }
 
+    fn of_at_most(budget: &str) -> ScheduleForm {
+        ScheduleForm {
+            budget: Some(budget.into()),
+            ..ScheduleForm::default()
+        }
+    }
+
+    #[test]
+    fn a_budget_is_set_lifted_or_left_as_it_is() {
+        let budget = |form: ScheduleForm| form.meaning(now(), Currency::Krw).unwrap().budget;
+        let limit = Money::whole(10_000, Currency::Krw);
+        assert_eq!(budget(of_at_most("10,000")), Some(Some(limit)));
+        assert_eq!(budget(of_at_most(" ")), Some(None));
+        assert_eq!(budget(ScheduleForm::default()), None);
+    }
+
     #[test]
     fn times_become_instants() {
         let start = |form: &ScheduleForm| {
-            let delivery = form.meaning(now()).unwrap();
+            let delivery = form.meaning(now(), Currency::Krw).unwrap();
             (delivery.starts.to_string(), delivery.odd)
         };
         for (form, starts, odd) in [
@@ -312,16 +349,25 @@ mod tests {
             (paced("fast"), ("rate", "schedule-wrong-rate")),
             (paced("10000001"), ("rate", "schedule-wrong-rate")),
             (paced("99999999999"), ("rate", "schedule-wrong-rate")),
+            (of_at_most("-1"), ("budget", "schedule-wrong-budget")),
+            (of_at_most("a lot"), ("budget", "schedule-wrong-budget")),
         ] {
-            assert_eq!(form.meaning(now()), Err(vec![wrong]), "{form:?}");
+            assert_eq!(
+                form.meaning(now(), Currency::Krw),
+                Err(vec![wrong]),
+                "{form:?}"
+            );
         }
         let both = ScheduleForm {
             rate: "x".into(),
             is_paced: true,
             ..at("", "", "")
         };
-        assert_eq!(both.meaning(now()).unwrap_err().len(), 2);
-        assert_eq!(paced("1,000").meaning(now()).unwrap().rate, Some(1_000));
+        assert_eq!(both.meaning(now(), Currency::Krw).unwrap_err().len(), 2);
+        assert_eq!(
+            paced("1,000").meaning(now(), Currency::Krw).unwrap().rate,
+            Some(1_000)
+        );
     }
 
     #[test]
@@ -333,13 +379,17 @@ mod tests {
             ScheduleForm {
                 zone: zone.into(),
                 if_short: "fewer_at_random".into(),
+                budget: Some("10,000".into()),
                 ..paced("70")
             },
         ] {
-            let content = form.to_content(now());
+            let content = form.to_content(now(), Currency::Krw);
             assert_eq!(ScheduleForm::of_content(Some(&content), zone), form);
             let value: Value = serde_json::from_str(&content).unwrap();
-            assert_eq!(value.get("schedule").is_some(), form.meaning(now()).is_ok());
+            assert_eq!(
+                value.get("schedule").is_some(),
+                form.meaning(now(), Currency::Krw).is_ok()
+            );
         }
         let elsewhere = r#"{"schedule":{"at":{"wall":"2026-11-30 09:00:00","zone":"Asia/Tokyo"}},
             "rate":70,"if_short":"wait"}"#;

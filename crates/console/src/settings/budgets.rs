@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::budget::{Budget, BudgetOf};
-use domain::money::Money;
 use serde::Deserialize;
 use words::Words;
 
@@ -16,6 +15,7 @@ use crate::error::Error;
 use crate::form::Faults;
 use crate::frame::{Frame, Place};
 use crate::home::unit_of;
+use crate::limit;
 use crate::page;
 
 #[derive(Template)]
@@ -42,7 +42,7 @@ pub struct BudgetsForm {
 pub async fn show(desk: Desk) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
     let now = in_force(&desk).await?;
-    let typed = |of: BudgetOf| of_kind(&now, of).map(|budget| plain(budget.limit));
+    let typed = |of: BudgetOf| of_kind(&now, of).map(|budget| limit::plain(budget.limit));
     let fields = BudgetsForm {
         month: typed(month(&desk)).unwrap_or_default(),
         day: typed(day(&desk)).unwrap_or_default(),
@@ -59,7 +59,7 @@ pub async fn change(desk: Desk, Form(fields): Form<BudgetsForm>) -> Result<Respo
         ("month", month(&desk), &fields.month),
         ("day", day(&desk), &fields.day),
     ] {
-        match read(&desk, typed) {
+        match limit::read(typed, desk.business.currency) {
             Ok(limit) => wanted.push((of, limit)),
             Err(()) => faults.add(field, desk.words.t("settings-fault-budget")),
         }
@@ -90,24 +90,6 @@ async fn in_force(desk: &Desk) -> Result<Vec<Budget>, Error> {
 
 fn of_kind(budgets: &[Budget], of: BudgetOf) -> Option<&Budget> {
     budgets.iter().find(|budget| budget.of == of)
-}
-
-fn read(desk: &Desk, typed: &str) -> Result<Option<Money>, ()> {
-    let typed = typed.replace([',', ' '], "");
-    if typed.is_empty() {
-        return Ok(None);
-    }
-    match Money::parse(&typed, desk.business.currency) {
-        Ok(limit) if !limit.is_negative() => Ok(Some(limit)),
-        _ => Err(()),
-    }
-}
-
-/// `1,000,000`: as it may be typed, without its currency.
-fn plain(limit: Money) -> String {
-    let text = limit.to_string();
-    let (amount, _) = text.split_once(' ').unwrap_or((&text, ""));
-    amount.to_owned()
 }
 
 fn draw(

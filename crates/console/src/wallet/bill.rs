@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::frame::{Frame, Place};
 use crate::own_campaign::{CampaignPath, own_campaign};
 use crate::page;
+use crate::reasons;
 
 #[derive(Template)]
 #[template(path = "wallet/bill.html")]
@@ -123,11 +124,12 @@ fn lines(words: &Words, bill: &Bill) -> Result<Vec<BillLine>, InvalidMoney> {
 /// What became of everybody; those of whom there are none are left out.
 fn outcome_rows(words: &Words, bill: &Bill) -> Vec<OutcomeRow> {
     let outcomes = &bill.outcomes;
+    let undecided = reasons::undecided(bill.billable, ["uncertain", "unconfirmed"]);
     let rows = [
         ("accepted", outcomes.accepted),
         ("failed", outcomes.failed),
         ("excluded", outcomes.excluded + outcomes.left_out),
-        ("uncertain", outcomes.uncertain),
+        (undecided, outcomes.uncertain),
         ("cancelled", outcomes.cancelled),
         ("pending", outcomes.pending),
     ];

@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use super::limits::{
-    ACTION_TEXT_GRAPHEMES_MAX, CLIPBOARD_LENGTH_MAX, FLEX_LABEL_GRAPHEMES_MAX, LABEL_GRAPHEMES_MAX,
-    PICKER_YEARS, POSTBACK_DATA_LENGTH_MAX,
+    ACTION_TEXT_GRAPHEMES_MAX, CLIPBOARD_LENGTH_MAX, FLEX_LABEL_GRAPHEMES_MAX,
+    IMAGE_CAROUSEL_LABEL_GRAPHEMES_MAX, LABEL_GRAPHEMES_MAX, PICKER_YEARS,
+    POSTBACK_DATA_LENGTH_MAX, RICH_MENU_ALIAS_ID_LENGTH_MAX,
 };
 use super::link::{LinkWalk, action_uri};
 use super::node::Node;
-use super::reader::{
-    MUST_BE_SPECIFIED, MUST_NOT_BE_SPECIFIED, Object, Reader, Unit, keyword, string, text,
-};
+use super::reader::{MUST_BE_SPECIFIED, MUST_NOT_BE_SPECIFIED, Object, Reader};
+use super::value::{Unit, keyword, length, string, text};
 
 /// An action object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,6 +24,7 @@ pub enum Action {
     Camera(CameraAction),
     CameraRoll(CameraRollAction),
     Location(LocationAction),
+    RichMenuSwitch(RichMenuSwitchAction),
 }
 
 shape! {
@@ -105,7 +106,7 @@ shape! {
 }
 
 shape! {
-    /// Opens the camera; in quick replies only, as the next two.
+    /// Opens the camera; in quick replies only, as the next two actions.
     CameraAction ["camera"] with place: Place {
         optional {
             label "label": String = label(place);
@@ -131,6 +132,24 @@ shape! {
     }
 }
 
+shape! {
+    /// Shows another rich menu and sends `data` to the account; in rich menus only.
+    RichMenuSwitchAction ["richmenuswitch"] with place: Place {
+        required {
+            rich_menu_alias_id "richMenuAliasId": RichMenuAliasId = RichMenuAliasId::read;
+            data "data": String = text(Unit::Utf16, 0, POSTBACK_DATA_LENGTH_MAX);
+        }
+        optional {
+            label "label": String = label(place);
+        }
+    }
+}
+
+/// The name under which actions find a rich menu: 1 to 32 of the characters a-z, 0-9, `_` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RichMenuAliasId(String);
+
 keywords! {
     /// What a postback does to the input area.
     InputOption {
@@ -152,9 +171,11 @@ keywords! {
 
 /// Where an action stands: it decides about its label and which types are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
     Template,
+    ImageCarousel,
     QuickReply,
+    RichMenu,
     FlexButton,
     Flex,
     FlexVideo,
@@ -163,7 +184,7 @@ pub(super) enum Place {
 impl Place {
     fn types(self) -> &'static [&'static str] {
         match self {
-            Self::Template | Self::FlexButton | Self::Flex => {
+            Self::Template | Self::ImageCarousel | Self::FlexButton | Self::Flex => {
                 &["postback", "message", "uri", "datetimepicker", "clipboard"]
             }
             Self::QuickReply => &[
@@ -171,10 +192,18 @@ impl Place {
                 "message",
                 "uri",
                 "datetimepicker",
-                "clipboard",
                 "camera",
                 "cameraRoll",
                 "location",
+                "clipboard",
+            ],
+            Self::RichMenu => &[
+                "postback",
+                "message",
+                "uri",
+                "datetimepicker",
+                "richmenuswitch",
+                "clipboard",
             ],
             Self::FlexVideo => &["uri"],
         }
@@ -186,7 +215,8 @@ impl Place {
 
     fn label_graphemes_max(self) -> usize {
         match self {
-            Self::Template | Self::QuickReply => LABEL_GRAPHEMES_MAX,
+            Self::Template | Self::QuickReply | Self::RichMenu => LABEL_GRAPHEMES_MAX,
+            Self::ImageCarousel => IMAGE_CAROUSEL_LABEL_GRAPHEMES_MAX,
             Self::FlexButton | Self::Flex | Self::FlexVideo => FLEX_LABEL_GRAPHEMES_MAX,
         }
     }
@@ -203,6 +233,7 @@ impl Action {
             Self::Camera(action) => action.label.as_deref(),
             Self::CameraRoll(action) => action.label.as_deref(),
             Self::Location(action) => action.label.as_deref(),
+            Self::RichMenuSwitch(action) => action.label.as_deref(),
         }
     }
 
@@ -217,7 +248,7 @@ impl Action {
 }
 
 /// Reads an action that stands in `place`.
-pub(super) fn action<'a>(
+pub(crate) fn action<'a>(
     place: Place,
 ) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<Action> + Copy {
     move |reader, node| {
@@ -243,9 +274,36 @@ pub(super) fn action<'a>(
                 "cameraRoll" => {
                     Action::CameraRoll(CameraRollAction::fields(reader, object, place)?)
                 }
-                _ => Action::Location(LocationAction::fields(reader, object, place)?),
+                "location" => Action::Location(LocationAction::fields(reader, object, place)?),
+                _ => {
+                    let action = RichMenuSwitchAction::fields(reader, object, place);
+                    Action::RichMenuSwitch(action?)
+                }
             })
         })
+    }
+}
+
+impl RichMenuAliasId {
+    /// The id, or `None` where the text is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        let fits = (1..=RICH_MENU_ALIAS_ID_LENGTH_MAX).contains(&text.len());
+        (fits && text.bytes().all(allowed)).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
+        let text = string(reader, node)?;
+        let text = length(reader, text, Unit::Utf16, 1, RICH_MENU_ALIAS_ID_LENGTH_MAX)?;
+        let id = Self::parse(text);
+        if id.is_none() {
+            reader.report("Must contain only the characters a-z, 0-9, _ and -");
+        }
+        id
     }
 }
 

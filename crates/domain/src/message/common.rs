@@ -1,10 +1,13 @@
-//! What every message may carry: quick replies and a sender of its own.
+//! What several messages have in common: quick replies, a sender of its own, areas, quotes.
 
 use super::action::{Action, Place, action};
-use super::limits::{QUICK_REPLY_ITEMS_MAX, SENDER_NAME_LENGTH_MAX};
+use super::limits::{
+    PIXELS_MAX, QUICK_REPLY_ITEMS_MAX, QUOTE_TOKEN_LENGTH_MAX, SENDER_NAME_LENGTH_MAX,
+};
 use super::link::{LinkWalk, media_url};
 use super::node::Node;
-use super::reader::{Reader, Unit, length, list, one_of_words, string};
+use super::reader::Reader;
+use super::value::{Unit, integer_between, length, list, string, text};
 
 shape! {
     /// Buttons below the chat, gone once one was tapped.
@@ -38,6 +41,18 @@ shape! {
     }
 }
 
+shape! {
+    /// A rectangle in a picture, in its pixels from the top left corner.
+    Area {
+        required {
+            x "x": u32 = pixels(0);
+            y "y": u32 = pixels(0);
+            width "width": u32 = pixels(1);
+            height "height": u32 = pixels(1);
+        }
+    }
+}
+
 impl QuickReply {
     pub(super) fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
         reader.plain(node, Self::fields)
@@ -56,7 +71,7 @@ impl QuickReplyItem {
         reader.plain(node, |reader, object| {
             reader.optional(object, "type", |reader, node| {
                 if string(reader, node)? != "action" {
-                    reader.report(one_of_words(&["action"]));
+                    reader.report_words(&["action"]);
                 }
                 Some(())
             });
@@ -69,6 +84,22 @@ impl Sender {
     pub(super) fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
         reader.plain(node, Self::fields)
     }
+}
+
+impl Area {
+    pub(crate) fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
+        reader.plain(node, Self::fields)
+    }
+}
+
+/// A position or length of at least `min` pixels.
+pub(crate) fn pixels<'a>(min: i64) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<u32> {
+    move |reader, node| u32::try_from(integer_between(min, PIXELS_MAX)(reader, node)?).ok()
+}
+
+/// The token of the message that is quoted.
+pub(super) fn quote_token<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<String> {
+    text(Unit::Utf16, 1, QUOTE_TOKEN_LENGTH_MAX)(reader, node)
 }
 
 /// A sender may not pass itself off as the messenger: `LINE` as a word is refused, `Airline` is

@@ -10,7 +10,8 @@ use super::Messages;
 use super::action::Action;
 use super::limits::{ACTION_URI_LENGTH_MAX, MEDIA_URL_LENGTH_MAX};
 use super::node::Node;
-use super::reader::{Reader, Unit, length, string};
+use super::reader::Reader;
+use super::value::{Unit, length, string};
 
 /// Where the media of messages may come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,8 +60,8 @@ impl MediaOrigin {
     }
 }
 
-/// Reads the URL of an image, a video or an icon.
-pub(super) fn media_url<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<String> {
+/// Reads the URL of an image, a video, a sound or an icon.
+pub(crate) fn media_url<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<String> {
     let text = string(reader, node)?;
     let text = length(reader, text, Unit::Utf16, 1, MEDIA_URL_LENGTH_MAX)?;
     match absolute(text) {

@@ -1,9 +1,10 @@
-//! Image and video messages. Files are not looked at here: only what the URL itself says.
+//! Image, video and audio messages. Files are not looked at here: only what the URL itself says.
 
-use super::limits::TRACKING_ID_LENGTH_MAX;
+use super::limits::{AUDIO_MILLIS_MAX, TRACKING_ID_LENGTH_MAX};
 use super::link::media_url;
 use super::node::Node;
-use super::reader::{Reader, Unit, length, string};
+use super::reader::Reader;
+use super::value::{integer, word};
 
 shape! {
     /// A picture and its smaller preview.
@@ -28,18 +29,19 @@ shape! {
     }
 }
 
+shape! {
+    /// A sound.
+    AudioMessage ["audio"] {
+        required {
+            original_content_url "originalContentUrl": String = media_url;
+            duration_ms "duration": u32 = integer(AUDIO_MILLIS_MAX);
+        }
+    }
+}
+
 /// Symbols a tracking id may have beside ASCII letters and digits.
 const TRACKING_ID_SYMBOLS: &str = "-.=,+*()%$&;:@{}!?<>[]";
 
 fn tracking_id<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<String> {
-    let text = string(reader, node)?;
-    let text = length(reader, text, Unit::Utf16, 1, TRACKING_ID_LENGTH_MAX)?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || TRACKING_ID_SYMBOLS.contains(c);
-    if !text.chars().all(allowed) {
-        reader.report(format!(
-            "Must contain only the characters a-z, A-Z, 0-9 and {TRACKING_ID_SYMBOLS}"
-        ));
-        return None;
-    }
-    Some(text.to_owned())
+    word(TRACKING_ID_LENGTH_MAX, TRACKING_ID_SYMBOLS)(reader, node)
 }

@@ -2,23 +2,28 @@
 //!
 //! It owns what a valid message is and what its canonical JSON looks like. It does not own what a
 //! message may say (compliance), where it is stored, or the files behind its URLs. Messages enter
-//! only through [`parse`], so a [`Messages`] is valid by construction. Types of LINE that are not
-//! here yet (audio, location, imagemap, coupon, textV2, image carousel) are refused by name.
+//! only through [`parse`], so a [`Messages`] is valid by construction. Rich menus and coupons are
+//! read by the same reader, in modules of their own.
 
 #[macro_use]
 mod shape; // one declaration per object: type, JSON, reading
 pub(crate) mod node; // JSON as it was written
-mod reader; // where we are in it, and what is wrong with it
-mod link; // URLs: which are admitted, where the links are
+pub(crate) mod reader; // where we are in it, and what is wrong with it
+pub(crate) mod value; // texts, numbers, lists, words
+pub(crate) mod link; // URLs: which are admitted, where the links are
 
 pub mod action; // what happens on a tap
-pub mod common; // quick reply and sender
+pub mod common; // quick reply, sender, areas
+pub mod coupon; // coupons, by their id
 pub mod flex; // free layouts
+pub mod imagemap; // a picture with places to tap
 pub mod limits; // every number, with its unit
-pub mod media; // image and video
+pub mod location; // places on the map
+pub mod media; // image, video, audio
 pub mod sticker; // stickers
-pub mod template; // buttons, confirm, carousel
+pub mod template; // buttons, confirm, carousel, image carousel
 pub mod text; // text
+pub mod text_v2; // text with mentions and emojis
 
 #[cfg(test)]
 mod tests;
@@ -30,15 +35,20 @@ use serde::{Deserialize, Serialize};
 pub use link::{Link, MediaOrigin};
 
 use common::{QuickReply, Sender};
+use coupon::CouponMessage;
 use flex::FlexMessage;
-use limits::{MESSAGES_BYTES_MAX, MESSAGES_MAX};
+use imagemap::ImagemapMessage;
+use limits::MESSAGES_MAX;
 use link::LinkWalk;
-use media::{ImageMessage, VideoMessage};
+use location::LocationMessage;
+use media::{AudioMessage, ImageMessage, VideoMessage};
 use node::Node;
-use reader::{Reader, list};
+use reader::{Reader, Wording};
 use sticker::StickerMessage;
 use template::TemplateMessage;
 use text::TextMessage;
+use text_v2::TextMessageV2;
+use value::list;
 
 /// One to five valid messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,11 +71,16 @@ pub struct Message {
 #[serde(untagged)]
 pub enum Content {
     Text(TextMessage),
+    TextV2(TextMessageV2),
     Image(ImageMessage),
     Video(VideoMessage),
+    Audio(AudioMessage),
+    Location(LocationMessage),
     Sticker(StickerMessage),
     Template(TemplateMessage),
+    Imagemap(ImagemapMessage),
     Flex(FlexMessage),
+    Coupon(CouponMessage),
 }
 
 /// What the validator must know about this installation.
@@ -84,27 +99,21 @@ pub struct ValidationError {
 
 /// What the array of messages is called in property paths, as in LINE's requests.
 const ROOT: &str = "messages";
-const TYPES: [&str; 6] = ["text", "image", "video", "sticker", "template", "flex"];
+/// The first eight as LINE's error text lists them, then what it added since, in that order.
+const TYPES: [&str; 11] = [
+    "text", "image", "video", "audio", "location", "sticker", "template", "imagemap", "flex",
+    "textV2", "coupon",
+];
 
 /// Reads a JSON array of message objects. Returns all errors, not the first one.
 pub fn parse(json: &str, rules: &Rules) -> Result<Messages, Vec<ValidationError>> {
-    if json.len() > MESSAGES_BYTES_MAX {
-        let message = format!("The JSON must not be larger than {MESSAGES_BYTES_MAX} bytes");
-        return Err(refuse_text(message));
-    }
-    let node = Node::parse(json).map_err(|error| {
-        refuse_text(format!(
-            "The request body could not be parsed as JSON (line: {}, column: {})",
-            error.line(),
-            error.column()
-        ))
-    })?;
-    let mut reader = Reader::at(ROOT, rules);
-    let messages = list(1, MESSAGES_MAX, Message::read)(&mut reader, &node);
-    match (messages, reader.into_errors()) {
-        (Some(messages), errors) if errors.is_empty() => Ok(Messages(messages)),
-        (_, errors) => Err(errors),
-    }
+    reader::read_json(
+        json,
+        Some(ROOT),
+        Wording::Messages,
+        rules,
+        |reader, node| list(1, MESSAGES_MAX, Message::read)(reader, node).map(Messages),
+    )
 }
 
 impl Messages {
@@ -129,6 +138,36 @@ impl Messages {
             json.pointer(action)?.get("label")?.as_str()
         });
         label.unwrap_or_default().to_owned()
+    }
+
+    /// What stands where nobody could use it: mentions, because an account talks to one person at
+    /// a time, and quotes where it is not one chat that is written to.
+    pub fn misplaced(&self, is_one_chat: bool) -> Vec<ValidationError> {
+        let mut found = Vec::new();
+        for (place, message) in self.0.iter().enumerate() {
+            let mut refuse = |property: &str| {
+                found.push(ValidationError {
+                    message: "Must not be specified".to_owned(),
+                    property: format!("{ROOT}[{place}].{property}"),
+                });
+            };
+            let quote = match &message.content {
+                Content::Text(text) => &text.quote_token,
+                Content::TextV2(text) => {
+                    let substitution = text.substitution.iter().flatten();
+                    for (key, _) in substitution.filter(|(_, what)| what.is_mention()) {
+                        refuse(&format!("substitution.{key}"));
+                    }
+                    &text.quote_token
+                }
+                Content::Sticker(sticker) => &sticker.quote_token,
+                _ => &None,
+            };
+            if quote.is_some() && !is_one_chat {
+                refuse("quoteToken");
+            }
+        }
+        found
     }
 
     /// Between 1 and 5.
@@ -161,9 +200,14 @@ impl Message {
                 "text" => TextMessage::fields(reader, object).map(Content::Text),
                 "image" => ImageMessage::fields(reader, object).map(Content::Image),
                 "video" => VideoMessage::fields(reader, object).map(Content::Video),
+                "audio" => AudioMessage::fields(reader, object).map(Content::Audio),
+                "location" => LocationMessage::fields(reader, object).map(Content::Location),
                 "sticker" => StickerMessage::fields(reader, object).map(Content::Sticker),
                 "template" => TemplateMessage::fields(reader, object).map(Content::Template),
-                _ => FlexMessage::fields(reader, object).map(Content::Flex),
+                "imagemap" => ImagemapMessage::fields(reader, object).map(Content::Imagemap),
+                "flex" => FlexMessage::fields(reader, object).map(Content::Flex),
+                "textV2" => TextMessageV2::read(reader, object).map(Content::TextV2),
+                _ => CouponMessage::fields(reader, object).map(Content::Coupon),
             };
             let quick_reply = reader.optional(object, "quickReply", QuickReply::read);
             let sender = reader.optional(object, "sender", Sender::read);
@@ -179,7 +223,15 @@ impl Message {
         match &self.content {
             Content::Template(message) => message.walk(walk),
             Content::Flex(message) => message.walk(walk),
-            Content::Text(_) | Content::Image(_) | Content::Video(_) | Content::Sticker(_) => {}
+            Content::Imagemap(message) => message.walk(walk),
+            Content::Text(_)
+            | Content::TextV2(_)
+            | Content::Image(_)
+            | Content::Video(_)
+            | Content::Audio(_)
+            | Content::Location(_)
+            | Content::Sticker(_)
+            | Content::Coupon(_) => {}
         }
         if let Some(quick_reply) = &self.quick_reply {
             walk.within("quickReply", |walk| quick_reply.walk(walk));
@@ -197,10 +249,3 @@ impl fmt::Display for ValidationError {
 }
 
 impl std::error::Error for ValidationError {}
-
-fn refuse_text(message: String) -> Vec<ValidationError> {
-    vec![ValidationError {
-        message,
-        property: String::new(),
-    }]
-}

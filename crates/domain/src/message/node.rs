@@ -16,8 +16,8 @@ pub(crate) enum Node {
     Bool(bool),
     /// An integer; beyond 64 bits it is held at the largest one, which every limit refuses.
     Integer(i64),
-    /// A number with a fraction or an exponent: no property takes one.
-    Fraction,
+    /// A number with a fraction or an exponent.
+    Fraction(f64),
     Text(String),
     List(Vec<Node>),
     Object(Vec<(String, Node)>),
@@ -79,8 +79,8 @@ impl<'de> Visitor<'de> for NodeSeed {
         Ok(Node::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
     }
 
-    fn visit_f64<E>(self, _value: f64) -> Result<Node, E> {
-        Ok(Node::Fraction)
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Fraction(value))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {

@@ -3,64 +3,99 @@
 //! Every reading function takes a node and returns `None` after it has reported why; the caller
 //! goes on with the next property, so that one pass finds all there is to find.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
-use unicode_segmentation::UnicodeSegmentation;
-
-use super::limits::{ERRORS_MAX, PROPERTY_NAME_CHARS_MAX};
+use super::limits::{BODY_BYTES_MAX, ERRORS_MAX, PROPERTY_NAME_CHARS_MAX};
 use super::node::Node;
+use super::value::{Keyword, known_word, one_of};
 use super::{Rules, ValidationError};
 
 // LINE's words, letter for letter.
-pub(super) const MUST_BE_SPECIFIED: &str = "must be specified";
-pub(super) const MUST_NOT_BE_SPECIFIED: &str = "Must not be specified";
-pub(super) const MAY_NOT_BE_EMPTY: &str = "May not be empty";
+pub(crate) const MUST_BE_SPECIFIED: &str = "must be specified";
+pub(crate) const MUST_NOT_BE_SPECIFIED: &str = "Must not be specified";
+pub(crate) const MAY_NOT_BE_EMPTY: &str = "May not be empty";
+// Ours: most readers of JSON keep the last of two equal keys, some the first.
+const MUST_BE_ONCE: &str = "Must not be specified more than once";
 
-/// In what the length of a text is counted.
+/// How errors are worded: LINE's coupons say two things otherwise than its messages do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
-    Utf16,
-    Graphemes,
-}
-
-/// A closed set of words on the wire.
-pub(super) trait Keyword: Copy + 'static {
-    const WORDS: &'static [(&'static str, Self)];
+pub(crate) enum Wording {
+    /// `Length must be between 0 and 60`, `[a, b]`.
+    Messages,
+    /// `Size must be between 1 and 60`, `[a,b]`.
+    Coupons,
 }
 
 /// Where the reader is and what it has found.
-pub(super) struct Reader<'a> {
-    pub(super) rules: &'a Rules,
+pub(crate) struct Reader<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(super) wording: Wording,
     path: Vec<Step<'a>>,
     errors: Vec<ValidationError>,
     unlisted: usize,
 }
 
 /// An object whose properties are being read; it remembers which were asked for.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     entries: &'a [(String, Node)],
-    known: Vec<&'static str>,
+    known: Vec<&'a str>,
 }
 
 #[derive(Clone, Copy)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn at(root: &'a str, rules: &'a Rules) -> Self {
-        Self {
-            rules,
-            path: vec![Step::Key(root)],
-            errors: Vec::new(),
-            unlisted: 0,
-        }
+/// Reads one JSON text to its end; all errors, not the first one. Property paths start at `root`,
+/// or at the properties of the value itself.
+pub(crate) fn read_json<T>(
+    json: &str,
+    root: Option<&str>,
+    wording: Wording,
+    rules: &Rules,
+    read: impl for<'a> FnOnce(&mut Reader<'a>, &'a Node) -> Option<T>,
+) -> Result<T, Vec<ValidationError>> {
+    if json.len() > BODY_BYTES_MAX {
+        return Err(refuse_text(bytes_words(BODY_BYTES_MAX)));
     }
+    let node = Node::parse(json).map_err(|error| {
+        refuse_text(format!(
+            "The request body could not be parsed as JSON (line: {}, column: {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    let mut reader = Reader {
+        rules,
+        wording,
+        path: root.map(Step::Key).into_iter().collect(),
+        errors: Vec::new(),
+        unlisted: 0,
+    };
+    let value = read(&mut reader, &node);
+    match (value, reader.into_errors()) {
+        (Some(value), errors) if errors.is_empty() => Ok(value),
+        (_, errors) => Err(errors),
+    }
+}
 
+/// What is said of a JSON text larger than `max` bytes.
+pub(crate) fn bytes_words(max: usize) -> String {
+    format!("The JSON must not be larger than {max} bytes")
+}
+
+fn refuse_text(message: String) -> Vec<ValidationError> {
+    vec![ValidationError {
+        message,
+        property: String::new(),
+    }]
+}
+
+impl<'a> Reader<'a> {
     /// All errors in the order in which they were found; empty means valid.
-    pub(super) fn into_errors(mut self) -> Vec<ValidationError> {
+    fn into_errors(mut self) -> Vec<ValidationError> {
         if self.unlisted > 0 {
             self.errors.push(ValidationError {
                 message: format!("{} more errors are not listed", self.unlisted),
@@ -71,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports an error of the value being read.
-    pub(super) fn report(&mut self, message: impl Into<String>) {
+    pub(crate) fn report(&mut self, message: impl Into<String>) {
         if self.errors.len() == ERRORS_MAX {
             self.unlisted += 1;
             return;
@@ -84,12 +119,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports an error of a property of the object being read.
-    pub(super) fn report_at(&mut self, key: &'a str, message: impl Into<String>) {
+    pub(crate) fn report_at(&mut self, key: &'a str, message: impl Into<String>) {
         self.within(Step::Key(key), |reader| reader.report(message));
     }
 
     /// Reports an error of a property of an element of a list in the object being read.
-    pub(super) fn report_in(
+    pub(crate) fn report_in(
         &mut self,
         list: &'a str,
         index: usize,
@@ -101,7 +136,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    pub(super) fn required<T>(
+    pub(crate) fn required<T>(
         &mut self,
         object: &mut Object<'a>,
         key: &'static str,
@@ -114,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `None` stands for absent and for refused; the difference is in the list of errors.
-    pub(super) fn optional<T>(
+    pub(crate) fn optional<T>(
         &mut self,
         object: &mut Object<'a>,
         key: &'static str,
@@ -126,7 +161,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an object without a `type`.
-    pub(super) fn plain<T>(
+    pub(crate) fn plain<T>(
         &mut self,
         node: &'a Node,
         read: impl FnOnce(&mut Self, &mut Object<'a>) -> Option<T>,
@@ -139,7 +174,7 @@ impl<'a> Reader<'a> {
 
     /// Reads an object whose `type` is one of `tags`. Nothing can be said about the properties of
     /// an object of an unknown type, so there the type is the only error.
-    pub(super) fn typed<T>(
+    pub(crate) fn typed<T>(
         &mut self,
         node: &'a Node,
         tags: &[&'static str],
@@ -150,6 +185,64 @@ impl<'a> Reader<'a> {
         let value = read(self, &mut object, tag);
         self.finish(&object);
         value
+    }
+
+    /// Reads an object of at most `max` properties whose names are the writer's own.
+    pub(crate) fn named<T>(
+        &mut self,
+        node: &'a Node,
+        max: usize,
+        read: impl Fn(&mut Self, &'a str, &'a Node) -> Option<T>,
+    ) -> Option<BTreeMap<String, T>> {
+        let object = self.object(node)?;
+        if object.entries.len() > max {
+            self.report(format!("Size must be between 0 and {max}"));
+        }
+        let mut seen = HashSet::new();
+        let mut values = BTreeMap::new();
+        let mut all_read = true;
+        for (key, node) in object.entries {
+            if !seen.insert(key.as_str()) {
+                self.report_at(key, MUST_BE_ONCE);
+            }
+            // `null` counts as absent here as well.
+            if matches!(node, Node::Null) {
+                continue;
+            }
+            match self.within(Step::Key(key), |reader| read(reader, key, node)) {
+                Some(value) => _ = values.insert(key.clone(), value),
+                None => all_read = false,
+            }
+        }
+        all_read.then_some(values)
+    }
+
+    /// Reports the properties that belong to another kind of the object being read.
+    pub(crate) fn forbid(&mut self, object: &mut Object<'a>, keys: &[&'static str]) {
+        for key in keys {
+            object.known.push(key);
+            if object.has(key) {
+                self.report_at(key, MUST_NOT_BE_SPECIFIED);
+            }
+        }
+    }
+
+    /// Reports that the text being read is none of the words it may be.
+    pub(crate) fn report_words(&mut self, words: &[&str]) {
+        let separator = match self.wording {
+            Wording::Messages => ", ",
+            Wording::Coupons => ",",
+        };
+        let words = words.join(separator);
+        self.report(format!("Must be one of the following values: [{words}]"));
+    }
+
+    pub(super) fn report_length(&mut self, min: usize, max: usize) {
+        self.report(match self.wording {
+            // LINE says 0 also where an empty text is refused in words of its own.
+            Wording::Messages => format!("Length must be between 0 and {max}"),
+            Wording::Coupons => format!("Size must be between {min} and {max}"),
+        });
     }
 
     fn object(&mut self, node: &'a Node) -> Option<Object<'a>> {
@@ -164,21 +257,21 @@ impl<'a> Reader<'a> {
         let mut seen = HashSet::new();
         for (key, _) in object.entries {
             if !seen.insert(key.as_str()) {
-                self.report_at(key, "Must not be specified more than once");
+                self.report_at(key, MUST_BE_ONCE);
             } else if !object.known.contains(&key.as_str()) {
                 self.report_at(key, "Unknown property");
             }
         }
     }
 
-    fn within<T>(&mut self, step: Step<'a>, read: impl FnOnce(&mut Self) -> T) -> T {
+    pub(super) fn within<T>(&mut self, step: Step<'a>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(step);
         let value = read(self);
         self.path.pop();
         value
     }
 
-    fn mismatch<T>(&mut self, found: &Node, expected: &str) -> Option<T> {
+    pub(super) fn mismatch<T>(&mut self, found: &Node, expected: &str) -> Option<T> {
         match found {
             Node::TooDeep => self.report("Must not be nested this deeply"),
             _ => self.report(format!("Must be {expected}")),
@@ -208,13 +301,13 @@ impl<'a> Reader<'a> {
 
 impl<'a> Object<'a> {
     /// Whether the property is there; `null` counts as absent, as client libraries write it so.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
     /// What the property says, if it is a text. This and the next four look at what was written,
     /// not at what was read: rules between properties hold while one of them is still wrong.
-    pub(super) fn word(&self, key: &str) -> Option<&'a str> {
+    pub(crate) fn word(&self, key: &str) -> Option<&'a str> {
         match self.get(key)? {
             Node::Text(text) => Some(text),
             _ => None,
@@ -222,12 +315,17 @@ impl<'a> Object<'a> {
     }
 
     /// The word of a closed set, if it is one.
-    pub(super) fn keyword<K: Keyword>(&self, key: &str) -> Option<K> {
+    pub(crate) fn keyword<K: Keyword>(&self, key: &str) -> Option<K> {
         known_word(self.word(key)?)
     }
 
+    /// The number of properties, known or not.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The number of elements, if it is an array.
-    pub(super) fn size(&self, key: &str) -> Option<usize> {
+    pub(crate) fn size(&self, key: &str) -> Option<usize> {
         match self.get(key)? {
             Node::List(nodes) => Some(nodes.len()),
             _ => None,
@@ -235,12 +333,12 @@ impl<'a> Object<'a> {
     }
 
     /// The object, if it is one.
-    pub(super) fn inner(&self, key: &str) -> Option<Object<'a>> {
+    pub(crate) fn inner(&self, key: &str) -> Option<Object<'a>> {
         Self::of(self.get(key)?)
     }
 
     /// The elements that are objects, with their indices.
-    pub(super) fn inners(&self, key: &str) -> Vec<(usize, Object<'a>)> {
+    pub(crate) fn inners(&self, key: &str) -> Vec<(usize, Object<'a>)> {
         let Some(Node::List(nodes)) = self.get(key) else {
             return Vec::new();
         };
@@ -263,139 +361,5 @@ impl<'a> Object<'a> {
     fn get(&self, key: &str) -> Option<&'a Node> {
         let (_, node) = self.entries.iter().find(|(name, _)| name == key)?;
         (!matches!(node, Node::Null)).then_some(node)
-    }
-}
-
-/// Any text, however long.
-pub(super) fn string<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<&'a str> {
-    match node {
-        // Databases and C interfaces end a text at U+0000.
-        Node::Text(text) if text.contains('\0') => {
-            reader.report("Must not contain the character U+0000");
-            None
-        }
-        Node::Text(text) => Some(text),
-        other => reader.mismatch(other, "a string"),
-    }
-}
-
-/// A text of `min` to `max` units.
-pub(super) fn text<'a>(
-    unit: Unit,
-    min: usize,
-    max: usize,
-) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<String> {
-    move |reader, node| {
-        let text = string(reader, node)?;
-        length(reader, text, unit, min, max).map(str::to_owned)
-    }
-}
-
-/// Checks the length of a text that was read already.
-pub(super) fn length<'t>(
-    reader: &mut Reader<'_>,
-    text: &'t str,
-    unit: Unit,
-    min: usize,
-    max: usize,
-) -> Option<&'t str> {
-    let count = match unit {
-        Unit::Utf16 => text.encode_utf16().count(),
-        Unit::Graphemes => text.graphemes(true).count(),
-    };
-    if text.is_empty() && min > 0 {
-        reader.report(MAY_NOT_BE_EMPTY);
-        return None;
-    }
-    if count > max {
-        reader.report(format!("Length must be between 0 and {max}"));
-        return None;
-    }
-    Some(text)
-}
-
-pub(super) fn boolean<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<bool> {
-    match node {
-        Node::Bool(value) => Some(*value),
-        other => reader.mismatch(other, "true or false"),
-    }
-}
-
-/// An integer between 0 and `max`, both included.
-pub(super) fn integer<'a>(max: i64) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<u32> {
-    move |reader, node| match node {
-        Node::Integer(value) if (0..=max).contains(value) => u32::try_from(*value).ok(),
-        Node::Integer(_) => {
-            reader.report(format!("Must be between 0 and {max}"));
-            None
-        }
-        other => reader.mismatch(other, "an integer"),
-    }
-}
-
-/// An array of `min` to `max` elements.
-pub(super) fn list<'a, T>(
-    min: usize,
-    max: usize,
-    read: impl Fn(&mut Reader<'a>, &'a Node) -> Option<T>,
-) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<Vec<T>> {
-    move |reader, node| {
-        if let Node::List(nodes) = node
-            && !(min..=max).contains(&nodes.len())
-        {
-            reader.report(format!("Size must be between {min} and {max}"));
-        }
-        elements(reader, node, &read)
-    }
-}
-
-/// An array of any number of elements.
-pub(super) fn elements<'a, T>(
-    reader: &mut Reader<'a>,
-    node: &'a Node,
-    read: &impl Fn(&mut Reader<'a>, &'a Node) -> Option<T>,
-) -> Option<Vec<T>> {
-    let Node::List(nodes) = node else {
-        return reader.mismatch(node, "an array");
-    };
-    // Collecting options would stop at the first refused element.
-    let mut values = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        values.push(reader.within(Step::Index(index), |reader| read(reader, node)));
-    }
-    values.into_iter().collect()
-}
-
-/// One word of a closed set.
-pub(super) fn keyword<'a, K: Keyword>(reader: &mut Reader<'a>, node: &'a Node) -> Option<K> {
-    let word = string(reader, node)?;
-    let found = known_word(word);
-    if found.is_none() {
-        let words: Vec<_> = K::WORDS.iter().map(|(known, _)| *known).collect();
-        reader.report(one_of_words(&words));
-    }
-    found
-}
-
-fn known_word<K: Keyword>(word: &str) -> Option<K> {
-    let found = K::WORDS.iter().find(|(known, _)| *known == word);
-    found.map(|(_, value)| *value)
-}
-
-pub(super) fn one_of_words(words: &[&str]) -> String {
-    format!(
-        "Must be one of the following values: [{}]",
-        words.join(", ")
-    )
-}
-
-fn one_of<'a>(words: &[&'static str]) -> impl Fn(&mut Reader<'a>, &'a Node) -> Option<&'a str> {
-    move |reader, node| {
-        let word = string(reader, node)?;
-        if words.contains(&word) {
-            return Some(word);
-        }
-        reader.report(one_of_words(words));
-        None
     }
 }

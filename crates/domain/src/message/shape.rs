@@ -32,7 +32,8 @@ macro_rules! shape {
         }
 
         impl $name {
-            pub(in crate::message) fn fields<'a>(
+            #[allow(unused_variables, reason = "some objects have a type and nothing else")]
+            pub(crate) fn fields<'a>(
                 reader: &mut $crate::message::reader::Reader<'a>,
                 object: &mut $crate::message::reader::Object<'a>,
                 $($fact: $fact_type,)?
@@ -57,7 +58,7 @@ macro_rules! keywords {
             $(#[serde(rename = $word)] $variant,)+
         }
 
-        impl $crate::message::reader::Keyword for $name {
+        impl $crate::message::value::Keyword for $name {
             const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
         }
     };

@@ -1,8 +1,10 @@
 //! Sticker messages.
 
+use super::common::quote_token;
 use super::limits::STICKER_ID_LENGTH_MAX;
 use super::node::Node;
-use super::reader::{Reader, Unit, length, string};
+use super::reader::Reader;
+use super::value::{Unit, length, string};
 
 shape! {
     /// A sticker of a package the messenger knows.
@@ -10,6 +12,9 @@ shape! {
         required {
             package_id "packageId": String = sticker_id;
             sticker_id "stickerId": String = sticker_id;
+        }
+        optional {
+            quote_token "quoteToken": String = quote_token;
         }
     }
 }

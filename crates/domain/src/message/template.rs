@@ -1,4 +1,4 @@
-//! Template messages: buttons, confirm and carousel.
+//! Template messages: buttons, confirm, carousel and image carousel.
 
 use serde::Serialize;
 
@@ -10,9 +10,8 @@ use super::limits::{
 };
 use super::link::{LinkWalk, media_url};
 use super::node::Node;
-use super::reader::{
-    MUST_BE_SPECIFIED, MUST_NOT_BE_SPECIFIED, Object, Reader, Unit, keyword, list, string, text,
-};
+use super::reader::{MUST_BE_SPECIFIED, MUST_NOT_BE_SPECIFIED, Object, Reader};
+use super::value::{Unit, keyword, list, string, text};
 
 shape! {
     /// A prepared layout, and the text shown where layouts cannot be.
@@ -31,6 +30,7 @@ pub enum Template {
     Buttons(Box<ButtonsTemplate>),
     Confirm(ConfirmTemplate),
     Carousel(CarouselTemplate),
+    ImageCarousel(ImageCarouselTemplate),
 }
 
 shape! {
@@ -93,6 +93,25 @@ shape! {
     }
 }
 
+shape! {
+    /// Up to ten pictures side by side.
+    ImageCarouselTemplate ["image_carousel"] {
+        required {
+            columns "columns": Vec<ImageColumn> = list(1, COLUMNS_MAX, ImageColumn::read);
+        }
+    }
+}
+
+shape! {
+    /// One picture, which can be tapped as a whole.
+    ImageColumn {
+        required {
+            image_url "imageUrl": String = media_url;
+            action "action": Action = action(Place::ImageCarousel);
+        }
+    }
+}
+
 keywords! {
     /// Width to height of a template's picture: 1.51 to 1, or 1 to 1.
     ImageAspectRatio {
@@ -117,7 +136,7 @@ impl TemplateMessage {
 
 impl Template {
     fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
-        let tags = ["buttons", "confirm", "carousel"];
+        let tags = ["buttons", "confirm", "carousel", "image_carousel"];
         reader.typed(node, &tags, |reader, object, tag| {
             Some(match tag {
                 "buttons" => {
@@ -125,7 +144,8 @@ impl Template {
                     Self::Buttons(Box::new(ButtonsTemplate::fields(reader, object, max)?))
                 }
                 "confirm" => Self::Confirm(ConfirmTemplate::fields(reader, object)?),
-                _ => Self::Carousel(CarouselTemplate::read(reader, object)?),
+                "carousel" => Self::Carousel(CarouselTemplate::read(reader, object)?),
+                _ => Self::ImageCarousel(ImageCarouselTemplate::fields(reader, object)?),
             })
         })
     }
@@ -141,6 +161,11 @@ impl Template {
                 each_action(walk, &column.actions);
                 walk.action("defaultAction", column.default_action.as_ref());
             }),
+            Self::ImageCarousel(carousel) => {
+                walk.each("columns", &carousel.columns, |walk, column| {
+                    walk.action("action", Some(&column.action));
+                });
+            }
         }
     }
 }
@@ -183,6 +208,12 @@ impl Column {
             let max = text_graphemes_max(object, COLUMN_TEXT_GRAPHEMES_MAX);
             Self::fields(reader, object, max)
         })
+    }
+}
+
+impl ImageColumn {
+    fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
+        reader.plain(node, Self::fields)
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::common::quote_token;
 use super::limits::{EMOJI_ID_LENGTH_MAX, EMOJIS_MAX, TEXT_LENGTH_MAX};
 use super::node::Node;
-use super::reader::{Reader, Unit, integer, list, text};
+use super::reader::Reader;
+use super::value::{Unit, integer, list, text};
 
 shape! {
     /// A text of up to 5,000 UTF-16 code units.
@@ -14,6 +16,7 @@ shape! {
         }
         optional {
             emojis "emojis": Vec<Emoji> = emojis(text.as_deref());
+            quote_token "quoteToken": String = quote_token;
         }
     }
 }

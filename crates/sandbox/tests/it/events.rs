@@ -149,6 +149,38 @@ async fn uncertain_recipients_are_decided_once_and_told() {
 }
 
 #[tokio::test]
+async fn a_share_of_what_was_accepted_is_confirmed_or_not() {
+    let (world, platform) = world_with_platform(&["uncertain=0.2"], &[]).await;
+    let left_open = results(world.push(&Chunk::of(1, 1_000)).await)
+        .uncertain
+        .len() as u64;
+    let accepted = 1_000 - left_open;
+    let decided = async |confirmed: f64, accepted: f64| {
+        let asked = json!({"confirmed": confirmed, "accepted": accepted});
+        let (status, resolved) = world
+            .control(Method::POST, "resolve_uncertain", asked)
+            .await;
+        assert_eq!(status, 200, "{resolved}");
+        let count = |name: &str| resolved[name].as_u64().unwrap();
+        assert_eq!(count("confirmed") + count("failed"), count("told"));
+        (count("confirmed"), count("failed"))
+    };
+    let (confirmed, failed) = decided(0.5, 0.5).await;
+    assert!(confirmed > 0 && failed > 0);
+    let told = confirmed + failed;
+    assert!(told > left_open && told < 1_000, "{told} of 1,000");
+    // The rest, and nobody of whom it was told before.
+    assert_eq!(decided(0.0, 1.0).await, (0, 1_000 - told));
+    assert_eq!(decided(1.0, 1.0).await, (0, 0));
+    // What was accepted stays so, delivered or not.
+    assert!(world.log().await.len() as u64 >= accepted);
+    let taken = platform.taken.lock().unwrap();
+    let ids: std::collections::HashSet<&str> =
+        taken.iter().map(|event| event.id.as_str()).collect();
+    assert_eq!((taken.len(), ids.len()), (1_000, 1_000));
+}
+
+#[tokio::test]
 async fn what_the_platform_refused_is_told_again_when_asked() {
     let (world, platform) = world_with_platform(&["uncertain=1"], &[400]).await;
     results(world.push(&Chunk::of(1, 3)).await);

@@ -12,7 +12,7 @@ use domain::rule::RuleId;
 use domain::user::UserKey;
 use scheduler::launch::{LaunchContext, launch};
 use scheduler::settings::{BLOCK_SILENCE_MAX, BLOCK_UNITS, RETRY_KEY_LIFE};
-use scheduler::standing::SendRequest;
+use scheduler::standing::{Recipients, SendRequest};
 use scheduler::{SchedulerError, control};
 use store::campaign::CampaignDraft;
 use testkit::database::Engine;
@@ -146,15 +146,16 @@ pub(crate) async fn draft(world: &World) -> CampaignId {
 }
 
 async fn two_processes_never_lease_more_than_there_is(engine: Engine) {
-    // Enough for one full block and 40 units of another one.
-    let world = World::with(engine, 30, BLOCK_PRICE + 40 * 15).await;
+    // Enough for six of eight requests: either process leases what the other only keeps ready.
+    let world = World::with(engine, 30, 200 * 15).await;
     let (left, right) = (world.sender().await, world.sender().await);
     let mut accepted = 0;
     let mut refused = 0;
     let hello = text("hello");
     for _ in 0..4 {
         let request = world.request(&hello, &world.friends);
-        let (one, other) = tokio::join!(left.send(&request), right.send(&request));
+        let again = world.request(&hello, &world.friends);
+        let (one, other) = tokio::join!(left.send(&request), right.send(&again));
         for result in [one, other] {
             match result {
                 Ok(_) => accepted += 1,
@@ -169,15 +170,14 @@ async fn two_processes_never_lease_more_than_there_is(engine: Engine) {
         let (available, _) = world.wallet().await;
         assert!(!available.is_negative());
     }
-    // One has a block of 10,000, the other had one of 40: room for one request of 30.
-    assert_eq!((accepted, refused), (4 + 1, 3));
+    assert_eq!((accepted, refused), (6, 2));
     world.steps(2).await;
     let got: usize = world
         .friends
         .iter()
         .map(|key| world.messenger.got(key).len())
         .sum();
-    assert_eq!(got, 5 * 30);
+    assert_eq!(got, 6 * 30);
     world.expect_clean().await;
 }
 
@@ -313,7 +313,7 @@ async fn a_retry_key_is_answered_again_and_not_sent_again(engine: Engine) {
     world.clock.advance(Duration::from_secs(60));
     // Another process, and other recipients even: the answer is that of the first.
     let again = SendRequest {
-        recipients: &world.friends[..1],
+        recipients: Recipients::Keys(&world.friends[..1]),
         ..request
     };
     let repeated = other.send(&again).await.unwrap();
@@ -323,16 +323,25 @@ async fn a_retry_key_is_answered_again_and_not_sent_again(engine: Engine) {
     assert_eq!(world.messenger.got(&world.friends[0]), ["hello"]);
     // Two at once: one is sent, the other is its answer.
     let both = SendRequest {
+        id: world.ids().next(),
         retry_key: Some("77e1"),
         ..request
     };
-    let (left, right) = tokio::join!(one.send(&both), other.send(&both));
+    let second = SendRequest {
+        id: world.ids().next(),
+        ..both
+    };
+    let (left, right) = tokio::join!(one.send(&both), other.send(&second));
     let (left, right) = (left.unwrap(), right.unwrap());
     assert_eq!(left.request, right.request);
     assert_ne!(left.is_repeated, right.is_repeated);
     // After a day the key is free again.
     world.clock.advance(RETRY_KEY_LIFE);
-    let later = one.send(&request).await.unwrap();
+    let later = SendRequest {
+        id: world.ids().next(),
+        ..request
+    };
+    let later = one.send(&later).await.unwrap();
     assert!(!later.is_repeated);
     assert_ne!(later.request.id, first.request.id);
     world.steps(2).await;
@@ -549,7 +558,7 @@ async fn a_stopped_account_takes_no_requests(engine: Engine) {
     world.execute("UPDATE business SET stopped_at = 1").await;
     let refused = world.push(&sender, "hello", &world.friends).await;
     assert!(
-        matches!(refused, Err(SchedulerError::NotPossible(_))),
+        matches!(refused, Err(SchedulerError::Stopped)),
         "{refused:?}"
     );
     world.execute("UPDATE business SET stopped_at = NULL").await;

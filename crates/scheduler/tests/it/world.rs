@@ -21,7 +21,7 @@ use domain::push::PushKey;
 use domain::time::Timestamp;
 use domain::user::UserKey;
 use gateway::FrozenBody;
-use scheduler::standing::{Accepted, ApiSender, SendRequest};
+use scheduler::standing::{Accepted, ApiSender, Recipients, SendRequest};
 use scheduler::{Scheduler, SchedulerError, SchedulerSettings};
 use store::Store;
 use store::directory::Account;
@@ -213,14 +213,18 @@ impl World {
         recipients: &'a [UserKey],
     ) -> SendRequest<'a> {
         SendRequest {
+            id: self.ids().next(),
             business: self.account.business,
             account: self.account.id,
             operation: StandingOperation::Push,
             purpose: Purpose::Promotion,
             messages,
             notification_disabled: false,
-            recipients,
+            recipients: Recipients::Keys(recipients),
+            all_known: false,
             retry_key: None,
+            unit: None,
+            answer: None,
         }
     }
 
@@ -296,6 +300,11 @@ impl World {
             self.step().await;
             self.clock.advance(Duration::from_secs(1));
         }
+    }
+
+    /// The database itself, for what no function of the store answers.
+    pub async fn raw(&self) -> testkit::database::Raw {
+        self.database.raw().await
     }
 
     /// Plain SQL on the database, for what no function of the store does.

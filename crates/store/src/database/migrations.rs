@@ -27,6 +27,10 @@ macro_rules! migrator {
             "0017_operator",
             "0018_month",
             "0019_budget",
+            "0020_tester",
+            "0021_billable",
+            "0022_channel",
+            "0023_api_operation",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

@@ -10,7 +10,7 @@ use super::*;
 use crate::fixture;
 
 testkit::on_both_engines![
-    the_first_final_outcome_of_an_uncertain_recipient_stands,
+    the_first_final_outcome_of_an_undecided_recipient_stands,
     what_is_told_before_the_settle_waits_for_it,
     no_more_wait_than_there_is_room_for,
     an_event_is_new_once_until_it_is_forgotten,
@@ -69,8 +69,9 @@ async fn settle(engine: Engine, write: &mut Write, outcomes: &[Outcome]) {
             first_position
         ];
         row::execute(write.connection(), sql, bound).await.unwrap();
-        settle_waiting(write, key).await.unwrap();
     }
+    let keys = [first_key(), second_key()].map(|key| *key.as_bytes());
+    settle_waiting(write, &keys).await.unwrap();
 }
 
 fn first_key() -> PushKey {
@@ -97,7 +98,7 @@ const SETTLED: [Outcome; 5] = [
     Outcome::Uncertain,
     Outcome::Accepted,
     Outcome::Uncertain,
-    Outcome::Uncertain,
+    Outcome::Unconfirmed,
     Outcome::Accepted,
 ];
 
@@ -111,7 +112,7 @@ async fn amendments(write: &Write) -> Vec<(u32, u8)> {
     rows.iter().map(amendment).collect()
 }
 
-async fn the_first_final_outcome_of_an_uncertain_recipient_stands(engine: Engine) {
+async fn the_first_final_outcome_of_an_undecided_recipient_stands(engine: Engine) {
     let (store, _database) = fixture::open(engine).await;
     let mut write = store.write().await.unwrap();
     settle(engine, &mut write, &SETTLED).await;
@@ -128,10 +129,10 @@ async fn the_first_final_outcome_of_an_uncertain_recipient_stands(engine: Engine
     let expected = [
         Decided,
         DecidedBefore,
-        NotUncertain,
+        NeverOpen,
         Decided,
-        NotUncertain,
-        NotUncertain,
+        NeverOpen,
+        NeverOpen,
     ];
     assert_eq!(verdicts, expected);
     assert_eq!(

@@ -14,6 +14,7 @@ use domain::time::{LaunchMonth, Timestamp};
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 
+use crate::campaign::kind_of;
 pub use crate::friend_message::FriendMessage;
 use crate::receipt::SendReceipts;
 use crate::report::capture_of;
@@ -25,6 +26,8 @@ use crate::{Store, StoreError};
 pub struct FriendSend {
     pub campaign: CampaignId,
     pub name: String,
+    /// A test of what the campaign of this name says: free.
+    pub is_test: bool,
     pub launched_at: Timestamp,
     /// `None` until it is decided.
     pub outcome: Option<Outcome>,
@@ -48,6 +51,7 @@ struct Asked {
     id: CampaignId,
     month: i64,
     name: String,
+    kind: CampaignKind,
     launched_at: Timestamp,
     currency: Currency,
 }
@@ -71,7 +75,7 @@ impl Store {
         campaigns: u32,
     ) -> Result<FriendSends, StoreError> {
         let mut asked = self
-            .launched_before(business, account, before, campaigns + 1)
+            .launched_before(business, account, number, before, campaigns + 1)
             .await?;
         let is_more = asked.len() > campaigns as usize;
         asked.truncate(campaigns as usize);
@@ -93,6 +97,7 @@ impl Store {
             sends.push(FriendSend {
                 campaign: campaign.id,
                 name: campaign.name,
+                is_test: campaign.kind == CampaignKind::Test,
                 launched_at: campaign.launched_at,
                 outcome: found.outcome,
                 at: found.at,
@@ -107,26 +112,39 @@ impl Store {
         &self,
         business: BusinessId,
         account: AccountId,
+        number: UserNumber,
         before: Option<CampaignId>,
         limit: u32,
     ) -> Result<Vec<Asked>, StoreError> {
-        let sql = "SELECT k.id AS id, k.month AS month, k.name AS name,
+        // Tests are many and of few: only those that were sent to this friend are looked into.
+        let sql = "SELECT k.id AS id, k.month AS month, k.name AS name, k.kind AS kind,
                      k.launched_at AS launched_at, b.currency AS currency
                    FROM campaign k JOIN business b ON b.id = k.business
-                   WHERE k.business = $1 AND k.account = $2 AND k.kind = $3
+                   WHERE k.business = $1 AND k.account = $2
+                     AND (k.kind = $3 OR (k.kind = $6 AND EXISTS (
+                       SELECT 1 FROM user_list l JOIN user_list_entry e ON e.list = l.id
+                       WHERE l.test_of = k.id AND e.number = $7)))
                      AND k.launched_at IS NOT NULL
                      AND ($4 IS NULL OR (k.launched_at, k.id) <
                        (SELECT launched_at, id FROM campaign WHERE id = $4 AND account = $2))
                    ORDER BY k.launched_at DESC, k.id DESC LIMIT $5";
-        let kind = CampaignKind::Broadcast.code();
         let before = before.map(|id| id.as_bytes().to_vec());
-        let bound = values![business, account, kind, before, limit];
+        let bound = values![
+            business,
+            account,
+            CampaignKind::Broadcast.code(),
+            before,
+            limit,
+            CampaignKind::Test.code(),
+            number.0,
+        ];
         let rows = row::all(self.reader(), "campaign", sql, bound).await?;
         let asked = |row: &Row| {
             Ok(Asked {
                 id: row.id("id")?,
                 month: row.get("month")?,
                 name: row.get("name")?,
+                kind: kind_of(row)?,
                 launched_at: row.time("launched_at")?,
                 currency: crate::ledger::currency(row)?,
             })
@@ -156,13 +174,10 @@ impl Store {
             let Ok(position) = numbers.binary_search(&number) else {
                 continue;
             };
-            let outcome = outcome_at(&row, position)?;
-            let outcome = match outcome {
-                Some(Outcome::Uncertain) => {
-                    let of = (campaign.month, campaign.id);
-                    Some(self.amended(of, &row, position).await?)
-                }
-                other => other,
+            let of = (campaign.month, campaign.id);
+            let outcome = match outcome_at(&row, position)? {
+                Some(settled) => Some(self.amended(of, &row, position, settled).await?),
+                None => None,
             };
             let unit_price = match row.int::<u8>("by_unit")? {
                 0 => row.get("unit_price")?,
@@ -210,19 +225,23 @@ impl Store {
         Ok(capture.map(|capture| capture.unit_price.micro()))
     }
 
-    /// What became of an uncertain send later; uncertain as long as nothing did.
+    /// What became later of a send that settled undecided; as it settled as long as nothing did.
     pub(crate) async fn amended(
         &self,
         (month, campaign): (i64, CampaignId),
         chunk: &Row,
         position: usize,
+        settled: Outcome,
     ) -> Result<Outcome, StoreError> {
+        if !settled.is_undecided() {
+            return Ok(settled);
+        }
         let sql = "SELECT outcome FROM amendment WHERE month = $1 AND campaign = $2
                      AND number = $3 AND round = $4 AND position = $5";
         let (number, round): (i64, i64) = (chunk.get("number")?, chunk.get("round")?);
         let bound = values![month, campaign, number, round, position as u64];
         let Some(row) = row::one(self.reader(), "amendment", sql, bound).await? else {
-            return Ok(Outcome::Uncertain);
+            return Ok(settled);
         };
         let code: u8 = row.int("outcome")?;
         Outcome::from_code(code).ok_or_else(|| row.corrupt("outcome", code))

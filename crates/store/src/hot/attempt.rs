@@ -5,7 +5,7 @@ use domain::codec;
 use domain::rule::RuleId;
 
 use crate::row::{self, values};
-use crate::{StoreError, Write};
+use crate::{StoreError, Write, bulk};
 
 /// What any attempt with this chunk's key excluded: a replayed result may go by an early one.
 pub(crate) async fn exclusions_so_far(
@@ -25,27 +25,31 @@ pub(crate) async fn exclusions_so_far(
     Ok(all)
 }
 
-/// Notes by which keys an event may later name an uncertain recipient of a chunk that settles; what
-/// came before the settle is decided with it.
-pub(super) async fn note_uncertain(
+/// Notes by which keys an event may later name an undecided recipient of a chunk that settles; what
+/// came before the settle is decided with it. As many keys as a chunk has requests: all of them in
+/// a statement each.
+pub(super) async fn note_undecided(
     write: &mut Write,
     id: ChunkId,
     keys: &[([u8; 16], u32)],
 ) -> Result<(), StoreError> {
-    for (key, first_position) in keys {
-        let sql = "INSERT INTO push_key (push_key, month, campaign, number, round, first_position)
-                   VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-        let month = id.month.number();
-        let bound = values![
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let month = id.month.number();
+    let row = |(key, first_position): &([u8; 16], u32)| {
+        values![
             *key,
             month,
             id.campaign,
             id.number,
             id.round,
             *first_position
-        ];
-        row::execute(write.connection(), sql, bound).await?;
-        crate::event::settle_waiting(write, *key).await?;
-    }
-    Ok(())
+        ]
+    };
+    let rows: Vec<_> = keys.iter().map(row).collect();
+    let head = "INSERT INTO push_key (push_key, month, campaign, number, round, first_position)";
+    bulk::insert(write.connection(), head, "ON CONFLICT DO NOTHING", rows).await?;
+    let keys: Vec<[u8; 16]> = keys.iter().map(|(key, _)| *key).collect();
+    crate::event::settle_waiting(write, &keys).await
 }

@@ -75,7 +75,7 @@ impl Change {
                 outcome,
                 source.size,
                 detour.name(),
-                uncertain_keys(outcome == Outcome::Uncertain, None, source),
+                undecided_keys(outcome.is_undecided(), None, source),
             )),
         }
     }
@@ -85,7 +85,7 @@ impl Change {
         outcome: Outcome,
         size: u32,
         detour: &'static str,
-        uncertain_keys: Vec<([u8; 16], u32)>,
+        undecided_keys: Vec<([u8; 16], u32)>,
     ) -> Self {
         Self::End {
             state,
@@ -93,7 +93,7 @@ impl Change {
             counts: OutcomeCounts::all(outcome, size),
             detour: Some(detour),
             next_round: None,
-            uncertain_keys,
+            undecided_keys,
         }
     }
 }
@@ -115,14 +115,14 @@ fn settle(
         .as_ref()
         .map(|next| next_round_rows(next, source, part))
         .transpose()?;
-    let any_uncertain = settlement.counts.uncertain > 0;
+    let any_undecided = settlement.counts.uncertain > 0;
     Ok(Change::End {
         state: ChunkState::Settled,
         outcomes: codec::pack_outcomes(&settlement.outcomes),
         counts: settlement.counts,
         detour: None,
         next_round: next_round.map(Box::new),
-        uncertain_keys: uncertain_keys(any_uncertain, Some(&settlement.outcomes), source),
+        undecided_keys: undecided_keys(any_undecided, Some(&settlement.outcomes), source),
     })
 }
 
@@ -162,8 +162,8 @@ fn next_round_rows(
     })
 }
 
-/// The keys by which an event may later name an uncertain recipient of this chunk.
-fn uncertain_keys(
+/// The keys by which an event may later name an undecided recipient of this chunk.
+fn undecided_keys(
     any: bool,
     outcomes: Option<&[Outcome]>,
     source: &ChangeSource<'_>,
@@ -174,15 +174,16 @@ fn uncertain_keys(
     if source.size <= source.batch_max {
         return vec![(*source.push_key.as_bytes(), 0)];
     }
-    let holds_uncertain = |first: u32| {
+    let holds_undecided = |first: u32| {
         let last = (first + source.batch_max).min(source.size);
         outcomes.is_none_or(|outcomes| {
-            outcomes[first as usize..last as usize].contains(&Outcome::Uncertain)
+            let mut part = outcomes[first as usize..last as usize].iter();
+            part.any(|outcome| outcome.is_undecided())
         })
     };
     (0..source.size)
         .step_by(source.batch_max as usize)
-        .filter(|first| holds_uncertain(*first))
+        .filter(|first| holds_undecided(*first))
         .map(|first| (*source.push_key.part(first).as_bytes(), first))
         .collect()
 }

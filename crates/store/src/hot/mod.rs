@@ -165,8 +165,8 @@ pub enum Change {
         counts: OutcomeCounts,
         detour: Option<&'static str>,
         next_round: Option<Box<NextRoundRows>>,
-        /// Keys of requests with uncertain recipients, and the first position each one holds.
-        uncertain_keys: Vec<([u8; 16], u32)>,
+        /// Keys of requests with undecided recipients, and the first position each one holds.
+        undecided_keys: Vec<([u8; 16], u32)>,
     },
     /// Back to READY, undispatched.
     Return {

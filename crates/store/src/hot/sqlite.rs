@@ -328,7 +328,7 @@ async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Resul
         counts,
         detour,
         next_round,
-        uncertain_keys,
+        undecided_keys,
     } = &record.change
     else {
         return Ok(0);
@@ -358,7 +358,7 @@ async fn record_end(write: &mut Write, record: &Record, now: Timestamp) -> Resul
     if applied != 1 {
         return Ok(0);
     }
-    attempt::note_uncertain(write, record.id, uncertain_keys).await?;
+    attempt::note_undecided(write, record.id, undecided_keys).await?;
     if let Some(next) = next_round {
         insert_next_round(write, record.id, next).await?;
     }

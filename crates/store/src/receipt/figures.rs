@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::codec;
 use domain::id::CampaignId;
-use domain::outcome::Outcome;
 use domain::receipt::{self, Figures, People, Receipt, ReceiptKind, Sum, Times};
 use domain::time::Timestamp;
 use domain::user::UserNumber;
@@ -139,16 +138,16 @@ pub(super) async fn people_with(
     }
 }
 
-/// The positions of a chunk's recipients whose outcome it does not know, with their numbers.
-pub(super) fn uncertain_of(row: &Row) -> Result<Vec<(u32, UserNumber)>, StoreError> {
+/// The positions of a chunk's recipients whose outcome it leaves open, with their numbers.
+pub(super) fn undecided_of(row: &Row) -> Result<Vec<(u32, UserNumber)>, StoreError> {
     let numbers = row.packed_numbers("numbers")?;
     let outcomes = row.packed_outcomes("outcomes")?;
     let numbers = codec::unpack_numbers(&numbers).map_err(|e| row.corrupt("numbers", e))?;
     let outcomes = codec::unpack_outcomes(&outcomes, row.int("size")?)
         .map_err(|error| row.corrupt("outcomes", error))?;
     let each = (0u32..).zip(numbers.into_iter().zip(outcomes));
-    let uncertain = each.filter(|(_, (_, outcome))| *outcome == Outcome::Uncertain);
-    Ok(uncertain
+    let undecided = each.filter(|(_, (_, outcome))| outcome.is_undecided());
+    Ok(undecided
         .map(|(position, (number, _))| (position, number))
         .collect())
 }

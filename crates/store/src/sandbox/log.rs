@@ -34,7 +34,8 @@ pub struct Summary {
     pub distinct_keys: u64,
     /// Recipients accepted in an answer, each time.
     pub accepted: u64,
-    /// Recipients answered as uncertain, and how many of them were confirmed later.
+    /// Recipients answered as uncertain, and how many were confirmed later: of these, or of those
+    /// accepted.
     pub uncertain: u64,
     pub confirmed: u64,
     pub closed_keys: u64,

@@ -55,13 +55,14 @@ pub struct StoredPush {
     pub handle: String,
 }
 
+/// A push with recipients of whom nothing was decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UncertainPush {
+pub struct UndecidedPush {
     pub sequence: i64,
     pub positions: Vec<u32>,
 }
 
-/// The fate of one uncertain recipient.
+/// The fate of one uncertain recipient, or whether what was accepted was delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolution {
     pub sequence: i64,

@@ -492,32 +492,39 @@ pub async fn the_gate_hears_of_its_numbers_only(world: World) {
     assert_eq!(numbers(heard(&world, 3, 3, 0).await), [0; 0]);
 }
 
-pub async fn an_overdue_uncertain_recipient_is_named(world: World) {
-    let claimed = world.claimed(3).await;
-    let outcomes = [Outcome::Uncertain, Outcome::Accepted, Outcome::Uncertain];
+pub async fn an_overdue_recipient_is_named_and_written_off(world: World) {
+    let claimed = world.claimed(4).await;
+    use Outcome::{Accepted, Confirmed, Uncertain, Unconfirmed};
+    let outcomes = [Uncertain, Accepted, Unconfirmed, Unconfirmed];
     assert!(world.record(&claimed, settle(&outcomes)).await);
     let campaign = claimed.id.campaign;
     let left = async || {
         let mut write = world.store.write().await.unwrap();
-        let left = write.uncertain_left(campaign).await.unwrap();
+        let left = write.undecided_left(campaign).await.unwrap();
         let before = NOW - Duration::from_millis(1);
-        assert!(
-            write
-                .uncertain_overdue(campaign, before)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        let overdue = write.uncertain_overdue(campaign, NOW).await.unwrap();
+        let none = write.overdue(campaign, before, None, 10).await.unwrap();
+        assert_eq!(none, []);
+        let overdue = write.overdue(campaign, NOW, None, 10).await.unwrap();
+        let after = write.overdue(campaign, NOW, Some(claimed.id), 10).await;
+        assert_eq!(after.unwrap(), [], "no chunk is named twice");
         write.roll_back().await.unwrap();
         (left, overdue)
     };
-    assert_eq!(left().await, (2, vec![(claimed.id, 0), (claimed.id, 2)]));
-    assert!(world.amend(claimed.id, 2, Outcome::Confirmed).await);
-    assert_eq!(left().await.0, 1);
-    assert!(left().await.1.contains(&(claimed.id, 0)));
-    assert!(world.amend(claimed.id, 0, Outcome::WrittenOff).await);
+    let all = vec![(claimed.id, vec![0, 2, 3])];
+    assert_eq!(left().await, (3, all.clone()));
+    assert!(world.amend(claimed.id, 2, Confirmed).await);
+    assert_eq!(left().await.0, 2);
+    let mut write = world.store.write().await.unwrap();
+    write.write_off(&all, NOW).await.unwrap();
+    write.commit().await.unwrap();
     assert_eq!(left().await, (0, vec![]));
+    let stands = "SELECT COUNT(*) FROM amendment WHERE position = 2 AND outcome = 2";
+    assert_eq!(
+        world.raw.number(stands).await,
+        1,
+        "who was confirmed is not written off"
+    );
+    assert_eq!(world.count("amendment").await, 3);
 }
 
 pub async fn an_account_is_held_as_long_as_it_was_asked_to_wait(world: World) {

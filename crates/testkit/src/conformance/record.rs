@@ -112,7 +112,7 @@ pub async fn a_next_round_is_made_once(world: World) {
     assert_eq!(world.page(claimed.id.campaign).await.chunks.len(), 2);
 }
 
-pub async fn uncertain_keys_lead_back(world: World) {
+pub async fn undecided_keys_lead_back(world: World) {
     let claimed = world.claimed(2).await;
     let Change::End {
         state,
@@ -121,7 +121,7 @@ pub async fn uncertain_keys_lead_back(world: World) {
         detour,
         next_round,
         ..
-    } = settle(&[Outcome::Uncertain; 2])
+    } = settle(&[Outcome::Uncertain, Outcome::Unconfirmed])
     else {
         unreachable!("a settle is an end");
     };
@@ -131,7 +131,7 @@ pub async fn uncertain_keys_lead_back(world: World) {
         counts,
         detour,
         next_round,
-        uncertain_keys: vec![([1; 16], 0), ([2; 16], 1)],
+        undecided_keys: vec![([1; 16], 0), ([2; 16], 1)],
     };
     assert!(world.record(&claimed, change).await);
     assert_eq!(world.count("push_key").await, 2);

@@ -7,6 +7,7 @@ use domain::audience::{Audience, Expression};
 use domain::campaign::{CampaignEvent, CampaignState, Purpose};
 use domain::chunk::{ChunkId, ChunkState};
 use domain::codec::{self, PackedKeys};
+use domain::contract::Billable;
 use domain::freeze::{ChunkGroup, FreezeRange, chunk_number};
 use domain::friend::{ConsentFact, ConsentSource, FriendState, StateFact};
 use domain::handle::Handle;
@@ -182,6 +183,7 @@ impl World {
             highest_number: UserNumber(1_000_000),
             chunk_size: 1_000,
             not_after: NOW + Duration::from_secs(3_600),
+            billable: Billable::Accepted,
         }
     }
 
@@ -512,7 +514,7 @@ pub fn end(state: ChunkState, outcomes: &[Outcome]) -> Change {
         counts: OutcomeCounts::of(outcomes.iter().copied()),
         detour: None,
         next_round: None,
-        uncertain_keys: Vec::new(),
+        undecided_keys: Vec::new(),
     }
 }
 
@@ -535,7 +537,7 @@ pub fn settle_moving(accepted: u32, moved: u32) -> Change {
         outcomes,
         counts,
         detour,
-        uncertain_keys,
+        undecided_keys,
         ..
     } = settle(&outcomes)
     else {
@@ -546,7 +548,7 @@ pub fn settle_moving(accepted: u32, moved: u32) -> Change {
         outcomes,
         counts,
         detour,
-        uncertain_keys,
+        undecided_keys,
         next_round: Some(Box::new(NextRoundRows {
             size: chunk.size,
             retry_rounds: 1,

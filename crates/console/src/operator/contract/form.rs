@@ -1,6 +1,6 @@
 //! The terms of a contract as an operator types them, and what they mean.
 
-use domain::contract::{BandMode, Contract, ContractError, ContractKind, VatBase};
+use domain::contract::{BandMode, Billable, Contract, ContractError, ContractKind, VatBase};
 use domain::money::{Currency, Money};
 use domain::price::Rounding;
 use domain::time::{Timestamp, zone};
@@ -25,6 +25,7 @@ pub struct ContractForm {
     pub bands: String,
     pub vat: String,
     pub rounding: String,
+    pub billable: String,
     pub zone: String,
     pub when: String,
     pub day: String,
@@ -68,6 +69,7 @@ impl ContractForm {
             bands: contract.band_mode.name().to_owned(),
             vat: contract.vat_base.name().to_owned(),
             rounding: contract.rounding.name().to_owned(),
+            billable: contract.billable.name().to_owned(),
             zone: contract.time_zone.clone(),
             when: "now".to_owned(),
             ..Self::default()
@@ -122,6 +124,7 @@ impl ContractForm {
             band_mode: BandMode::from_name(&self.bands).unwrap_or(base.band_mode),
             vat_base: VatBase::from_name(&self.vat).unwrap_or(base.vat_base),
             rounding: Rounding::from_name(&self.rounding).unwrap_or(base.rounding),
+            billable: Billable::from_name(&self.billable).unwrap_or(base.billable),
             ..base
         };
         match contract.check(currency) {

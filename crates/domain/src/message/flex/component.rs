@@ -10,10 +10,8 @@ use crate::message::action::{Action, Place, action};
 use crate::message::limits::FLEX_INTEGER_MAX;
 use crate::message::link::{LinkWalk, media_url};
 use crate::message::node::Node;
-use crate::message::reader::{
-    MAY_NOT_BE_EMPTY, MUST_BE_SPECIFIED, Object, Reader, boolean, elements, integer, keyword,
-    string,
-};
+use crate::message::reader::{MAY_NOT_BE_EMPTY, MUST_BE_SPECIFIED, Object, Reader};
+use crate::message::value::{boolean, elements, integer, keyword, string};
 
 /// What may stand in a box.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -7,7 +7,8 @@ use crate::message::limits::{
     ASPECT_RATIO_HEIGHT_PER_WIDTH_MAX, ASPECT_RATIO_SIDE_MAX, MEASURE_CHARS_MAX,
 };
 use crate::message::node::Node;
-use crate::message::reader::{Reader, string};
+use crate::message::reader::Reader;
+use crate::message::value::string;
 
 /// What a size may be.
 pub(super) struct Measure {

@@ -14,7 +14,8 @@ use super::limits::{
 };
 use super::link::{LinkWalk, media_url};
 use super::node::Node;
-use super::reader::{Object, Reader, Unit, boolean, keyword, list, text};
+use super::reader::{Object, Reader};
+use super::value::{Unit, boolean, keyword, list, text};
 
 shape! {
     /// A layout, and the text shown where layouts cannot be.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::table::{bad, good, missing, run, times, without};
 
 const ITEM_TYPES: &str = "Must be one of the following values: \
-    [postback, message, uri, datetimepicker, clipboard, camera, cameraRoll, location]";
+    [postback, message, uri, datetimepicker, camera, cameraRoll, location, clipboard]";
 
 const HTTPS: &str = "invalid uri: must be an https URL";
 

@@ -5,10 +5,10 @@ use crate::message::action::*;
 use crate::message::common::*;
 use crate::message::flex::FlexMessage;
 use crate::message::media::*;
-use crate::message::reader::Keyword;
 use crate::message::sticker::*;
 use crate::message::template::*;
 use crate::message::text::*;
+use crate::message::value::Keyword;
 use crate::message::{Content, Message, Messages};
 
 /// Choices to be made; all zero once they are used up.
@@ -71,7 +71,7 @@ impl Choices {
         self.of(&urls).to_owned()
     }
 
-    fn uri(&mut self) -> String {
+    pub(super) fn uri(&mut self) -> String {
         let uris = [
             "http://example.com/",
             "https://example.com/?q=1",
@@ -86,7 +86,7 @@ impl Choices {
     }
 
     fn message(&mut self) -> Message {
-        let content = match self.below(6) {
+        let content = match self.below(7) {
             0 => Content::Text(self.text_message()),
             1 => Content::Image(ImageMessage {
                 original_content_url: self.url(),
@@ -100,15 +100,17 @@ impl Choices {
             3 => Content::Sticker(StickerMessage {
                 package_id: self.of(&["446", "a_b-c"]).to_owned(),
                 sticker_id: self.of(&["1988", "1"]).to_owned(),
+                quote_token: self.maybe(|c| c.text(20)),
             }),
             4 => Content::Template(TemplateMessage {
                 alt_text: self.text(20),
                 template: self.template(),
             }),
-            _ => Content::Flex(FlexMessage {
+            5 => Content::Flex(FlexMessage {
                 alt_text: self.text(20),
                 contents: self.container(),
             }),
+            _ => self.later_content(),
         };
         Message {
             content,
@@ -132,7 +134,11 @@ impl Choices {
             emoji_id: "001".to_owned(),
         };
         let emojis = (dollars > 0).then(|| (0..dollars).map(emoji).collect());
-        TextMessage { text, emojis }
+        TextMessage {
+            text,
+            emojis,
+            quote_token: self.maybe(|c| c.text(20)),
+        }
     }
 
     fn quick_reply_item(&mut self) -> QuickReplyItem {
@@ -154,6 +160,12 @@ impl Choices {
             },
             image_url: self.maybe(Self::url),
         }
+    }
+
+    /// A label of at most 12 grapheme clusters, or none.
+    pub(super) fn briefly_labelled(&mut self) -> Action {
+        let label = self.maybe(|c| c.text(12));
+        self.action(label)
     }
 
     pub(super) fn labelled(&mut self) -> Action {
@@ -229,7 +241,7 @@ impl Choices {
     }
 
     fn template(&mut self) -> Template {
-        match self.below(3) {
+        match self.below(4) {
             0 => Template::Buttons(Box::new(ButtonsTemplate {
                 text: self.text(60),
                 actions: self.many(1, 4, Self::labelled),
@@ -243,6 +255,12 @@ impl Choices {
             1 => Template::Confirm(ConfirmTemplate {
                 text: self.text(240),
                 actions: self.many(2, 2, Self::labelled),
+            }),
+            2 => Template::ImageCarousel(ImageCarouselTemplate {
+                columns: self.many(1, 10, |c| ImageColumn {
+                    image_url: c.url(),
+                    action: c.briefly_labelled(),
+                }),
             }),
             _ => {
                 let (actions, picture, title) = (1 + self.below(3), self.below(2), self.below(2));

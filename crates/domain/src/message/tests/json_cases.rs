@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::table::rules;
-use crate::message::limits::{ERRORS_MAX, MESSAGES_BYTES_MAX};
+use crate::message::limits::{BODY_BYTES_MAX, ERRORS_MAX};
 use crate::message::{Link, MediaOrigin, Rules, ValidationError, parse};
 
 const TEXT: &str = r#"{"type":"text","text":"a"}"#;
@@ -119,9 +119,9 @@ fn keys_stand_once() {
 #[test]
 fn size_is_limited_before_anything_is_read() {
     let padded = |bytes: usize| format!("[{TEXT}{}]", " ".repeat(bytes - TEXT.len() - 2));
-    assert!(parse(&padded(MESSAGES_BYTES_MAX), &rules()).is_ok());
+    assert!(parse(&padded(BODY_BYTES_MAX), &rules()).is_ok());
     assert_errors(
-        &padded(MESSAGES_BYTES_MAX + 1),
+        &padded(BODY_BYTES_MAX + 1),
         &[("", "The JSON must not be larger than 2097152 bytes")],
     );
 }

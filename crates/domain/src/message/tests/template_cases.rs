@@ -41,7 +41,7 @@ fn plain_column(actions: usize) -> Value {
 #[test]
 fn templates_have_an_alternative_text() {
     let base = confirm();
-    let types = "Must be one of the following values: [buttons, confirm, carousel]";
+    let types = "Must be one of the following values: [buttons, confirm, carousel, image_carousel]";
     run(&[
         good(&base, "", confirm()),
         good(&base, "/altText", times("a", 1_500)),
@@ -82,7 +82,7 @@ fn templates_have_an_alternative_text() {
         bad(
             &base,
             "/template/type",
-            json!("image_carousel"),
+            json!("imageCarousel"),
             ".template.type",
             types,
         ),

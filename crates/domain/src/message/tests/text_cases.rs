@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::table::{bad, good, missing, run, times, without, worse};
 
-const TYPES: &str =
-    "Must be one of the following values: [text, image, video, sticker, template, flex]";
+const TYPES: &str = "Must be one of the following values: [text, image, video, audio, \
+    location, sticker, template, imagemap, flex, textV2, coupon]";
 
 const DOLLAR: &str = "Must be the position of a $ in the text";
 
@@ -52,8 +52,8 @@ fn the_type_decides() {
         good(&base, "", sticker()),
         missing(&base, "/type", ".type"),
         bad(&base, "/type", json!(null), ".type", "must be specified"),
-        bad(&base, "/type", json!("textV2"), ".type", TYPES),
-        bad(&base, "/type", json!("audio"), ".type", TYPES),
+        bad(&base, "/type", json!("textv2"), ".type", TYPES),
+        bad(&base, "/type", json!("file"), ".type", TYPES),
         bad(&base, "/type", json!("Text"), ".type", TYPES),
         bad(&base, "/type", json!(""), ".type", TYPES),
         bad(&base, "/type", json!(1), ".type", "Must be a string"),
@@ -63,11 +63,20 @@ fn the_type_decides() {
         bad(&base, "", json!([text()]), "", "Must be an object"),
         bad(&base, "", json!({}), ".type", "must be specified"),
         bad(
-            &base,
+            &image(),
             "/quoteToken",
             json!("q"),
             ".quoteToken",
             "Unknown property",
+        ),
+        good(&base, "/quoteToken", json!("yHAz4Ua2wx7")),
+        good(&sticker(), "/quoteToken", json!("yHAz4Ua2wx7")),
+        bad(
+            &base,
+            "/quoteToken",
+            json!(""),
+            ".quoteToken",
+            "May not be empty",
         ),
         bad(
             &base,
@@ -85,7 +94,7 @@ fn the_type_decides() {
             ".altText",
             "Unknown property",
         ),
-        bad(&image(), "/type", json!("location"), ".type", TYPES),
+        bad(&image(), "/type", json!("imageMap"), ".type", TYPES),
         worse(
             &base,
             "/type",

@@ -85,11 +85,11 @@ async fn record_month(
     for record in changes {
         if let Change::End {
             next_round,
-            uncertain_keys,
+            undecided_keys,
             ..
         } = &record.change
         {
-            attempt::note_uncertain(write, record.id, uncertain_keys).await?;
+            attempt::note_undecided(write, record.id, undecided_keys).await?;
             if let Some(next) = next_round {
                 parents.push(record.id);
                 rounds.push(&**next);

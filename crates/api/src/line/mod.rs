@@ -1,0 +1,185 @@
+//! LINE's Messaging API on the installation's own host: its paths, limits, words and status codes.
+//!
+//! Brands' programs come with LINE's official libraries and change nothing but the address. So
+//! nothing is extended on these paths: no value that LINE does not document stands where its
+//! libraries know a closed list, and whatever is wrong is answered as LINE answers it. What goes
+//! further than LINE is elsewhere.
+//!
+//! A route is one line in [`router`]. Its handler begins with [`Channel`], which finds out who asks
+//! and counts the request; every answer goes through [`stamp`], so that none is without an id.
+
+pub mod state; // what every route needs
+pub mod error; // LINE's errors, letter for letter
+pub mod stamp; // an id and the usual headers on every answer
+pub mod request; // bodies, forms and queries as LINE's libraries write them
+pub mod limits; // how often each operation may be asked for
+pub mod channel; // who asks, by the bearer token
+pub mod oauth; // tokens by assertion and stateless ones: v2.1 and v3
+pub mod short_lived; // short-lived tokens: v2
+pub mod bot; // the bot, its friends
+pub mod retry; // requests that are made again
+pub mod send; // push, multicast, broadcast
+pub mod quota; // what may be sent this month, what was, and by which operation
+pub mod units; // what sends are added up under
+pub mod insight; // figures of days, friends and requests
+pub mod validate; // messages looked at, not sent
+pub mod absent; // what this platform does not have, in LINE's words
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{any, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use domain::api_request::ApiOperation;
+
+pub use channel::Channel;
+pub use error::{Detail, LineError};
+pub use limits::{Rate, RateLimits};
+pub use stamp::LineRequest;
+pub use state::LineState;
+
+/// Every route of LINE's, on one page.
+pub fn router(state: Arc<LineState>) -> Router {
+    let routes = Router::new()
+        .merge(tokens())
+        .merge(bot())
+        .merge(sending())
+        .merge(insights())
+        .merge(groups())
+        .merge(apart());
+    // Whatever else begins like a path of LINE's is not there, in LINE's words.
+    let beginnings = ["/v2", "/oauth2", "/bot", "/liff", "/shop", "/module"];
+    let routes = beginnings.iter().fold(routes, |routes, beginning| {
+        routes
+            .route(beginning, any(absent::not_found))
+            .route(&format!("{beginning}/"), any(absent::not_found))
+            .route(&format!("{beginning}/{{*rest}}"), any(absent::not_found))
+    });
+    routes
+        .method_not_allowed_fallback(absent::method_not_allowed)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), stamp::stamp))
+        .with_state(state)
+}
+
+fn tokens() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/oauth2/v2.1/token", post(oauth::issue_asserted))
+        .route("/oauth2/v2.1/verify", get(oauth::verify))
+        .route("/oauth2/v2.1/tokens/kid", get(oauth::key_ids))
+        .route("/oauth2/v2.1/revoke", post(oauth::revoke))
+        .route("/oauth2/v3/token", post(oauth::issue_stateless))
+        .route("/v2/oauth/accessToken", post(short_lived::issue))
+        .route("/v2/oauth/verify", post(short_lived::verify))
+        .route("/v2/oauth/revoke", post(short_lived::revoke))
+}
+
+fn bot() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/info", get(bot::info))
+        .route("/v2/bot/profile/{userId}", get(bot::profile))
+        .route("/v2/bot/followers/ids", get(bot::followers))
+        .merge(validation())
+}
+
+fn validation() -> Router<Arc<LineState>> {
+    let operations = ApiOperation::ALL.map(ApiOperation::name);
+    operations.iter().fold(Router::new(), |routes, operation| {
+        let path = format!("{}{operation}", validate::PATH);
+        routes.route(&path, post(validate::messages))
+    })
+}
+
+fn sending() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/message/push", post(send::push))
+        .route("/v2/bot/message/multicast", post(send::multicast))
+        .route("/v2/bot/message/broadcast", post(send::broadcast))
+        .route("/v2/bot/message/quota", get(quota::limit))
+        .route("/v2/bot/message/quota/consumption", get(quota::consumption))
+        .route("/v2/bot/message/delivery/reply", get(quota::replies))
+        .route("/v2/bot/message/delivery/push", get(quota::pushes))
+        .route("/v2/bot/message/delivery/multicast", get(quota::multicasts))
+        .route("/v2/bot/message/delivery/broadcast", get(quota::broadcasts))
+        .route("/v2/bot/message/aggregation/info", get(units::count))
+        .route("/v2/bot/message/aggregation/list", get(units::list))
+}
+
+fn insights() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/insight/message/delivery", get(insight::deliveries))
+        .route("/v2/bot/insight/followers", get(insight::followers))
+        .route("/v2/bot/insight/message/event", get(insight::event))
+}
+
+/// An official account talks to people, not to groups.
+fn groups() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/group/{groupId}/summary", get(absent::group))
+        .route("/v2/bot/group/{groupId}/members/count", get(absent::group))
+        .route("/v2/bot/group/{groupId}/members/ids", get(absent::group))
+        .route(
+            "/v2/bot/group/{groupId}/member/{userId}",
+            get(absent::group),
+        )
+        .route("/v2/bot/group/{groupId}/leave", post(absent::group))
+        .route("/v2/bot/room/{roomId}/members/count", get(absent::room))
+        .route("/v2/bot/room/{roomId}/members/ids", get(absent::room))
+        .route("/v2/bot/room/{roomId}/member/{userId}", get(absent::room))
+        .route("/v2/bot/room/{roomId}/leave", post(absent::room))
+}
+
+/// Products of LINE's that are no part of an official account here.
+fn apart() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/membership/list", get(absent::membership))
+        .route(
+            "/v2/bot/membership/subscription/{userId}",
+            get(absent::subscription),
+        )
+        .route(
+            "/v2/bot/membership/{membershipId}/users/ids",
+            get(absent::membership),
+        )
+        .route("/bot/pnp/push", post(absent::not_available))
+        .route(
+            "/v2/bot/message/pnp/templated/push",
+            post(absent::not_available),
+        )
+        .route(
+            "/v2/bot/message/delivery/pnp",
+            get(absent::no_phone_numbers),
+        )
+        .route(
+            "/v2/bot/message/delivery/pnp/templated",
+            get(absent::no_phone_numbers),
+        )
+        .route("/v2/bot/channel/detach", post(absent::not_available))
+        .route(
+            "/v2/bot/chat/{chatId}/control/acquire",
+            post(absent::not_available),
+        )
+        .route(
+            "/v2/bot/chat/{chatId}/control/release",
+            post(absent::not_available),
+        )
+        .route("/v2/bot/list", get(absent::not_available))
+        .route("/shop/v3/mission", post(absent::not_available))
+        .route(
+            "/liff/v1/apps",
+            get(absent::not_available).post(absent::not_available),
+        )
+        .route(
+            "/liff/v1/apps/{liffId}",
+            axum::routing::put(absent::not_available).delete(absent::not_available),
+        )
+        .route(
+            "/module/auth/v1/token",
+            post(absent::not_available_to_anybody),
+        )
+}
