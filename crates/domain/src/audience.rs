@@ -8,6 +8,7 @@ mod read;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::audience_group::AudienceGroupId;
 use crate::campaign::Purpose;
 use crate::friend::{Gender, Profile};
 use crate::id::UserListId;
@@ -49,6 +50,8 @@ pub enum Expression {
     Source(Vec<String>),
     /// An uploaded list of the account.
     List(UserListId),
+    /// An audience group of the account.
+    Group(AudienceGroupId),
     And(Vec<Expression>),
     Or(Vec<Expression>),
     Not(Box<Expression>),
@@ -95,6 +98,7 @@ pub struct FriendFacts<'a> {
     pub profile: &'a Profile,
     pub since: Timestamp,
     pub lists: &'a [UserListId],
+    pub groups: &'a [AudienceGroupId],
 }
 
 impl Audience {
@@ -147,6 +151,7 @@ impl Expression {
                 source.is_some_and(|source| sources.contains(source))
             }
             Self::List(list) => friend.lists.contains(list),
+            Self::Group(group) => friend.groups.contains(group),
             Self::And(parts) => parts.iter().all(|part| part.matches(friend)),
             Self::Or(parts) => parts.iter().any(|part| part.matches(friend)),
             Self::Not(part) => !part.matches(friend),
@@ -159,6 +164,16 @@ impl Expression {
             Self::List(list) => vec![*list],
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::lists).collect(),
             Self::Not(part) => part.lists(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The audience groups it names: they must be the account's own, and ready.
+    pub fn groups(&self) -> Vec<AudienceGroupId> {
+        match self {
+            Self::Group(group) => vec![*group],
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::groups).collect(),
+            Self::Not(part) => part.groups(),
             _ => Vec::new(),
         }
     }
@@ -259,6 +274,7 @@ impl Serialize for Expression {
             }
             Self::Source(sources) => map.serialize_entry("source", sources)?,
             Self::List(list) => map.serialize_entry("list", list)?,
+            Self::Group(group) => map.serialize_entry("audience_group", &group.number())?,
             Self::And(parts) => map.serialize_entry("and", parts)?,
             Self::Or(parts) => map.serialize_entry("or", parts)?,
             Self::Not(part) => map.serialize_entry("not", part)?,

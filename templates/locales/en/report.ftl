@@ -97,6 +97,7 @@ report-audience-limited = { $who }, at most { $count }
 report-audience-tag = tag { $value }
 report-audience-source = came from { $value }
 report-audience-list = an uploaded list
+report-audience-group = audience group { $value }
 report-audience-since = friends since { $value }
 report-audience-birth-year = born { $value }
 report-audience-attribute = attribute { $value }

@@ -97,6 +97,7 @@ report-audience-limited = { $who }、最大{ $count }人
 report-audience-tag = タグ { $value }
 report-audience-source = 経路 { $value }
 report-audience-list = アップロードしたリスト
+report-audience-group = オーディエンスグループ { $value }
 report-audience-since = 友だちになった日 { $value }
 report-audience-birth-year = 生まれ年 { $value }
 report-audience-attribute = 属性 { $value }

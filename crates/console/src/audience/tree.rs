@@ -3,6 +3,7 @@
 use domain::audience::{
     Attribute, Audience, AudienceLimit, Expression, LimitMethod, TextAttribute,
 };
+use domain::audience_group::AudienceGroupId;
 use domain::time::{Timestamp, local_to_instant};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -165,6 +166,7 @@ impl Reader<'_> {
             _ if condition.values.is_empty() => return Err(Unready::Empty),
             Kind::Tag => any_of("tag", &condition.values),
             Kind::List => any_of("list", &condition.values),
+            Kind::AudienceGroup => any_group(&condition.values)?,
             Kind::Source => json!({"source": condition.values}),
             kind => json!({"attribute": {"name": kind.name(), "in": condition.values}}),
         };
@@ -246,6 +248,19 @@ fn any_of(key: &str, values: &[String]) -> Value {
             json!({"or": parts})
         }
     }
+}
+
+/// The same of audience groups, which are numbers.
+fn any_group(values: &[String]) -> Result<Value, Unready> {
+    let group = |value: &String| match AudienceGroupId::parse(value) {
+        Some(group) => Ok(json!({"audience_group": group.number()})),
+        None => Err(Unready::Wrong),
+    };
+    let parts: Vec<Value> = values.iter().map(group).collect::<Result<_, _>>()?;
+    Ok(match parts.as_slice() {
+        [one] => one.clone(),
+        _ => json!({"or": parts}),
+    })
 }
 
 fn joined(mut parts: Vec<Expression>, any: bool) -> Expression {
@@ -350,6 +365,7 @@ fn condition_of(expression: &Expression, zone: &TimeZone) -> Option<Condition> {
         }
         Expression::Tag(tag) => values(Kind::Tag, vec![tag.clone()]),
         Expression::List(list) => values(Kind::List, vec![list.to_string()]),
+        Expression::Group(group) => values(Kind::AudienceGroup, vec![group.to_string()]),
         Expression::Source(sources) => values(Kind::Source, sources.clone()),
         Expression::Attribute(Attribute::OneOf {
             attribute,
@@ -373,7 +389,8 @@ fn condition_of(expression: &Expression, zone: &TimeZone) -> Option<Condition> {
             let parts: Vec<Condition> = parts.collect::<Option<_>>()?;
             let kind = parts.first()?.kind;
             let is_one = |part: &Condition| part.kind == kind && !part.is_not;
-            if !matches!(kind, Kind::Tag | Kind::List) || !parts.iter().all(is_one) {
+            let several = [Kind::Tag, Kind::List, Kind::AudienceGroup];
+            if !several.contains(&kind) || !parts.iter().all(is_one) {
                 return None;
             }
             values(

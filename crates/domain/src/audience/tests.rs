@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const LIST: &str = "lst_00000000000000000000000007";
 
 /// An expression and its canonical JSON.
-const GOOD: [(&str, &str); 15] = [
+const GOOD: [(&str, &str); 16] = [
     (r#"{"all":true}"#, r#"{"all":true}"#),
     (
         r#"{"attribute":{"in":["male","female","male"],"name":"gender"}}"#,
@@ -52,6 +52,10 @@ const GOOD: [(&str, &str); 15] = [
     (
         r#"{"list":"lst_00000000000000000000000007"}"#,
         r#"{"list":"lst_00000000000000000000000007"}"#,
+    ),
+    (
+        r#"{"audience_group":1234567890123}"#,
+        r#"{"audience_group":1234567890123}"#,
     ),
     (
         r#"{"or":[{"tag":"b"},{"tag":"a"}]}"#,
@@ -144,6 +148,16 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (r#"{"list":"lst_7"}"#, "audience.list", "uploaded list"),
     (r#"{"list":7}"#, "audience.list", "a text"),
+    (
+        r#"{"audience_group":"1234567890123"}"#,
+        "audience.audience_group",
+        "a number",
+    ),
+    (
+        r#"{"audience_group":7}"#,
+        "audience.audience_group",
+        "not the number",
+    ),
     (r#"{"and":[]}"#, "audience.and", "at least one"),
     (r#"{"or":[]}"#, "audience.or", "at least one"),
     (r#"{"and":{"all":true}}"#, "audience.and", "a list"),
@@ -483,6 +497,10 @@ fn limits_of_depth_conditions_values_and_bytes_hold() {
     assert!(fault_of(&padded).contains("65536 bytes"));
 }
 
+fn groups() -> [AudienceGroupId; 1] {
+    [AudienceGroupId::from_number(1_234_567_890_123).unwrap()]
+}
+
 fn friend() -> (Profile, Timestamp, [UserListId; 1]) {
     let profile = Profile {
         language: Some("ko".to_owned()),
@@ -547,6 +565,9 @@ fn conditions_mean_what_they_say() {
         (r#"{"source":["ad"]}"#, false),
         (r#"{"list":"lst_00000000000000000000000007"}"#, true),
         (r#"{"list":"lst_00000000000000000000000008"}"#, false),
+        (r#"{"audience_group":1234567890123}"#, true),
+        (r#"{"audience_group":1234567890124}"#, false),
+        (r#"{"not":{"audience_group":1234567890124}}"#, true),
         (r#"{"and":[{"tag":"vip"},{"tag":"coffee"}]}"#, true),
         (r#"{"and":[{"tag":"vip"},{"tag":"tea"}]}"#, false),
         (r#"{"or":[{"tag":"tea"},{"tag":"coffee"}]}"#, true),
@@ -558,6 +579,7 @@ fn conditions_mean_what_they_say() {
         profile: &profile,
         since,
         lists: &lists,
+        groups: &groups(),
     };
     for (json, expected) in cases {
         let expression = Audience::parse(json).unwrap().expression;
@@ -565,6 +587,8 @@ fn conditions_mean_what_they_say() {
     }
     let both = format!(r#"{{"and":[{{"list":"{LIST}"}},{{"not":{{"list":"{LIST}"}}}}]}}"#);
     assert_eq!(Audience::parse(&both).unwrap().expression.lists().len(), 2);
+    let not = r#"{"or":[{"tag":"a"},{"not":{"audience_group":1234567890123}}]}"#;
+    assert_eq!(Audience::parse(not).unwrap().expression.groups(), groups());
 }
 
 #[test]
@@ -579,6 +603,7 @@ fn any_condition_or_list_makes_an_audience_targeted() {
         (r#"{"or":[{"all":true},{"tag":"a"}]}"#, false),
         (r#"{"not":{"not":{"all":true}}}"#, false),
         (r#"{"list":"lst_00000000000000000000000007"}"#, false),
+        (r#"{"audience_group":1234567890123}"#, false),
     ];
     for (json, untargeted) in cases {
         let audience = Audience::parse(json).unwrap();
@@ -626,6 +651,7 @@ fn any_expression() -> impl Strategy<Value = Expression> {
         "[a-z가-힣]{1,32}".prop_map(Expression::Tag),
         texts("[a-z0-9_-]{1,32}").prop_map(Expression::Source),
         any::<[u8; 16]>().prop_map(|bytes| Expression::List(UserListId::from_bytes(bytes))),
+        any::<[u8; 16]>().prop_map(|bytes| Expression::Group(AudienceGroupId::drawn(bytes))),
         at().prop_map(|at| Expression::FriendSince {
             from: Some(at),
             before: None
@@ -673,7 +699,8 @@ proptest! {
     #[test]
     fn not_and_or_follow_logic(left in any_expression(), right in any_expression()) {
         let (profile, since, lists) = friend();
-        let facts = FriendFacts { profile: &profile, since, lists: &lists };
+        let groups = groups();
+        let facts = FriendFacts { profile: &profile, since, lists: &lists, groups: &groups };
         let (a, b) = (left.matches(&facts), right.matches(&facts));
         let pair = vec![left.clone(), right];
         prop_assert_eq!(Expression::And(pair.clone()).matches(&facts), a && b);

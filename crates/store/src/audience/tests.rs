@@ -261,6 +261,7 @@ fn reached(people: &[Person], expression: &Expression, purpose: Purpose) -> Vec<
             profile: &person.profile,
             since: person.since,
             lists: &person.lists,
+            groups: &[],
         };
         let flags = ReachFlags::of(person.state, person.promotion, false);
         flags.is_reachable(purpose) && expression.matches(&facts)
