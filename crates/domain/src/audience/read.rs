@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 const ROOT: &str = "audience";
 /// A birth year after this is a slip whatever the year is.
 const BIRTH_YEAR_MAX: u16 = 2_200;
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "all",
     "attribute",
     "tag",
@@ -21,6 +21,7 @@ const KINDS: [&str; 10] = [
     "source",
     "list",
     "audience_group",
+    "sent",
     "and",
     "or",
     "not",
@@ -104,6 +105,7 @@ impl Reader {
                 .map(Expression::Source),
             "list" => self.list(value, &path),
             "audience_group" => self.group(value, &path),
+            "sent" => self.sent(value, &path),
             "and" => self.parts(value, &path, depth).map(Expression::And),
             "or" => self.parts(value, &path, depth).map(Expression::Or),
             _ => {
@@ -226,6 +228,13 @@ impl Reader {
             None => self
                 .faults
                 .add(path, "is not the number of an audience group"),
+        }
+    }
+
+    fn sent(&mut self, node: &Node, path: &str) -> Option<Expression> {
+        match text(node, path, &mut self.faults)?.parse() {
+            Ok(campaign) => Some(Expression::Sent(campaign)),
+            Err(error) => self.faults.add(path, format!("{error}")),
         }
     }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const LIST: &str = "lst_00000000000000000000000007";
 
 /// An expression and its canonical JSON.
-const GOOD: [(&str, &str); 16] = [
+const GOOD: [(&str, &str); 17] = [
     (r#"{"all":true}"#, r#"{"all":true}"#),
     (
         r#"{"attribute":{"in":["male","female","male"],"name":"gender"}}"#,
@@ -56,6 +56,10 @@ const GOOD: [(&str, &str); 16] = [
     (
         r#"{"audience_group":1234567890123}"#,
         r#"{"audience_group":1234567890123}"#,
+    ),
+    (
+        r#"{"sent":"cmp_00000000000000000000000007"}"#,
+        r#"{"sent":"cmp_00000000000000000000000007"}"#,
     ),
     (
         r#"{"or":[{"tag":"b"},{"tag":"a"}]}"#,
@@ -158,6 +162,8 @@ const BAD: &[(&str, &str, &str)] = &[
         "audience.audience_group",
         "not the number",
     ),
+    (r#"{"sent":"cmp_7"}"#, "audience.sent", "campaign"),
+    (r#"{"sent":7}"#, "audience.sent", "a text"),
     (r#"{"and":[]}"#, "audience.and", "at least one"),
     (r#"{"or":[]}"#, "audience.or", "at least one"),
     (r#"{"and":{"all":true}}"#, "audience.and", "a list"),
@@ -480,8 +486,8 @@ fn limits_of_depth_conditions_values_and_bytes_hold() {
         assert_eq!(errors.len(), 1, "{errors:?}");
         errors[0].message.clone()
     };
-    assert!(fault_of(&nested(DEPTH_MAX)).contains("8 levels"));
-    assert!(fault_of(&nested(60)).contains("8 levels"));
+    assert!(fault_of(&nested(DEPTH_MAX)).contains("16 levels"));
+    assert!(fault_of(&nested(60)).contains("16 levels"));
     assert!(fault_of(&nested(5_000)).contains("levels"));
     let wide = |parts: usize| {
         let parts = vec![r#"{"all":true}"#; parts].join(",");
@@ -567,6 +573,8 @@ fn conditions_mean_what_they_say() {
         (r#"{"list":"lst_00000000000000000000000008"}"#, false),
         (r#"{"audience_group":1234567890123}"#, true),
         (r#"{"audience_group":1234567890124}"#, false),
+        (r#"{"sent":"cmp_00000000000000000000000007"}"#, true),
+        (r#"{"sent":"cmp_00000000000000000000000008"}"#, false),
         (r#"{"not":{"audience_group":1234567890124}}"#, true),
         (r#"{"and":[{"tag":"vip"},{"tag":"coffee"}]}"#, true),
         (r#"{"and":[{"tag":"vip"},{"tag":"tea"}]}"#, false),
@@ -580,6 +588,7 @@ fn conditions_mean_what_they_say() {
         since,
         lists: &lists,
         groups: &groups(),
+        sent: &["cmp_00000000000000000000000007".parse().unwrap()],
     };
     for (json, expected) in cases {
         let expression = Audience::parse(json).unwrap().expression;
@@ -589,6 +598,8 @@ fn conditions_mean_what_they_say() {
     assert_eq!(Audience::parse(&both).unwrap().expression.lists().len(), 2);
     let not = r#"{"or":[{"tag":"a"},{"not":{"audience_group":1234567890123}}]}"#;
     assert_eq!(Audience::parse(not).unwrap().expression.groups(), groups());
+    let not = r#"{"not":{"sent":"cmp_00000000000000000000000007"}}"#;
+    assert_eq!(Audience::parse(not).unwrap().expression.sent().len(), 1);
 }
 
 #[test]
@@ -604,6 +615,7 @@ fn any_condition_or_list_makes_an_audience_targeted() {
         (r#"{"not":{"not":{"all":true}}}"#, false),
         (r#"{"list":"lst_00000000000000000000000007"}"#, false),
         (r#"{"audience_group":1234567890123}"#, false),
+        (r#"{"sent":"cmp_00000000000000000000000007"}"#, false),
     ];
     for (json, untargeted) in cases {
         let audience = Audience::parse(json).unwrap();
@@ -652,6 +664,7 @@ fn any_expression() -> impl Strategy<Value = Expression> {
         texts("[a-z0-9_-]{1,32}").prop_map(Expression::Source),
         any::<[u8; 16]>().prop_map(|bytes| Expression::List(UserListId::from_bytes(bytes))),
         any::<[u8; 16]>().prop_map(|bytes| Expression::Group(AudienceGroupId::drawn(bytes))),
+        any::<[u8; 16]>().prop_map(|bytes| Expression::Sent(CampaignId::from_bytes(bytes))),
         at().prop_map(|at| Expression::FriendSince {
             from: Some(at),
             before: None
@@ -700,7 +713,9 @@ proptest! {
     fn not_and_or_follow_logic(left in any_expression(), right in any_expression()) {
         let (profile, since, lists) = friend();
         let groups = groups();
-        let facts = FriendFacts { profile: &profile, since, lists: &lists, groups: &groups };
+        let facts = FriendFacts {
+            profile: &profile, since, lists: &lists, groups: &groups, sent: &[],
+        };
         let (a, b) = (left.matches(&facts), right.matches(&facts));
         let pair = vec![left.clone(), right];
         prop_assert_eq!(Expression::And(pair.clone()).matches(&facts), a && b);
