@@ -111,6 +111,7 @@ pub(crate) async fn launch_in(
     let account =
         account.ok_or_else(|| StoreError::NotFound(format!("account {}", campaign.account)))?;
     let audience = read_audience(campaign)?;
+    expect_sent_kept(write, campaign, &audience).await?;
     let count = count(write, context.store, campaign, &audience).await?;
     let tariff = audience.tariff(campaign.purpose);
     let terms = billing::terms_at_launch(write, campaign.business, now).await?;
@@ -212,6 +213,23 @@ async fn ready_money_is_needed(
     Ok(spendable.micro() < all.net.micro()
         || terms.room() < units
         || budget::refusing(&budgets, all.net).is_some())
+}
+
+/// Aimed at whoever an earlier campaign was sent to, it needs to be known who that was: otherwise
+/// nobody would be, and everybody by a negation.
+async fn expect_sent_kept(
+    write: &mut Write,
+    campaign: &Campaign,
+    audience: &Audience,
+) -> Result<(), SchedulerError> {
+    for sent in audience.expression.sent() {
+        if !write.is_sent_kept(campaign.account, sent).await? {
+            return Err(SchedulerError::NotPossible(format!(
+                "it is not kept whom {sent} was sent to"
+            )));
+        }
+    }
+    Ok(())
 }
 
 async fn count(

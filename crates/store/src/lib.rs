@@ -66,6 +66,9 @@ pub mod unknown; // chunks whose outcome nobody knows
 pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod api_request; // requests read back: units, what was sent by operation
+pub mod narrowcast; // how far narrowcasts are, and whom they were sent to
+pub mod unit; // what friends did with the sends of a unit
+pub mod demographic; // friends by their attributes, counted
 pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch
 pub mod interruption; // leads that were cut off, and what was under way

@@ -262,6 +262,7 @@ fn reached(people: &[Person], expression: &Expression, purpose: Purpose) -> Vec<
             since: person.since,
             lists: &person.lists,
             groups: &[],
+            sent: &[],
         };
         let flags = ReachFlags::of(person.state, person.promotion, false);
         flags.is_reachable(purpose) && expression.matches(&facts)

@@ -32,6 +32,7 @@ macro_rules! migrator {
             "0022_channel",
             "0023_api_operation",
             "0025_audience_group",
+            "0027_narrowcast",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
