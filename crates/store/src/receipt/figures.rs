@@ -138,6 +138,28 @@ pub(super) async fn people_with(
     }
 }
 
+/// Who clicked any of these links of a campaign.
+pub(super) async fn clickers_of(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+    links: &BTreeSet<u32>,
+) -> Result<RoaringBitmap, StoreError> {
+    let log = log(connection, campaign).await?;
+    let clicks = log
+        .iter()
+        .filter(|receipt| receipt.link.is_some_and(|link| links.contains(&link)));
+    let mut numbers: RoaringBitmap = clicks.map(|receipt| receipt.number.0).collect();
+    let items: Vec<Value> = links.iter().map(|link| link.bind()).collect();
+    let sql = "SELECT numbers FROM receipt_link WHERE campaign = {} AND link IN";
+    let first = values![campaign];
+    for row in bulk::look_up(connection, "receipt_link", [sql, ""], &first, &items).await? {
+        let blob: Vec<u8> = row.get("numbers")?;
+        let clicked = RoaringBitmap::deserialize_from(&blob[..]);
+        numbers |= clicked.map_err(|error| row.corrupt("numbers", error))?;
+    }
+    Ok(numbers)
+}
+
 /// The positions of a chunk's recipients whose outcome it leaves open, with their numbers.
 pub(super) fn undecided_of(row: &Row) -> Result<Vec<(u32, UserNumber)>, StoreError> {
     let numbers = row.packed_numbers("numbers")?;
