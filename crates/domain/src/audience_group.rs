@@ -23,6 +23,8 @@ const _: () = assert!(FILE_BYTES_MAX > FILE_IDS_MAX * 36);
 pub const CLICK_URL_CHARS_MAX: usize = 2_000;
 /// Uploads of one group that are not at their end.
 pub const JOBS_AT_ONCE: u64 = 10;
+/// The same of all groups of an account.
+pub const JOBS_OF_ACCOUNT: u64 = 100;
 /// Uploads that are shown of a group, the latest.
 pub const JOBS_SHOWN: u32 = 50;
 /// How long a group may be aimed at, and how long it is still shown afterwards.
@@ -202,7 +204,7 @@ pub enum GroupRefusal {
     NotFound,
     #[error("the audience group has expired")]
     Expired,
-    #[error("{JOBS_AT_ONCE} uploads to the audience group are not at their end yet")]
+    #[error("too many uploads are not at their end yet")]
     TooManyJobs,
     /// Of a file's line, or the place of an id in a request; from 1.
     #[error("invalid audience id format (number {0})")]

@@ -85,6 +85,20 @@ impl Write {
         open_jobs(self.connection(), account, group).await
     }
 
+    /// The same of all groups of an account.
+    pub async fn count_audience_jobs(&mut self, account: AccountId) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) AS jobs FROM audience_group_job
+                   WHERE account = $1 AND ended_at IS NULL";
+        let row = row::one(
+            self.connection(),
+            "audience_group_job",
+            sql,
+            values![account],
+        )
+        .await?;
+        row.map_or(Ok(0), |row| row.int("jobs"))
+    }
+
     /// The one that waits longest, which from now on is somebody's.
     pub async fn take_audience_job(
         &mut self,
