@@ -49,14 +49,15 @@ CREATE TABLE audience_group_job (
   failure BIGINT,
   -- In words, for the person who repairs the file.
   failure_words TEXT COLLATE "C",
-  -- How far the file is read: bytes, lines, and how many of those are ids that nobody has.
-  offset_bytes BIGINT NOT NULL,
-  lines BIGINT NOT NULL,
+  -- Ids of the file, each line one, and how many of them nobody has.
+  ids BIGINT NOT NULL,
   unknown_ids BIGINT NOT NULL,
   -- Members that it added.
   added BIGINT NOT NULL,
   has_file BIGINT NOT NULL,
   created_at BIGINT NOT NULL,
+  -- Whoever works at it says until when nobody else should.
+  working_until BIGINT,
   ended_at BIGINT
 );
 CREATE INDEX audience_group_job_of_group ON audience_group_job (audience_group, created_at);

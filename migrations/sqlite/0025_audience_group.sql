@@ -49,14 +49,15 @@ CREATE TABLE audience_group_job (
   failure INTEGER,
   -- In words, for the person who repairs the file.
   failure_words TEXT,
-  -- How far the file is read: bytes, lines, and how many of those are ids that nobody has.
-  offset_bytes INTEGER NOT NULL,
-  lines INTEGER NOT NULL,
+  -- Ids of the file, each line one, and how many of them nobody has.
+  ids INTEGER NOT NULL,
   unknown_ids INTEGER NOT NULL,
   -- Members that it added.
   added INTEGER NOT NULL,
   has_file INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
+  -- Whoever works at it says until when nobody else should.
+  working_until INTEGER,
   ended_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX audience_group_job_of_group ON audience_group_job (audience_group, created_at);

@@ -30,6 +30,7 @@ pub mod event; // the messenger's events: taken once, deliveries decided or wait
 pub mod import; // imports: checkpoints and what they refused
 pub mod import_upload; // files brought to the page: mapped, waiting, taken in
 pub mod user_list; // uploaded lists of users
+pub mod audience_group; // audience groups: members, and the uploads that fill them
 pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning
 pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books

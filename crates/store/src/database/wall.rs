@@ -111,6 +111,8 @@ const GRANTS: [(&str, &[&str]); 4] = [
     (
         "INSERT",
         &[
+            "audience_group",
+            "audience_group_job",
             "budget",
             "budget_alert",
             "campaign",
@@ -144,6 +146,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
         "UPDATE",
         &[
             "account",
+            "audience_group",
             "block",
             "campaign",
             "campaign_tariff",

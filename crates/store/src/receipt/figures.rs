@@ -146,7 +146,7 @@ pub(crate) async fn clickers(
     let sql = "SELECT link, total, numbers FROM receipt_link WHERE campaign = $1";
     let mut links = BTreeMap::new();
     for row in row::all(connection, "receipt_link", sql, values![campaign]).await? {
-        links.insert(row.int("link")?, clickers_of(&row)?);
+        links.insert(row.int("link")?, link_clickers(&row)?);
     }
     for receipt in log(connection, campaign).await? {
         if let Some(link) = receipt.link {
@@ -156,6 +156,28 @@ pub(crate) async fn clickers(
         }
     }
     Ok(links)
+}
+
+/// Who clicked any of these links of a campaign.
+pub(super) async fn clickers_of(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+    links: &BTreeSet<u32>,
+) -> Result<RoaringBitmap, StoreError> {
+    let log = log(connection, campaign).await?;
+    let clicks = log
+        .iter()
+        .filter(|receipt| receipt.link.is_some_and(|link| links.contains(&link)));
+    let mut numbers: RoaringBitmap = clicks.map(|receipt| receipt.number.0).collect();
+    let items: Vec<Value> = links.iter().map(|link| link.bind()).collect();
+    let sql = "SELECT numbers FROM receipt_link WHERE campaign = {} AND link IN";
+    let first = values![campaign];
+    for row in bulk::look_up(connection, "receipt_link", [sql, ""], &first, &items).await? {
+        let blob: Vec<u8> = row.get("numbers")?;
+        let clicked = RoaringBitmap::deserialize_from(&blob[..]);
+        numbers |= clicked.map_err(|error| row.corrupt("numbers", error))?;
+    }
+    Ok(numbers)
 }
 
 /// The positions of a chunk's recipients whose outcome it leaves open, with their numbers.
@@ -286,12 +308,12 @@ async fn load_links(
     let rows = bulk::look_up(connection, "receipt_link", [sql, ""], &first, &items).await?;
     let mut links = BTreeMap::new();
     for row in &rows {
-        links.insert(row.int("link")?, clickers_of(row)?);
+        links.insert(row.int("link")?, link_clickers(row)?);
     }
     Ok(links)
 }
 
-fn clickers_of(row: &Row) -> Result<receipt::Clickers, StoreError> {
+fn link_clickers(row: &Row) -> Result<receipt::Clickers, StoreError> {
     let blob: Vec<u8> = row.get("numbers")?;
     let numbers = RoaringBitmap::deserialize_from(&blob[..]);
     Ok(receipt::Clickers {
