@@ -2,8 +2,8 @@
 //! an audience can name it.
 //!
 //! The record has its recipients packed, chunk by chunk, where no condition of a statement finds
-//! them. So whom a campaign was sent to is written down once more, by words of 64 user numbers, when
-//! somebody first aims at it, and stays.
+//! them. So whom a campaign was sent to is written down once more, by words of 64 user numbers,
+//! when somebody first aims at it, and stays.
 
 use std::collections::{BTreeMap, HashSet};
 

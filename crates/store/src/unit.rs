@@ -18,21 +18,43 @@ use crate::row::{self, Bind, values};
 use crate::{Snapshot, StoreError, Write, bulk};
 
 /// What people did with messages that were sent under one unit.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UnitFigures {
-    pub opened: RoaringBitmap,
-    pub clicked: RoaringBitmap,
-    /// In the order of a request's messages.
+    /// People who opened any of them, and who clicked in any.
+    pub opened: u64,
+    pub clicked: u64,
+    /// In the order of a request's messages; none where nothing was sent.
     pub messages: Vec<Seen>,
-    /// By the place of the message and the address.
-    pub links: BTreeMap<(u32, String), Clickers>,
+    /// By message and address.
+    pub links: Vec<UnitLink>,
 }
 
-/// How often one message was seen, and by whom.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// How often the messages of one place were seen, and by how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seen {
     pub total: u64,
-    pub people: RoaringBitmap,
+    pub people: u64,
+}
+
+/// One address in the messages of one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitLink {
+    pub message: u32,
+    pub url: String,
+    /// Clicks.
+    pub total: u64,
+    pub people: u64,
+    /// Who clicked the address, in whichever message.
+    pub people_of_address: u64,
+}
+
+/// The same with the people themselves: whoever did it on several days counts once.
+#[derive(Default)]
+struct People {
+    opened: RoaringBitmap,
+    clicked: RoaringBitmap,
+    messages: Vec<(u64, RoaringBitmap)>,
+    links: BTreeMap<(u32, String), Clickers>,
 }
 
 /// What the receipts of some of a unit's requests stand under.
@@ -72,11 +94,11 @@ impl Snapshot {
         unit: &AggregationUnit,
         (from, to): (LocalDay, LocalDay),
     ) -> Result<UnitFigures, StoreError> {
-        let mut whole = UnitFigures::default();
+        let mut people = People::default();
         for counted in self.counted(account, unit, (from, to)).await? {
-            self.add(&mut whole, &counted).await?;
+            self.add(&mut people, &counted).await?;
         }
-        Ok(whole)
+        Ok(people.figures())
     }
 
     async fn counted(
@@ -100,22 +122,22 @@ impl Snapshot {
         rows.iter().map(read).collect()
     }
 
-    async fn add(&self, whole: &mut UnitFigures, counted: &Counted) -> Result<(), StoreError> {
+    async fn add(&self, people: &mut People, counted: &Counted) -> Result<(), StoreError> {
         let connection = self.connection();
         let told = figures::of_campaign(connection, counted.id).await?;
         let opened = figures::people_with(connection, counted.id, ReceiptKind::Opened).await?;
         let clicked = figures::people_with(connection, counted.id, ReceiptKind::Clicked).await?;
-        if whole.messages.len() < counted.messages {
+        if people.messages.len() < counted.messages {
             let messages = counted.messages;
-            whole.messages.resize_with(messages, Seen::default);
+            people.messages.resize_with(messages, Default::default);
         }
         // Who opens a chat sees every message of the push.
-        for seen in whole.messages.iter_mut().take(counted.messages) {
-            seen.total += told.sum(ReceiptKind::Opened).total;
-            seen.people |= &opened;
+        for (total, seen_by) in people.messages.iter_mut().take(counted.messages) {
+            *total += told.sum(ReceiptKind::Opened).total;
+            *seen_by |= &opened;
         }
-        whole.opened |= opened;
-        whole.clicked |= clicked;
+        people.opened |= opened;
+        people.clicked |= clicked;
         let links = figures::clickers(connection, counted.id).await?;
         let places: Vec<Value> = links.keys().map(|place| place.bind()).collect();
         let sql = "SELECT place, message, url FROM link WHERE campaign = {} AND place IN";
@@ -126,10 +148,37 @@ impl Snapshot {
                 continue;
             };
             let link = (row.int("message")?, row.get("url")?);
-            let sum = whole.links.entry(link).or_default();
+            let sum = people.links.entry(link).or_default();
             sum.total += clicks.total;
             sum.numbers |= &clicks.numbers;
         }
         Ok(())
+    }
+}
+
+impl People {
+    fn figures(self) -> UnitFigures {
+        let mut of_address: BTreeMap<&str, RoaringBitmap> = BTreeMap::new();
+        for ((_, url), clicks) in &self.links {
+            *of_address.entry(url).or_default() |= &clicks.numbers;
+        }
+        let people_of = |url: &str| of_address.get(url).map_or(0, RoaringBitmap::len);
+        let links = self.links.iter().map(|((message, url), clicks)| UnitLink {
+            message: *message,
+            url: url.clone(),
+            total: clicks.total,
+            people: clicks.numbers.len(),
+            people_of_address: people_of(url),
+        });
+        let messages = self.messages.iter().map(|(total, seen_by)| Seen {
+            total: *total,
+            people: seen_by.len(),
+        });
+        UnitFigures {
+            opened: self.opened.len(),
+            clicked: self.clicked.len(),
+            messages: messages.collect(),
+            links: links.collect(),
+        }
     }
 }

@@ -19,9 +19,14 @@ pub mod short_lived; // short-lived tokens: v2
 pub mod bot; // the bot, its friends
 pub mod retry; // requests that are made again
 pub mod send; // push, multicast, broadcast
+pub mod narrowcast; // to some friends, and how far that is
+pub mod content; // files that friends sent, of which there are none
+pub mod chat; // what a bot does in a chat beside writing
 pub mod quota; // what may be sent this month, what was, and by which operation
 pub mod units; // what sends are added up under
 pub mod insight; // figures of days, friends and requests
+pub mod insight_unit; // figures of units
+pub mod demographic; // friends by their attributes, in per cent
 pub mod validate; // messages looked at, not sent
 pub mod absent; // what this platform does not have, in LINE's words
 
@@ -50,6 +55,7 @@ pub fn router(state: Arc<LineState>) -> Router {
         .merge(bot())
         .merge(sending())
         .merge(insights())
+        .merge(chats())
         .merge(groups())
         .merge(apart());
     // Whatever else begins like a path of LINE's is not there, in LINE's words.
@@ -100,6 +106,11 @@ fn sending() -> Router<Arc<LineState>> {
         .route("/v2/bot/message/push", post(send::push))
         .route("/v2/bot/message/multicast", post(send::multicast))
         .route("/v2/bot/message/broadcast", post(send::broadcast))
+        .route("/v2/bot/message/narrowcast", post(narrowcast::send))
+        .route(
+            "/v2/bot/message/progress/narrowcast",
+            get(narrowcast::progress),
+        )
         .route("/v2/bot/message/quota", get(quota::limit))
         .route("/v2/bot/message/quota/consumption", get(quota::consumption))
         .route("/v2/bot/message/delivery/reply", get(quota::replies))
@@ -115,6 +126,31 @@ fn insights() -> Router<Arc<LineState>> {
         .route("/v2/bot/insight/message/delivery", get(insight::deliveries))
         .route("/v2/bot/insight/followers", get(insight::followers))
         .route("/v2/bot/insight/message/event", get(insight::event))
+        .route(
+            "/v2/bot/insight/message/event/aggregation",
+            get(insight_unit::event),
+        )
+        .route("/v2/bot/insight/demographic", get(demographic::friends))
+}
+
+fn chats() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/chat/loading/start", post(chat::loading))
+        .route("/v2/bot/chat/markAsRead", post(chat::read_by_token))
+        .route("/v2/bot/message/markAsRead", post(chat::read))
+        .route("/v2/bot/user/{userId}/linkToken", post(chat::link_token))
+        .route(
+            "/v2/bot/message/{messageId}/content",
+            get(content::not_found),
+        )
+        .route(
+            "/v2/bot/message/{messageId}/content/preview",
+            get(content::not_found),
+        )
+        .route(
+            "/v2/bot/message/{messageId}/content/transcoding",
+            get(content::not_found),
+        )
 }
 
 /// An official account talks to people, not to groups.

@@ -11,6 +11,7 @@ use scheduler::standing::ApiSender;
 use store::Wall;
 
 use super::channel::KnownTokens;
+use super::demographic::Tiles;
 use super::limits::{Limits, RateLimits};
 use super::quota::Sums;
 
@@ -41,6 +42,7 @@ pub struct LineState {
     pub limits: Limits,
     pub sends: Arc<SendQueue>,
     pub(super) sums: Sums,
+    pub(super) tiles: Tiles,
     pub(super) known: KnownTokens,
 }
 
@@ -49,6 +51,7 @@ impl LineState {
         Self {
             limits: Limits::of(&ports.rate_limits, ports.clock.clone()),
             sums: Sums::of(ports.clock.clone()),
+            tiles: Tiles::of(ports.clock.clone()),
             known: KnownTokens::of(ports.clock.clone()),
             channels: ports.channels,
             wall: ports.wall,
