@@ -25,6 +25,7 @@ use tower::ServiceExt;
 use super::*;
 
 mod send; // sending, and its figures
+mod narrowcast; // to some friends, and what is answered beside sending
 use crate::line::state::LinePorts;
 
 testkit::on_both_engines![
