@@ -98,6 +98,7 @@ report-audience-tag = tag { $value }
 report-audience-source = came from { $value }
 report-audience-list = an uploaded list
 report-audience-group = audience group { $value }
+report-audience-sent = whoever got an earlier message
 report-audience-since = friends since { $value }
 report-audience-birth-year = born { $value }
 report-audience-attribute = attribute { $value }

@@ -98,6 +98,7 @@ report-audience-tag = タグ { $value }
 report-audience-source = 経路 { $value }
 report-audience-list = アップロードしたリスト
 report-audience-group = オーディエンスグループ { $value }
+report-audience-sent = 以前のメッセージを受け取った友だち
 report-audience-since = 友だちになった日 { $value }
 report-audience-birth-year = 生まれ年 { $value }
 report-audience-attribute = 属性 { $value }

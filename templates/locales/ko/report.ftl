@@ -98,6 +98,7 @@ report-audience-tag = 태그 { $value }
 report-audience-source = 들어온 곳 { $value }
 report-audience-list = 올린 목록
 report-audience-group = 오디언스 그룹 { $value }
+report-audience-sent = 앞서 보낸 메시지를 받은 친구
 report-audience-since = 친구가 된 날 { $value }
 report-audience-birth-year = 태어난 해 { $value }
 report-audience-attribute = 속성 { $value }

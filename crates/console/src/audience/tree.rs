@@ -398,7 +398,7 @@ fn condition_of(expression: &Expression, zone: &TimeZone) -> Option<Condition> {
                 parts.into_iter().flat_map(|part| part.values).collect(),
             )
         }
-        Expression::All | Expression::And(_) => return None,
+        Expression::All | Expression::Sent(_) | Expression::And(_) => return None,
     };
     Some(found)
 }

@@ -68,40 +68,38 @@ trait Leaf: Sized {
     fn fields<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>, kind: &str) -> Option<Self>;
 }
 
-impl<L: Leaf> Logic<L> {
-    fn root<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
-        let read = Self::read(reader, node)?;
-        if read.leaves().len() > L::MAX {
-            reader.report(L::TOO_MANY);
-            return None;
-        }
-        Some(read)
+fn root<'a, L: Leaf>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Logic<L>> {
+    let read: Logic<L> = logic(reader, node)?;
+    if read.leaves().len() > L::MAX {
+        reader.report(L::TOO_MANY);
+        return None;
     }
+    Some(read)
+}
 
-    fn read<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Self> {
-        reader.typed(node, L::TYPES, |reader, object, kind| match kind {
-            "operator" => Self::operator(reader, object),
-            kind => L::fields(reader, object, kind).map(Self::Leaf),
-        })
-    }
+fn logic<'a, L: Leaf>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Logic<L>> {
+    reader.typed(node, L::TYPES, |reader, object, kind| match kind {
+        "operator" => operator(reader, object),
+        kind => L::fields(reader, object, kind).map(Logic::Leaf),
+    })
+}
 
-    fn operator<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Self> {
-        let and = reader.optional(object, "and", Self::parts);
-        let or = reader.optional(object, "or", Self::parts);
-        let not = reader.optional(object, "not", Self::read);
-        let given = ["and", "or", "not"].iter().filter(|key| object.has(key));
-        if given.count() != 1 {
-            reader.report("Exactly one of [and, or, not] must be specified");
-            return None;
-        }
-        let and = and.map(Self::And);
-        let or = or.map(Self::Or);
-        and.or(or).or(not.map(|part| Self::Not(Box::new(part))))
+fn operator<'a, L: Leaf>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Logic<L>> {
+    let and = reader.optional(object, "and", parts);
+    let or = reader.optional(object, "or", parts);
+    let not = reader.optional(object, "not", logic);
+    let given = ["and", "or", "not"].iter().filter(|key| object.has(key));
+    if given.count() != 1 {
+        reader.report("Exactly one of [and, or, not] must be specified");
+        return None;
     }
+    let and = and.map(Logic::And);
+    let or = or.map(Logic::Or);
+    and.or(or).or(not.map(|part| Logic::Not(Box::new(part))))
+}
 
-    fn parts<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Vec<Self>> {
-        one_at_least(reader, node, &Self::read)
-    }
+fn parts<'a, L: Leaf>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Vec<Logic<L>>> {
+    one_at_least(reader, node, &logic)
 }
 
 impl Leaf for Recipient {
@@ -136,10 +134,10 @@ impl Leaf for Demographic {
     fn fields<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>, kind: &str) -> Option<Self> {
         match kind {
             "gender" => one_of(reader, object, keyword).map(Self::Gender),
-            "age" => Bounds::fields(reader, object).map(Self::Age),
+            "age" => bounds(reader, object).map(Self::Age),
             "appType" => one_of(reader, object, keyword).map(Self::AppType),
             "area" => one_of(reader, object, area).map(Self::Area),
-            _ => Bounds::fields(reader, object).map(Self::SubscriptionPeriod),
+            _ => bounds(reader, object).map(Self::SubscriptionPeriod),
         }
     }
 }
@@ -166,32 +164,33 @@ impl Limit {
     }
 }
 
-impl<T: Keyword + PartialOrd> Bounds<T> {
-    fn fields<'a>(reader: &mut Reader<'a>, object: &mut Object<'a>) -> Option<Self> {
-        let from = reader.optional(object, "gte", keyword::<T>);
-        let below = reader.optional(object, "lt", keyword::<T>);
-        if !object.has("gte") && !object.has("lt") {
-            reader.report("At least one of [gte, lt] must be specified");
-            return None;
-        }
-        if let (Some(from), Some(below)) = (from, below)
-            && from >= below
-        {
-            reader.report("gte must be less than lt");
-            return None;
-        }
-        Some(Self { from, below })
+fn bounds<'a, T: Keyword + PartialOrd>(
+    reader: &mut Reader<'a>,
+    object: &mut Object<'a>,
+) -> Option<Bounds<T>> {
+    let from = reader.optional(object, "gte", keyword::<T>);
+    let below = reader.optional(object, "lt", keyword::<T>);
+    if !object.has("gte") && !object.has("lt") {
+        reader.report("At least one of [gte, lt] must be specified");
+        return None;
     }
+    if let (Some(from), Some(below)) = (from, below)
+        && from >= below
+    {
+        reader.report("gte must be less than lt");
+        return None;
+    }
+    Some(Bounds { from, below })
 }
 
 fn recipient<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Logic<Recipient>> {
-    Logic::root(reader, node)
+    root(reader, node)
 }
 
 /// What a filter has; it may be there and say nothing.
 fn filter<'a>(reader: &mut Reader<'a>, node: &'a Node) -> Option<Option<Logic<Demographic>>> {
     reader.plain(node, |reader, object| {
-        Some(reader.optional(object, "demographic", Logic::root))
+        Some(reader.optional(object, "demographic", root))
     })
 }
 
