@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const LIST: &str = "lst_00000000000000000000000007";
 
 /// An expression and its canonical JSON.
-const GOOD: [(&str, &str); 16] = [
+const GOOD: [(&str, &str); 15] = [
     (r#"{"all":true}"#, r#"{"all":true}"#),
     (
         r#"{"attribute":{"in":["male","female","male"],"name":"gender"}}"#,
@@ -52,10 +52,6 @@ const GOOD: [(&str, &str); 16] = [
     (
         r#"{"list":"lst_00000000000000000000000007"}"#,
         r#"{"list":"lst_00000000000000000000000007"}"#,
-    ),
-    (
-        r#"{"audience_group":1234567890123}"#,
-        r#"{"audience_group":1234567890123}"#,
     ),
     (
         r#"{"or":[{"tag":"b"},{"tag":"a"}]}"#,
@@ -148,16 +144,6 @@ const BAD: &[(&str, &str, &str)] = &[
     ),
     (r#"{"list":"lst_7"}"#, "audience.list", "uploaded list"),
     (r#"{"list":7}"#, "audience.list", "a text"),
-    (
-        r#"{"audience_group":"1234567890123"}"#,
-        "audience.audience_group",
-        "a number",
-    ),
-    (
-        r#"{"audience_group":7}"#,
-        "audience.audience_group",
-        "not the number",
-    ),
     (r#"{"and":[]}"#, "audience.and", "at least one"),
     (r#"{"or":[]}"#, "audience.or", "at least one"),
     (r#"{"and":{"all":true}}"#, "audience.and", "a list"),
@@ -497,10 +483,6 @@ fn limits_of_depth_conditions_values_and_bytes_hold() {
     assert!(fault_of(&padded).contains("65536 bytes"));
 }
 
-fn groups() -> [AudienceGroupId; 1] {
-    [AudienceGroupId::from_number(1_234_567_890_123).unwrap()]
-}
-
 fn friend() -> (Profile, Timestamp, [UserListId; 1]) {
     let profile = Profile {
         language: Some("ko".to_owned()),
@@ -565,9 +547,6 @@ fn conditions_mean_what_they_say() {
         (r#"{"source":["ad"]}"#, false),
         (r#"{"list":"lst_00000000000000000000000007"}"#, true),
         (r#"{"list":"lst_00000000000000000000000008"}"#, false),
-        (r#"{"audience_group":1234567890123}"#, true),
-        (r#"{"audience_group":1234567890124}"#, false),
-        (r#"{"not":{"audience_group":1234567890124}}"#, true),
         (r#"{"and":[{"tag":"vip"},{"tag":"coffee"}]}"#, true),
         (r#"{"and":[{"tag":"vip"},{"tag":"tea"}]}"#, false),
         (r#"{"or":[{"tag":"tea"},{"tag":"coffee"}]}"#, true),
@@ -579,7 +558,7 @@ fn conditions_mean_what_they_say() {
         profile: &profile,
         since,
         lists: &lists,
-        groups: &groups(),
+        groups: &[],
     };
     for (json, expected) in cases {
         let expression = Audience::parse(json).unwrap().expression;
@@ -587,8 +566,6 @@ fn conditions_mean_what_they_say() {
     }
     let both = format!(r#"{{"and":[{{"list":"{LIST}"}},{{"not":{{"list":"{LIST}"}}}}]}}"#);
     assert_eq!(Audience::parse(&both).unwrap().expression.lists().len(), 2);
-    let not = r#"{"or":[{"tag":"a"},{"not":{"audience_group":1234567890123}}]}"#;
-    assert_eq!(Audience::parse(not).unwrap().expression.groups(), groups());
 }
 
 #[test]
@@ -603,7 +580,6 @@ fn any_condition_or_list_makes_an_audience_targeted() {
         (r#"{"or":[{"all":true},{"tag":"a"}]}"#, false),
         (r#"{"not":{"not":{"all":true}}}"#, false),
         (r#"{"list":"lst_00000000000000000000000007"}"#, false),
-        (r#"{"audience_group":1234567890123}"#, false),
     ];
     for (json, untargeted) in cases {
         let audience = Audience::parse(json).unwrap();
@@ -699,8 +675,7 @@ proptest! {
     #[test]
     fn not_and_or_follow_logic(left in any_expression(), right in any_expression()) {
         let (profile, since, lists) = friend();
-        let groups = groups();
-        let facts = FriendFacts { profile: &profile, since, lists: &lists, groups: &groups };
+        let facts = FriendFacts { profile: &profile, since, lists: &lists, groups: &[] };
         let (a, b) = (left.matches(&facts), right.matches(&facts));
         let pair = vec![left.clone(), right];
         prop_assert_eq!(Expression::And(pair.clone()).matches(&facts), a && b);
