@@ -56,6 +56,7 @@ fn run() -> Result<()> {
         bearer: format!("Bearer {}", text(&issued, "token")?),
     };
     conditions_and_redelivery(&mut asking, &people)?;
+    to_an_audience(&mut asking, &people)?;
     limits(&mut asking, &people)?;
     figures_of_a_unit(&mut asking, &people)?;
     program.stop()?;
@@ -106,6 +107,37 @@ fn conditions_and_redelivery(asking: &mut Asking<'_>, people: &[Person]) -> Resu
     let progress = asking.end_of(&nobody)?;
     let told = (&progress["phase"], &progress["errorCode"]);
     ensure!(told == (&json!("failed"), &json!(2)), "{progress}");
+    Ok(())
+}
+
+/// To uploaded ids, less those whom a condition leaves out.
+fn to_an_audience(asking: &mut Asking<'_>, people: &[Person]) -> Result<()> {
+    // Some of the ids are friends who never agreed.
+    let uploaded = keys(people, |person| person.key.starts_with('U'));
+    let ids: Vec<Value> = uploaded.iter().map(|key| json!({ "id": key })).collect();
+    let body = json!({"description": "with short keys", "audiences": ids});
+    let made = asking.asked("/v2/bot/audienceGroup/upload", &body, 202)?;
+    let made: Value = serde_json::from_str(&made.body)?;
+    let group = &made["audienceGroupId"];
+    let path = format!("/v2/bot/audienceGroup/{group}");
+    let is_ready = |found: &Value| found["audienceGroup"]["status"] == "READY";
+    wait::until_state(
+        "the audience is ready",
+        SOON,
+        || asking.got(&path),
+        is_ready,
+    )?;
+    let audience = json!({"type": "audience", "audienceGroupId": group});
+    let men = json!({"type": "gender", "oneOf": ["male"]});
+    let body = json!({"messages": messages("(광고) 올린 분들"), "recipient": audience,
+        "filter": {"demographic": {"type": "operator", "not": men}}});
+    let request = asking.accepted(NARROWCAST, &body, 202)?;
+    asking.end_of(&request)?;
+    let expected = keys(people, |person| {
+        person.agreed && person.key.starts_with('U') && person.gender != "male"
+    });
+    ensure!(!expected.is_empty(), "nobody is meant");
+    ensure!(asking.reached(&request)? == expected, "others got it");
     Ok(())
 }
 
@@ -207,13 +239,18 @@ fn keys(people: &[Person], is_meant: impl Fn(&Person) -> bool) -> BTreeSet<Strin
 impl Asking<'_> {
     /// Asks, and expects that it is accepted; the id of the request.
     fn accepted(&mut self, path: &str, body: &Value, status: u16) -> Result<String> {
+        let page = self.asked(path, body, status)?;
+        Ok(page.header("x-line-request-id").to_owned())
+    }
+
+    fn asked(&mut self, path: &str, body: &Value, status: u16) -> Result<Page> {
         let headers = [("authorization", &*self.bearer)];
         let body = body.to_string().into_bytes();
         let page = self
             .client
             .post_body_with(path, "application/json", body, &headers)?;
         ensure!(page.status == status, "{page:?}");
-        Ok(page.header("x-line-request-id").to_owned())
+        Ok(page)
     }
 
     fn got(&mut self, path: &str) -> Result<Value> {

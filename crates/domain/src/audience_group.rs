@@ -298,6 +298,8 @@ pub fn member_words(numbers: impl IntoIterator<Item = u32>) -> Vec<(u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audience::{Audience, FriendFacts};
+    use crate::friend::Profile;
     use proptest::prelude::*;
 
     #[test]
@@ -326,6 +328,38 @@ mod tests {
             .map(|count| AudienceGroupId::drawn(count.to_be_bytes()))
             .collect();
         assert!(numbers.len() >= 9_999, "{}", numbers.len());
+    }
+
+    #[test]
+    fn an_audience_names_groups_by_their_numbers() {
+        let ours = AudienceGroupId::from_number(1_234_567_890_123).unwrap();
+        let json =
+            r#"{"expression":{"or":[{"tag":"a"},{"not":{"audience_group":1234567890123}}]}}"#;
+        let audience = Audience::parse(json).unwrap();
+        assert_eq!(audience.to_json(), json);
+        assert_eq!(audience.expression.groups(), [ours]);
+        assert!(!audience.is_untargeted());
+        let profile = Profile::default();
+        for (groups, is_met) in [(&[ours][..], false), (&[][..], true)] {
+            let facts = FriendFacts {
+                profile: &profile,
+                since: Timestamp::default(),
+                lists: &[],
+                groups,
+                sent: &[],
+            };
+            assert_eq!(audience.expression.matches(&facts), is_met);
+        }
+        for (json, words) in [
+            (r#"{"audience_group":"1234567890123"}"#, "a number"),
+            (r#"{"audience_group":7}"#, "not the number"),
+            (r#"{"audience_group":10000000000000}"#, "not the number"),
+        ] {
+            let errors = Audience::parse(json).unwrap_err();
+            assert_eq!(errors.len(), 1, "{json}: {errors:?}");
+            assert_eq!(errors[0].property, "audience.audience_group");
+            assert!(errors[0].message.contains(words), "{json}: {errors:?}");
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub mod units; // what sends are added up under
 pub mod insight; // figures of days, friends and requests
 pub mod insight_unit; // figures of units
 pub mod demographic; // friends by their attributes, in per cent
+pub mod audience; // audience groups
+pub mod audience_file; // audience groups out of files
 pub mod validate; // messages looked at, not sent
 pub mod absent; // what this platform does not have, in LINE's words
 
@@ -37,7 +39,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use domain::api_request::ApiOperation;
@@ -56,6 +58,7 @@ pub fn router(state: Arc<LineState>) -> Router {
         .merge(sending())
         .merge(insights())
         .merge(chats())
+        .merge(audiences())
         .merge(groups())
         .merge(apart());
     // Whatever else begins like a path of LINE's is not there, in LINE's words.
@@ -153,6 +156,40 @@ fn chats() -> Router<Arc<LineState>> {
         )
 }
 
+fn audiences() -> Router<Arc<LineState>> {
+    Router::new()
+        .route(
+            "/v2/bot/audienceGroup/upload",
+            post(audience::create).put(audience::add),
+        )
+        .route(
+            "/v2/bot/audienceGroup/upload/byFile",
+            post(audience_file::create).put(audience_file::add),
+        )
+        .route(
+            "/v2/bot/audienceGroup/click",
+            post(audience::create_of_clicks),
+        )
+        .route(
+            "/v2/bot/audienceGroup/imp",
+            post(audience::create_of_impressions),
+        )
+        .route("/v2/bot/audienceGroup/list", get(audience::list))
+        .route(
+            "/v2/bot/audienceGroup/{audienceGroupId}",
+            get(audience::one).delete(audience::delete),
+        )
+        .route(
+            "/v2/bot/audienceGroup/{audienceGroupId}/updateDescription",
+            put(audience::rename),
+        )
+        .route("/v2/bot/audienceGroup/shared/list", get(audience::shared))
+        .route(
+            "/v2/bot/audienceGroup/shared/{audienceGroupId}",
+            get(audience::one),
+        )
+}
+
 /// An official account talks to people, not to groups.
 fn groups() -> Router<Arc<LineState>> {
     Router::new()
@@ -212,7 +249,7 @@ fn apart() -> Router<Arc<LineState>> {
         )
         .route(
             "/liff/v1/apps/{liffId}",
-            axum::routing::put(absent::not_available).delete(absent::not_available),
+            put(absent::not_available).delete(absent::not_available),
         )
         .route(
             "/module/auth/v1/token",

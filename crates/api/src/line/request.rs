@@ -175,7 +175,8 @@ pub async fn whole_body(
     read.map_err(unread)
 }
 
-fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
+/// Refuses a body of another type than `expected`.
+pub(super) fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
     let given = headers.get(CONTENT_TYPE);
     let given = given.map(|value| String::from_utf8_lossy(value.as_bytes()));
     let given = given.unwrap_or_default();
@@ -190,7 +191,7 @@ fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
 }
 
 /// Why a body was not read, in LINE's words.
-fn unread(error: ApiError) -> LineError {
+pub(super) fn unread(error: ApiError) -> LineError {
     match error {
         ApiError::TooLarge(bytes_max) => LineError::TooLarge(bytes_max),
         ApiError::TooSlow(_) => LineError::TooSlow,

@@ -6,6 +6,7 @@ use directory::Channels;
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
+use jobs::Audiences;
 use scheduler::send_queue::SendQueue;
 use scheduler::standing::ApiSender;
 use store::Wall;
@@ -30,6 +31,8 @@ pub struct LinePorts {
     pub rate_limits: RateLimits,
     /// Accepts what is to be sent.
     pub sender: Arc<ApiSender>,
+    /// Makes audience groups, before the wall.
+    pub audiences: Arc<Audiences>,
 }
 
 pub struct LineState {
@@ -41,6 +44,7 @@ pub struct LineState {
     pub public_url: String,
     pub limits: Limits,
     pub sends: Arc<SendQueue>,
+    pub audiences: Arc<Audiences>,
     pub(super) sums: Sums,
     pub(super) tiles: Tiles,
     pub(super) known: KnownTokens,
@@ -60,6 +64,7 @@ impl LineState {
             rules: ports.rules,
             public_url: ports.public_url,
             sends: SendQueue::of(ports.sender),
+            audiences: ports.audiences,
         }
     }
 }

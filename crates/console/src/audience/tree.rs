@@ -289,9 +289,28 @@ fn limit_of(limit: Option<AudienceLimit>) -> Limit {
 
 /// The groups an expression stands for; `None` where it has another shape.
 fn groups_of(expression: &Expression, zone: &TimeZone) -> Option<Vec<Group>> {
-    if let Some(groups) = included_groups(expression, zone) {
+    // Whoever is left out by an audience group stands apart from who is in.
+    if leaves_out_audience_groups(expression)
+        && let Some(groups) = with_left_out(expression, zone)
+    {
         return Some(groups);
     }
+    included_groups(expression, zone).or_else(|| with_left_out(expression, zone))
+}
+
+fn leaves_out_audience_groups(expression: &Expression) -> bool {
+    let leaves_out = |part: &Expression| match part {
+        Expression::Not(inner) => !inner.groups().is_empty(),
+        _ => false,
+    };
+    match expression {
+        Expression::And(parts) => parts.iter().any(leaves_out),
+        part => leaves_out(part),
+    }
+}
+
+/// Groups that say who, where there are some, and behind them groups that leave out.
+fn with_left_out(expression: &Expression, zone: &TimeZone) -> Option<Vec<Group>> {
     let parts = match expression {
         Expression::And(parts) => parts.as_slice(),
         Expression::Not(_) => std::slice::from_ref(expression),

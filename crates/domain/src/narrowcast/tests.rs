@@ -318,6 +318,33 @@ fn every_fault_is_told_at_its_path() {
 }
 
 #[test]
+fn whoever_was_sent_a_campaign_is_a_condition_like_any_other() {
+    let json = format!(r#"{{"and":[{{"sent":"{CAMPAIGN}"}},{{"not":{{"all":true}}}}]}}"#);
+    let read = Audience::parse(&json).unwrap();
+    assert_eq!(read.expression.sent(), [CAMPAIGN]);
+    assert_eq!(Audience::parse(&read.to_json()), Ok(read));
+    for (json, words) in [
+        (r#"{"sent":"cmp_7"}"#, "campaign"),
+        (r#"{"sent":7}"#, "a text"),
+    ] {
+        let errors = Audience::parse(json).unwrap_err();
+        assert_eq!(errors[0].property, "audience.sent", "{json}");
+        assert!(errors[0].message.contains(words), "{json}: {errors:?}");
+    }
+    let sent = |to: &[CampaignId]| {
+        Expression::Sent(CAMPAIGN).matches(&FriendFacts {
+            profile: &Profile::default(),
+            since: NOW,
+            lists: &[],
+            groups: &[],
+            sent: to,
+        })
+    };
+    let other = CampaignId::from_bytes([8; 16]);
+    assert!(sent(&[other, CAMPAIGN]) && !sent(&[other]) && !sent(&[]));
+}
+
+#[test]
 fn all_faults_are_told_at_once() {
     let body = json!({
         "recipient": {"type": "operator", "and": [
