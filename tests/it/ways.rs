@@ -213,8 +213,8 @@ impl Ways {
         Ok(())
     }
 
-    /// On LINE's paths one at a time, all at once, and everybody; and as answers to whoever wrote
-    /// first, which are free.
+    /// On LINE's paths one at a time, all at once, everybody, and whom a condition names; and as
+    /// answers to whoever wrote first, which are free.
     fn through_the_api(&mut self) -> Result<()> {
         let messages: Value = serde_json::from_str(MESSAGES)?;
         let people: Vec<&str> = self.keys.iter().map(UserKey::as_str).collect();
@@ -228,6 +228,11 @@ impl Ways {
         self.captured("API multicast", &multicast, PRICE_MICRO)?;
         for broadcast in self.asked("broadcast", &everybody)? {
             self.closed("API broadcast", &broadcast)?;
+        }
+        let women = json!({"demographic": {"type": "gender", "oneOf": ["female"]}});
+        let aimed = [json!({"messages": messages, "filter": women})];
+        for narrowcast in self.asked("narrowcast", &aimed)? {
+            self.closed("API narrowcast", &narrowcast)?;
         }
         let answers = self.accepted(StandingOperation::Reply, 1)?;
         self.captured("API reply (free)", &answers, 0)
@@ -246,7 +251,11 @@ impl Ways {
         for body in bodies {
             let body = body.to_string().into_bytes();
             let page = client.post_body_with(&path, "application/json", body, &headers)?;
-            ensure!(page.status == 200, "{page:?}");
+            let accepted = match operation {
+                "narrowcast" => 202,
+                _ => 200,
+            };
+            ensure!(page.status == accepted, "{page:?}");
             let id = RequestId::parse_uuid(page.header("x-line-request-id"));
             requests.push(id.context("an id of the request")?);
         }

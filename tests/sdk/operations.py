@@ -56,9 +56,10 @@ def every_message():
 class Operations:
     """Asks for everything, in one way of asking; remembers what came of it."""
 
-    def __init__(self, ask, messages, figures, tokens):
+    def __init__(self, ask, messages, files, figures, tokens):
         self.ask = ask
         self.messages = messages
+        self.files = files
         self.figures = figures
         self.tokens = tokens
         self.came = {}
@@ -87,6 +88,8 @@ class Operations:
         friends = await self.bot()
         await self.validation()
         await self.sending(friends)
+        await self.narrowcasting()
+        await self.chats(friends)
         await self.units()
         await self.numbers()
         await self.absent()
@@ -218,6 +221,114 @@ class Operations:
         )
         self.sent.append(("broadcast", FRIENDS))
 
+    async def narrowcasting(self):
+        """To women from 30 on, which is everybody; then to just those once more."""
+        ask = self.messages
+        women = messaging.GenderDemographicFilter(
+            one_of=[messaging.GenderDemographic.FEMALE]
+        )
+        older = messaging.AgeDemographicFilter(gte=messaging.AgeDemographic.AGE_30)
+        both = messaging.OperatorDemographicFilter(var_and=[women, older])
+        key = str(uuid.uuid4())
+        request = messaging.NarrowcastRequest(
+            messages=[text("(광고) from 30 on")],
+            filter=messaging.Filter(demographic=both),
+            limit=messaging.Limit(max=1_000),
+        )
+        first = await self.does(
+            "narrowcast", self.with_headers("narrowcast"), request, x_line_retry_key=key
+        )
+        self.sent.append(("narrowcast", FRIENDS))
+        await self.refuses(
+            "narrowcast, retried",
+            409,
+            "The retry key is already accepted",
+            ask.narrowcast,
+            request,
+            x_line_retry_key=key,
+        )
+        id = first.headers["x-line-request-id"]
+        for _ in range(600):
+            progress = await self.does(
+                "getNarrowcastProgress", ask.get_narrowcast_progress, id
+            )
+            if progress.phase == "succeeded":
+                break
+            await asyncio.sleep(0.1)
+        assert progress.phase == "succeeded", progress
+        assert progress.success_count == progress.target_count == FRIENDS, progress
+        assert progress.completed_time >= progress.accepted_time, progress
+        again = messaging.RedeliveryRecipient(request_id=id)
+        await self.does(
+            "narrowcast, redelivery",
+            ask.narrowcast,
+            messaging.NarrowcastRequest(
+                messages=[text("(광고) once more")], recipient=again
+            ),
+        )
+        self.sent.append(("narrowcast", FRIENDS))
+        unknown = messaging.RedeliveryRecipient(request_id=str(uuid.uuid4()))
+        await self.refuses(
+            "narrowcast, unknown request",
+            400,
+            "Invalid request id",
+            ask.narrowcast,
+            messaging.NarrowcastRequest(messages=[text("a")], recipient=unknown),
+        )
+        await self.refuses(
+            "narrowcast, forbidden alone",
+            400,
+            "limit.forbidPartialDelivery",
+            ask.narrowcast,
+            messaging.NarrowcastRequest(
+                messages=[text("a")], limit=messaging.Limit(forbid_partial_delivery=True)
+            ),
+        )
+        await self.refuses(
+            "getNarrowcastProgress, unknown",
+            404,
+            "Not found",
+            ask.get_narrowcast_progress,
+            str(uuid.uuid4()),
+        )
+
+    async def chats(self, friends):
+        ask = self.messages
+        await self.does(
+            "showLoadingAnimation",
+            ask.show_loading_animation,
+            messaging.ShowLoadingAnimationRequest(chat_id=friends[0], loading_seconds=5),
+        )
+        await self.does(
+            "markMessagesAsRead",
+            ask.mark_messages_as_read,
+            messaging.MarkMessagesAsReadRequest(
+                chat=messaging.ChatReference(user_id=friends[0])
+            ),
+        )
+        await self.refuses(
+            "markMessagesAsReadByToken, unknown",
+            400,
+            "Invalid markAsReadToken",
+            ask.mark_messages_as_read_by_token,
+            messaging.MarkMessagesAsReadByTokenRequest(mark_as_read_token="x"),
+        )
+        await self.does(
+            "issueLinkToken",
+            ask.issue_link_token,
+            friends[0],
+            check=lambda answer: len(answer.link_token) >= 32,
+        )
+        for name, call in [
+            ("getMessageContent", self.files.get_message_content),
+            ("getMessageContentPreview", self.files.get_message_content_preview),
+            (
+                "getMessageContentTranscodingByMessageId",
+                self.files.get_message_content_transcoding_by_message_id,
+            ),
+        ]:
+            await self.refuses(name, 404, "not found", call, "461230966842064897")
+
     def with_headers(self, name):
         return getattr(self.messages, f"{name}_with_http_info")
 
@@ -233,6 +344,14 @@ class Operations:
             ask.get_aggregation_unit_name_list,
             limit="100",
             check=lambda answer: answer.custom_aggregation_units == ["spring"],
+        )
+        await self.does(
+            "getStatisticsPerUnit",
+            self.figures.get_statistics_per_unit,
+            custom_aggregation_unit="spring",
+            var_from=TODAY,
+            to=TODAY,
+            check=lambda answer: len(answer.messages) == 1,
         )
 
     async def numbers(self):
@@ -262,6 +381,11 @@ class Operations:
             "getMessageEvent",
             figures.get_message_event,
             request_id=self.broadcast.headers["x-line-request-id"],
+        )
+        await self.does(
+            "getFriendsDemographics",
+            figures.get_friends_demographics,
+            check=lambda answer: answer.genders[0].percentage == 100,
         )
         await self.refuses(
             "getNumberOfFollowers, no day",
@@ -309,6 +433,7 @@ async def ordinary():
         operations = Operations(
             at_once,
             messaging.MessagingApi(one),
+            messaging.MessagingApiBlob(one),
             insight.Insight(two),
             oauth.ChannelAccessToken(three),
         )
@@ -325,6 +450,7 @@ async def asynchronous():
         operations = Operations(
             waiting,
             messaging.AsyncMessagingApi(one),
+            messaging.AsyncMessagingApiBlob(one),
             insight.AsyncInsight(two),
             oauth.AsyncChannelAccessToken(three),
         )

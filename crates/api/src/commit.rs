@@ -142,10 +142,14 @@ impl Sorted {
     fn receipt(&mut self, fitting: Fitting) {
         let Fitting {
             campaign,
+            unit,
             receipt,
             coupon,
         } = fitting;
-        self.receipts.entry(campaign).or_default().push(receipt);
+        for counted_under in std::iter::once(campaign).chain(unit) {
+            let receipts = self.receipts.entry(counted_under).or_default();
+            receipts.push(receipt);
+        }
         if let Some((coupon, at)) = coupon {
             self.coupons.push((campaign, receipt.number, coupon, at));
         }

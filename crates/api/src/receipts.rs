@@ -37,6 +37,8 @@ pub enum Deed {
 #[derive(Debug, Clone)]
 pub struct Fitting {
     pub campaign: CampaignId,
+    /// What it is counted under as well, where its request named a unit.
+    pub unit: Option<CampaignId>,
     pub receipt: Receipt,
     /// Which coupon was used, and when.
     pub coupon: Option<(String, Timestamp)>,
@@ -100,6 +102,7 @@ pub async fn losses(state: &ApiState, gone: &[Gone]) -> Result<Vec<Option<Fittin
         for ((place, number, at), reached) in people.into_iter().zip(reached) {
             losses[place] = reached.map(|reached| Fitting {
                 campaign: reached.campaign,
+                unit: None,
                 receipt: Receipt {
                     number,
                     kind: ReceiptKind::Blocked,
@@ -154,6 +157,7 @@ async fn fitting(
     };
     Ok(Ok(Fitting {
         campaign: push.campaign,
+        unit: push.unit,
         receipt: Receipt {
             number: *number,
             kind,

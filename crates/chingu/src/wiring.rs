@@ -16,7 +16,7 @@ use domain::handle::Handle;
 use domain::id::WorkerId;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
-use jobs::Uploads;
+use jobs::{Audiences, Uploads};
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
@@ -32,10 +32,10 @@ use crate::credentials::{Credentials, Surroundings, leads_to_loopback};
 use crate::machine::SystemIds;
 use crate::platform::Platform;
 
-/// In the data folder: files of friends until they are taken in.
+/// In the data folder: files of friends, and of ids for audience groups, until they are taken in.
 const IMPORTS_FOLDER: &str = "imports";
 
-/// Where files of friends wait.
+/// Where files wait.
 pub fn imports_folder(config: &Config) -> PathBuf {
     config.data().join(IMPORTS_FOLDER)
 }
@@ -51,6 +51,8 @@ pub struct Parts {
     pub scheduler: Option<Arc<Scheduler>>,
     pub worker: Option<Arc<Worker>>,
     pub jobs: Option<Arc<Uploads>>,
+    /// The same role, for audience groups.
+    pub audiences: Option<Arc<Audiences>>,
     /// Where pushes go.
     pub messenger_url: String,
 }
@@ -93,6 +95,13 @@ impl Parts {
             folder: imports_folder(config),
             wake: Arc::default(),
         });
+        let audiences = Arc::new(Audiences {
+            store: platform.store.clone(),
+            clock: platform.clock.clone(),
+            ids: platform.ids.clone(),
+            folder: imports_folder(config),
+            wake: Arc::default(),
+        });
         let actors = Actors {
             config,
             platform,
@@ -100,6 +109,7 @@ impl Parts {
             connector: &connector,
             wake: &wake,
             uploads: &uploads,
+            audiences: &audiences,
         };
         let sandbox = match has(Role::Sandbox) {
             true => {
@@ -128,6 +138,7 @@ impl Parts {
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
             worker: has(Role::Worker).then(|| actors.worker()),
             jobs: has(Role::Jobs).then(|| actors.uploads.clone()),
+            audiences: has(Role::Jobs).then(|| actors.audiences.clone()),
             broker,
             messenger_url,
         })
@@ -235,6 +246,7 @@ struct Actors<'a> {
     connector: &'a Arc<dyn Connector>,
     wake: &'a Arc<Notify>,
     uploads: &'a Arc<Uploads>,
+    audiences: &'a Arc<Audiences>,
 }
 
 impl Actors<'_> {
@@ -262,6 +274,7 @@ impl Actors<'_> {
                 wake: self.wake.clone(),
             },
             uploads: self.uploads.clone(),
+            audiences: self.audiences.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             rules: self.platform.rules.clone(),
@@ -301,6 +314,7 @@ impl Actors<'_> {
             public_url: self.platform.public_url.clone(),
             rate_limits: self.config.api.rate_limits.clone(),
             sender: Arc::new(sender),
+            audiences: self.audiences.clone(),
         })))
     }
 

@@ -5,6 +5,7 @@ pub mod part; // the form as a part of a draft
 pub mod reach; // counts and values to choose from, beside the page
 pub mod step; // the step of a draft
 pub mod explore; // the page that explores the reach
+pub mod groups; // audience groups: listed, made, deleted
 mod tree; // from the form to the expression it means, and back
 mod view; // what the pages show
 

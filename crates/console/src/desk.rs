@@ -14,7 +14,7 @@ use directory::{Channels, Directory, Permission, Role, Visit};
 use domain::handle::Handle;
 use domain::time::Timestamp;
 use jiff::tz::TimeZone;
-use jobs::Uploads;
+use jobs::{Audiences, Uploads};
 use scheduler::CampaignControl;
 use store::Store;
 use store::directory::{Account, Business, Member};
@@ -43,6 +43,7 @@ pub struct Desk {
     pub channels: Channels,
     pub control: CampaignControl,
     pub uploads: Arc<Uploads>,
+    pub audiences: Audiences,
     pub words: Words,
     pub theme: Theme,
     pub now: Timestamp,
@@ -123,7 +124,8 @@ impl FromRequestParts<Arc<ConsoleState>> for Desk {
             directory,
             channels: state.channels.on(behind.clone()),
             control: state.control.on(behind.clone()),
-            uploads: Arc::new(state.uploads.on(behind)),
+            uploads: Arc::new(state.uploads.on(behind.clone())),
+            audiences: state.audiences.on(behind),
             words,
             theme,
             now: state.clock.now(),

@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::{get, post};
+use domain::audience_group::FILE_BYTES_MAX;
 use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
@@ -20,6 +21,8 @@ use crate::{campaigns, home, media, report, running, security, sign_in, stylegui
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
+/// The same of a form with a file of ids.
+const GROUP_BYTES_MAX: usize = FILE_BYTES_MAX as usize + FORM_BYTES_MAX;
 
 pub fn router(state: Arc<ConsoleState>) -> Router {
     Router::new()
@@ -140,6 +143,20 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/audience/write",
             post(audience::explore::write),
+        )
+        .route(
+            "/console/{handle}/audience/groups",
+            get(audience::groups::show)
+                .post(audience::groups::upload)
+                .layer(DefaultBodyLimit::max(GROUP_BYTES_MAX)),
+        )
+        .route(
+            "/console/{handle}/audience/groups/campaign",
+            post(audience::groups::of_campaign),
+        )
+        .route(
+            "/console/{handle}/audience/groups/{group}/delete",
+            post(audience::groups::delete),
         )
         .route(
             "/console/{handle}/campaigns/{campaign}/audience",

@@ -7,7 +7,7 @@ use directory::{Channels, OperatorSignIn, SignIn};
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
-use jobs::Uploads;
+use jobs::{Audiences, Uploads};
 use scheduler::CampaignControl;
 use store::{Store, Wall};
 
@@ -32,6 +32,8 @@ pub struct ConsoleState {
     pub control: CampaignControl,
     /// Files of friends on their way in; made anew for every desk as well.
     pub uploads: Arc<Uploads>,
+    /// Audience groups; made anew for every desk as well.
+    pub audiences: Arc<Audiences>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     /// What a message may refer to in this installation.

@@ -67,6 +67,7 @@ impl Directory {
                 .map_err(|errors| Error::refused("audience", in_words("audience", &errors)))?,
         };
         self.expect_own_lists(account.id, &audience).await?;
+        self.expect_own_groups(account.id, &audience).await?;
         let start = request.schedule.resolve(now);
         let start = start.map_err(|why| Error::refused("schedule", why))?;
         let is_scheduled = *request.schedule != Schedule::Now;
@@ -104,6 +105,21 @@ impl Directory {
             )),
             None => Ok(()),
         }
+    }
+
+    /// The same of audience groups. Whether they are ready is asked at the launch.
+    async fn expect_own_groups(
+        &self,
+        account: AccountId,
+        audience: &Audience,
+    ) -> Result<(), Error> {
+        for id in audience.expression.groups() {
+            if self.store.audience_group(account, id).await?.is_none() {
+                let why = format!("the account has no audience group {id}");
+                return Err(Error::refused("audience", why));
+            }
+        }
+        Ok(())
     }
 
     /// Moves what was just written on: it needs no second person.

@@ -5,7 +5,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::campaign::StandingOperation;
-use crate::id::RequestId;
+use crate::id::{CampaignId, RequestId};
 use crate::message::{Content, Message, Messages};
 
 /// Bounds of a unit's name, as LINE documents them.
@@ -116,6 +116,20 @@ impl RetryKey {
     }
 }
 
+/// What receipts of a unit's requests of one day, with so many messages, are counted under beside
+/// the day's campaign. It stands where the id of a campaign stands, and is none.
+pub fn receipts_of_unit(day: CampaignId, unit: &AggregationUnit, messages: u8) -> CampaignId {
+    let mut digest = Sha256::new();
+    digest.update("unit");
+    digest.update(day.as_bytes());
+    digest.update([messages]);
+    digest.update(unit.as_str());
+    let digest: [u8; 32] = digest.finalize().into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    CampaignId::from_bytes(id)
+}
+
 impl fmt::Display for AggregationUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -187,6 +201,22 @@ mod tests {
         for text in ["", "a-b", "봄", "a b", &"x".repeat(31)] {
             assert_eq!(AggregationUnit::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn receipts_of_units_stand_apart() {
+        let (day, other) = (
+            CampaignId::from_bytes([1; 16]),
+            CampaignId::from_bytes([2; 16]),
+        );
+        let (a, b) = (
+            AggregationUnit::parse("a").unwrap(),
+            AggregationUnit::parse("A").unwrap(),
+        );
+        let ids = [(day, &a, 1), (day, &a, 2), (day, &b, 1), (other, &a, 1)];
+        let ids = ids.map(|(day, unit, messages)| receipts_of_unit(day, unit, messages));
+        assert_eq!(BTreeSet::from(ids).len(), 4);
+        assert_eq!(receipts_of_unit(day, &a, 1), ids[0]);
     }
 
     #[test]

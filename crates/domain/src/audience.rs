@@ -8,16 +8,17 @@ mod read;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::audience_group::AudienceGroupId;
 use crate::campaign::Purpose;
 use crate::friend::{Gender, Profile};
-use crate::id::UserListId;
+use crate::id::{CampaignId, UserListId};
 use crate::message::ValidationError;
 use crate::price::Tariff;
 use crate::time::Timestamp;
 use crate::user::UserNumber;
 
 /// Levels of `and`, `or` and `not`, conditions included.
-pub const DEPTH_MAX: usize = 8;
+pub const DEPTH_MAX: usize = 16;
 /// Conditions, `and`, `or` and `not` in one expression.
 pub const NODES_MAX: usize = 100;
 /// Values in one list of an expression.
@@ -49,6 +50,10 @@ pub enum Expression {
     Source(Vec<String>),
     /// An uploaded list of the account.
     List(UserListId),
+    /// An audience group of the account.
+    Group(AudienceGroupId),
+    /// Whoever was sent an earlier campaign of the account, of which that is kept.
+    Sent(CampaignId),
     And(Vec<Expression>),
     Or(Vec<Expression>),
     Not(Box<Expression>),
@@ -95,6 +100,9 @@ pub struct FriendFacts<'a> {
     pub profile: &'a Profile,
     pub since: Timestamp,
     pub lists: &'a [UserListId],
+    pub groups: &'a [AudienceGroupId],
+    /// Campaigns that were sent to them.
+    pub sent: &'a [CampaignId],
 }
 
 impl Audience {
@@ -147,6 +155,8 @@ impl Expression {
                 source.is_some_and(|source| sources.contains(source))
             }
             Self::List(list) => friend.lists.contains(list),
+            Self::Group(group) => friend.groups.contains(group),
+            Self::Sent(campaign) => friend.sent.contains(campaign),
             Self::And(parts) => parts.iter().all(|part| part.matches(friend)),
             Self::Or(parts) => parts.iter().any(|part| part.matches(friend)),
             Self::Not(part) => !part.matches(friend),
@@ -159,6 +169,26 @@ impl Expression {
             Self::List(list) => vec![*list],
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::lists).collect(),
             Self::Not(part) => part.lists(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The audience groups it names: they must be the account's own, and ready.
+    pub fn groups(&self) -> Vec<AudienceGroupId> {
+        match self {
+            Self::Group(group) => vec![*group],
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::groups).collect(),
+            Self::Not(part) => part.groups(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The campaigns it names: whom those were sent to has to be kept.
+    pub fn sent(&self) -> Vec<CampaignId> {
+        match self {
+            Self::Sent(campaign) => vec![*campaign],
+            Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::sent).collect(),
+            Self::Not(part) => part.sent(),
             _ => Vec::new(),
         }
     }
@@ -259,6 +289,8 @@ impl Serialize for Expression {
             }
             Self::Source(sources) => map.serialize_entry("source", sources)?,
             Self::List(list) => map.serialize_entry("list", list)?,
+            Self::Group(group) => map.serialize_entry("audience_group", &group.number())?,
+            Self::Sent(campaign) => map.serialize_entry("sent", campaign)?,
             Self::And(parts) => map.serialize_entry("and", parts)?,
             Self::Or(parts) => map.serialize_entry("or", parts)?,
             Self::Not(part) => map.serialize_entry("not", part)?,

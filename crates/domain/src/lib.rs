@@ -15,7 +15,9 @@ pub mod rich_menu; // rich menus in LINE's shapes
 pub mod coupon; // coupons in LINE's shapes
 pub mod variable; // what differs per friend in a message
 mod document; // reads our own small JSON documents, every fault at its path
+pub mod audience_group; // audiences that are kept under a number
 pub mod audience; // who gets a campaign: the expression
+pub mod narrowcast; // whom a brand's program aims at, in LINE's words
 pub mod band; // volume bands
 pub mod price; // price book, tariffs, quote
 pub mod contract; // who pays when, what a month includes

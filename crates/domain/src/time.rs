@@ -218,6 +218,10 @@ impl LocalDay {
         )
     }
 
+    pub fn year(self) -> u16 {
+        u16::try_from(self.date().year()).unwrap_or_default()
+    }
+
     /// The first day of its month.
     pub fn first_of_month(self) -> Self {
         Self(self.0 - i32::from(self.date().day()) + 1)

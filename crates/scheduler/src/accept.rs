@@ -187,6 +187,12 @@ impl ApiSender {
             write
                 .insert_request(&accepted, &launch, hash, block, &fit.chunks)
                 .await?;
+            if let Some(unit) = request.unit.filter(|_| accepted.unit.is_some()) {
+                let messages = request.messages.len() as u8;
+                write
+                    .count_under_unit(accepted.id, campaign.id, unit, messages)
+                    .await?;
+            }
             answers[fit.place] = Some(Ok(Accepted {
                 request: accepted,
                 is_repeated: false,

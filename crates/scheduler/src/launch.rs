@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use billing::{BillingError, ReleaseReason};
 use domain::audience::Audience;
+use domain::audience_group::GroupStatus;
 use domain::budget;
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
 use domain::freeze::FreezePlan;
@@ -111,6 +112,8 @@ pub(crate) async fn launch_in(
     let account =
         account.ok_or_else(|| StoreError::NotFound(format!("account {}", campaign.account)))?;
     let audience = read_audience(campaign)?;
+    expect_sent_kept(write, campaign, &audience).await?;
+    expect_usable_groups(write, campaign, &audience, now).await?;
     let count = count(write, context.store, campaign, &audience).await?;
     let tariff = audience.tariff(campaign.purpose);
     let terms = billing::terms_at_launch(write, campaign.business, now).await?;
@@ -214,6 +217,23 @@ async fn ready_money_is_needed(
         || budget::refusing(&budgets, all.net).is_some())
 }
 
+/// Aimed at whoever an earlier campaign was sent to, it needs to be known who that was: otherwise
+/// nobody would be, and everybody by a negation.
+async fn expect_sent_kept(
+    write: &mut Write,
+    campaign: &Campaign,
+    audience: &Audience,
+) -> Result<(), SchedulerError> {
+    for sent in audience.expression.sent() {
+        if !write.is_sent_kept(campaign.account, sent).await? {
+            return Err(SchedulerError::NotPossible(format!(
+                "it is not kept whom {sent} was sent to"
+            )));
+        }
+    }
+    Ok(())
+}
+
 async fn count(
     write: &mut Write,
     store: &Store,
@@ -299,6 +319,30 @@ pub(crate) fn read_audience(campaign: &Campaign) -> Result<Audience, StoreError>
         column: "audience",
         why: format!("{errors:?}"),
     })
+}
+
+/// The audience groups that are named have to be there whole: of a group that is not ready or has
+/// expired nobody knows who is missing, and who should have been left out.
+async fn expect_usable_groups(
+    write: &mut Write,
+    campaign: &Campaign,
+    audience: &Audience,
+    now: Timestamp,
+) -> Result<(), SchedulerError> {
+    for id in audience.expression.groups() {
+        let group = write.audience_group(campaign.account, id).await?;
+        let why = match group.map(|group| group.status_at(now)) {
+            Some(GroupStatus::Ready) => continue,
+            Some(GroupStatus::InProgress) => "is not ready yet",
+            Some(GroupStatus::Failed) => "has nobody in it, because it failed",
+            Some(GroupStatus::Expired) => "has expired",
+            None => "is not there any more",
+        };
+        return Err(SchedulerError::NotPossible(format!(
+            "the audience group {id}, which the audience names, {why}"
+        )));
+    }
+    Ok(())
 }
 
 /// The rules in force may have changed since the message was written.

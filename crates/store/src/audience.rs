@@ -161,6 +161,28 @@ impl Compiler {
                 self.value(*list);
                 self.text(")");
             }
+            Expression::Group(group) => {
+                // Another account's group is empty for this one.
+                self.text(
+                    "EXISTS (SELECT 1 FROM audience_group_member m WHERE m.account = r.account
+                     AND m.word = r.number / 64
+                     AND ((m.bits >> CAST(r.number % 64 AS INTEGER)) & 1) = 1
+                     AND m.audience_group = ",
+                );
+                self.value(group.number());
+                self.text(")");
+            }
+            Expression::Sent(campaign) => {
+                // Another account's campaign was sent to nobody of this one.
+                self.text(
+                    "EXISTS (SELECT 1 FROM campaign_sent_member m WHERE m.account = r.account
+                     AND m.word = r.number / 64
+                     AND ((m.bits >> CAST(r.number % 64 AS INTEGER)) & 1) = 1
+                     AND m.campaign = ",
+                );
+                self.value(*campaign);
+                self.text(")");
+            }
             Expression::And(parts) => self.joined(parts, " AND ", "(1 = 1)"),
             Expression::Or(parts) => self.joined(parts, " OR ", "(1 = 0)"),
             Expression::Not(part) => {

@@ -154,9 +154,12 @@ impl Store {
         open_uploads(self.reader(), account).await
     }
 
-    /// Every file that was not taken in yet, of whichever account.
+    /// Every file that was not taken in yet, of whichever account: friends, or ids of an audience
+    /// group.
     pub async fn open_upload_ids(&self) -> Result<Vec<ImportId>, StoreError> {
-        let sql = "SELECT id FROM import_upload WHERE ended_at IS NULL";
+        let sql = "SELECT id FROM import_upload WHERE ended_at IS NULL
+                   UNION ALL
+                   SELECT id FROM audience_group_job WHERE ended_at IS NULL AND has_file = 1";
         let rows = row::all(self.reader(), "import_upload", sql, []).await?;
         rows.iter().map(|row| row.id("id")).collect()
     }

@@ -30,6 +30,7 @@ pub mod event; // the messenger's events: taken once, deliveries decided or wait
 pub mod import; // imports: checkpoints and what they refused
 pub mod import_upload; // files brought to the page: mapped, waiting, taken in
 pub mod user_list; // uploaded lists of users
+pub mod audience_group; // audience groups: members, and the uploads that fill them
 pub mod audience; // audiences as SQL: counted, chosen, compared with the domain's meaning
 pub mod explore; // what a page shows of an audience that is being chosen
 pub mod price; // the price books
@@ -66,6 +67,9 @@ pub mod unknown; // chunks whose outcome nobody knows
 pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod api_request; // requests read back: units, what was sent by operation
+pub mod narrowcast; // how far narrowcasts are, and whom they were sent to
+pub mod unit; // what friends did with the sends of a unit
+pub mod demographic; // friends by their attributes, counted
 pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch
 pub mod interruption; // leads that were cut off, and what was under way

@@ -28,6 +28,8 @@ const BROADCASTS_MAX: u64 = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     pub campaign: CampaignId,
+    /// What its receipts are counted under as well, where its request named a unit.
+    pub unit: Option<CampaignId>,
     /// The recipients of its chunk, rising.
     numbers: Vec<UserNumber>,
 }
@@ -62,9 +64,11 @@ impl Store {
             .iter()
             .map(|key| Value::from(key.as_bytes().to_vec()))
             .collect();
-        let sql = "SELECT k.push_key AS push_key, k.campaign AS campaign, c.numbers AS numbers
+        let sql = "SELECT k.push_key AS push_key, k.campaign AS campaign, c.numbers AS numbers,
+                     q.counted_under AS unit
                    FROM chunk_key k JOIN chunk c ON c.month = k.month AND c.campaign = k.campaign
                      AND c.number = k.number AND c.round = k.round
+                     LEFT JOIN api_request q ON q.id = c.request
                    WHERE k.push_key IN";
         let rows = bulk::look_up(self.reader(), "chunk_key", [sql, ""], &[], &items).await?;
         rows.iter().map(push).collect()
@@ -294,7 +298,12 @@ fn push(row: &Row) -> Result<(PushKey, Push), StoreError> {
     }
     let campaign = row.id("campaign")?;
     let key = PushKey::from_bytes(row.bytes("push_key")?);
-    Ok((key, Push { campaign, numbers }))
+    let push = Push {
+        campaign,
+        unit: row.optional_id("unit")?,
+        numbers,
+    };
+    Ok((key, push))
 }
 
 fn numbers(row: &Row) -> Result<Vec<UserNumber>, StoreError> {

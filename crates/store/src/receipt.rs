@@ -6,7 +6,7 @@
 
 pub(crate) mod figures; // the log, added up: in memory for reading, in the tables for good
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::contract::Billable;
 use domain::id::{BusinessId, CampaignId, LinkId};
@@ -245,6 +245,18 @@ impl Snapshot {
         kind: ReceiptKind,
     ) -> Result<RoaringBitmap, StoreError> {
         figures::people_with(self.connection(), campaign, kind).await
+    }
+
+    /// Who clicked an address of a campaign, wherever it stands in the message.
+    pub async fn people_who_clicked(
+        &self,
+        campaign: CampaignId,
+        url: &str,
+    ) -> Result<RoaringBitmap, StoreError> {
+        let links = links(self.connection(), campaign).await?;
+        let wanted = links.iter().filter(|link| link.url == url);
+        let wanted: BTreeSet<u32> = wanted.map(|link| link.place).collect();
+        figures::clickers_of(self.connection(), campaign, &wanted).await
     }
 }
 

@@ -131,17 +131,7 @@ pub async fn event(channel: Channel, query: Query) -> Result<Json<Value>, LineEr
     let clicks: Vec<Value> = clicks.collect();
     // A messenger says that a chat was opened, which shows every message of the push.
     let messages: Vec<Value> = (1..=message_count(&campaign.messages))
-        .map(|seq| {
-            json!({
-                "seq": seq,
-                "impression": receipts.opened.total,
-                "mediaPlayed": null, "mediaPlayed25Percent": null,
-                "mediaPlayed50Percent": null, "mediaPlayed75Percent": null,
-                "mediaPlayed100Percent": null, "uniqueMediaPlayed": null,
-                "uniqueMediaPlayed25Percent": null, "uniqueMediaPlayed50Percent": null,
-                "uniqueMediaPlayed75Percent": null, "uniqueMediaPlayed100Percent": null,
-            })
-        })
+        .map(|seq| without_media(seq, receipts.opened.total))
         .collect();
     Ok(Json(json!({
         "overview": {
@@ -158,7 +148,20 @@ pub async fn event(channel: Channel, query: Query) -> Result<Json<Value>, LineEr
     })))
 }
 
-fn message_count(messages: &str) -> usize {
+/// How often one message was seen. No messenger tells what is played.
+pub(super) fn without_media(seq: u32, impression: u64) -> Value {
+    json!({
+        "seq": seq,
+        "impression": impression,
+        "mediaPlayed": null, "mediaPlayed25Percent": null,
+        "mediaPlayed50Percent": null, "mediaPlayed75Percent": null,
+        "mediaPlayed100Percent": null, "uniqueMediaPlayed": null,
+        "uniqueMediaPlayed25Percent": null, "uniqueMediaPlayed50Percent": null,
+        "uniqueMediaPlayed75Percent": null, "uniqueMediaPlayed100Percent": null,
+    })
+}
+
+fn message_count(messages: &str) -> u32 {
     serde_json::from_str::<Vec<Box<serde_json::value::RawValue>>>(messages)
-        .map_or(0, |messages| messages.len())
+        .map_or(0, |messages| messages.len() as u32)
 }

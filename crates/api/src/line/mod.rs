@@ -19,9 +19,16 @@ pub mod short_lived; // short-lived tokens: v2
 pub mod bot; // the bot, its friends
 pub mod retry; // requests that are made again
 pub mod send; // push, multicast, broadcast
+pub mod narrowcast; // to some friends, and how far that is
+pub mod content; // files that friends sent, of which there are none
+pub mod chat; // what a bot does in a chat beside writing
 pub mod quota; // what may be sent this month, what was, and by which operation
 pub mod units; // what sends are added up under
 pub mod insight; // figures of days, friends and requests
+pub mod insight_unit; // figures of units
+pub mod demographic; // friends by their attributes, in per cent
+pub mod audience; // audience groups
+pub mod audience_file; // audience groups out of files
 pub mod validate; // messages looked at, not sent
 pub mod absent; // what this platform does not have, in LINE's words
 
@@ -32,7 +39,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use domain::api_request::ApiOperation;
@@ -50,6 +57,8 @@ pub fn router(state: Arc<LineState>) -> Router {
         .merge(bot())
         .merge(sending())
         .merge(insights())
+        .merge(chats())
+        .merge(audiences())
         .merge(groups())
         .merge(apart());
     // Whatever else begins like a path of LINE's is not there, in LINE's words.
@@ -100,6 +109,11 @@ fn sending() -> Router<Arc<LineState>> {
         .route("/v2/bot/message/push", post(send::push))
         .route("/v2/bot/message/multicast", post(send::multicast))
         .route("/v2/bot/message/broadcast", post(send::broadcast))
+        .route("/v2/bot/message/narrowcast", post(narrowcast::send))
+        .route(
+            "/v2/bot/message/progress/narrowcast",
+            get(narrowcast::progress),
+        )
         .route("/v2/bot/message/quota", get(quota::limit))
         .route("/v2/bot/message/quota/consumption", get(quota::consumption))
         .route("/v2/bot/message/delivery/reply", get(quota::replies))
@@ -115,6 +129,65 @@ fn insights() -> Router<Arc<LineState>> {
         .route("/v2/bot/insight/message/delivery", get(insight::deliveries))
         .route("/v2/bot/insight/followers", get(insight::followers))
         .route("/v2/bot/insight/message/event", get(insight::event))
+        .route(
+            "/v2/bot/insight/message/event/aggregation",
+            get(insight_unit::event),
+        )
+        .route("/v2/bot/insight/demographic", get(demographic::friends))
+}
+
+fn chats() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/chat/loading/start", post(chat::loading))
+        .route("/v2/bot/chat/markAsRead", post(chat::read_by_token))
+        .route("/v2/bot/message/markAsRead", post(chat::read))
+        .route("/v2/bot/user/{userId}/linkToken", post(chat::link_token))
+        .route(
+            "/v2/bot/message/{messageId}/content",
+            get(content::not_found),
+        )
+        .route(
+            "/v2/bot/message/{messageId}/content/preview",
+            get(content::not_found),
+        )
+        .route(
+            "/v2/bot/message/{messageId}/content/transcoding",
+            get(content::not_found),
+        )
+}
+
+fn audiences() -> Router<Arc<LineState>> {
+    Router::new()
+        .route(
+            "/v2/bot/audienceGroup/upload",
+            post(audience::create).put(audience::add),
+        )
+        .route(
+            "/v2/bot/audienceGroup/upload/byFile",
+            post(audience_file::create).put(audience_file::add),
+        )
+        .route(
+            "/v2/bot/audienceGroup/click",
+            post(audience::create_of_clicks),
+        )
+        .route(
+            "/v2/bot/audienceGroup/imp",
+            post(audience::create_of_impressions),
+        )
+        .route("/v2/bot/audienceGroup/list", get(audience::list))
+        .route(
+            "/v2/bot/audienceGroup/{audienceGroupId}",
+            get(audience::one).delete(audience::delete),
+        )
+        .route(
+            "/v2/bot/audienceGroup/{audienceGroupId}/updateDescription",
+            put(audience::rename),
+        )
+        .route("/v2/bot/audienceGroup/shared/list", get(audience::shared))
+        .route(
+            "/v2/bot/audienceGroup/shared/{audienceGroupId}",
+            get(audience::one),
+        )
 }
 
 /// An official account talks to people, not to groups.
@@ -176,7 +249,7 @@ fn apart() -> Router<Arc<LineState>> {
         )
         .route(
             "/liff/v1/apps/{liffId}",
-            axum::routing::put(absent::not_available).delete(absent::not_available),
+            put(absent::not_available).delete(absent::not_available),
         )
         .route(
             "/module/auth/v1/token",

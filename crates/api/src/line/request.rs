@@ -11,7 +11,6 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use domain::message::ValidationError;
 use serde_json::value::RawValue;
 
 use super::{LineError, LineState};
@@ -59,16 +58,6 @@ impl Properties {
     pub fn raw(&self, name: &str) -> Option<&str> {
         let text = self.0.get(name)?.get();
         (text != "null").then_some(text)
-    }
-
-    /// The JSON text of a property that has to be there.
-    pub fn required(&self, name: &str) -> Result<&str, LineError> {
-        self.raw(name).ok_or_else(|| {
-            LineError::body(vec![ValidationError {
-                message: "May not be empty".to_owned(),
-                property: name.to_owned(),
-            }])
-        })
     }
 
     /// A property as a value of our own; one of another shape is refused by its name.
@@ -186,7 +175,8 @@ pub async fn whole_body(
     read.map_err(unread)
 }
 
-fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
+/// Refuses a body of another type than `expected`.
+pub(super) fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
     let given = headers.get(CONTENT_TYPE);
     let given = given.map(|value| String::from_utf8_lossy(value.as_bytes()));
     let given = given.unwrap_or_default();
@@ -201,7 +191,7 @@ fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
 }
 
 /// Why a body was not read, in LINE's words.
-fn unread(error: ApiError) -> LineError {
+pub(super) fn unread(error: ApiError) -> LineError {
     match error {
         ApiError::TooLarge(bytes_max) => LineError::TooLarge(bytes_max),
         ApiError::TooSlow(_) => LineError::TooSlow,
@@ -242,7 +232,6 @@ mod tests {
         let refused = properties.typed::<u32>("flag").unwrap_err().to_string();
         let words = "The property, flag, in the request body is invalid (line: -, column: -)";
         assert_eq!(refused, words);
-        assert!(properties.required("none").is_err());
     }
 
     #[test]

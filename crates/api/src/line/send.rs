@@ -141,13 +141,24 @@ fn messages(
     body: &Properties,
     operation: ApiOperation,
 ) -> Result<Messages, LineError> {
-    let text = body.required("messages")?;
-    let messages = message::parse(text, &state.rules).map_err(LineError::body)?;
+    checked_messages(state, body, operation).map_err(LineError::body)
+}
+
+/// The same, or all that is wrong with them.
+pub(super) fn checked_messages(
+    state: &LineState,
+    body: &Properties,
+    operation: ApiOperation,
+) -> Result<Messages, Vec<ValidationError>> {
+    let Some(text) = body.raw("messages") else {
+        return Err(vec![empty("messages")]);
+    };
+    let messages = message::parse(text, &state.rules)?;
     let is_one_chat = matches!(operation, ApiOperation::Push | ApiOperation::Reply);
     let misplaced = messages.misplaced(is_one_chat);
     match misplaced.is_empty() {
         true => Ok(messages),
-        false => Err(LineError::body(misplaced)),
+        false => Err(misplaced),
     }
 }
 
@@ -181,7 +192,7 @@ fn several(body: &Properties) -> Result<Vec<LineUserId>, LineError> {
     given.enumerate().map(read).collect()
 }
 
-fn empty(property: &str) -> ValidationError {
+pub(super) fn empty(property: &str) -> ValidationError {
     ValidationError {
         message: "May not be empty".to_owned(),
         property: property.to_owned(),

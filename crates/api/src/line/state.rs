@@ -6,11 +6,13 @@ use directory::Channels;
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
+use jobs::Audiences;
 use scheduler::send_queue::SendQueue;
 use scheduler::standing::ApiSender;
 use store::Wall;
 
 use super::channel::KnownTokens;
+use super::demographic::Tiles;
 use super::limits::{Limits, RateLimits};
 use super::quota::Sums;
 
@@ -29,6 +31,8 @@ pub struct LinePorts {
     pub rate_limits: RateLimits,
     /// Accepts what is to be sent.
     pub sender: Arc<ApiSender>,
+    /// Makes audience groups, before the wall.
+    pub audiences: Arc<Audiences>,
 }
 
 pub struct LineState {
@@ -40,7 +44,9 @@ pub struct LineState {
     pub public_url: String,
     pub limits: Limits,
     pub sends: Arc<SendQueue>,
+    pub audiences: Arc<Audiences>,
     pub(super) sums: Sums,
+    pub(super) tiles: Tiles,
     pub(super) known: KnownTokens,
 }
 
@@ -49,6 +55,7 @@ impl LineState {
         Self {
             limits: Limits::of(&ports.rate_limits, ports.clock.clone()),
             sums: Sums::of(ports.clock.clone()),
+            tiles: Tiles::of(ports.clock.clone()),
             known: KnownTokens::of(ports.clock.clone()),
             channels: ports.channels,
             wall: ports.wall,
@@ -57,6 +64,7 @@ impl LineState {
             rules: ports.rules,
             public_url: ports.public_url,
             sends: SendQueue::of(ports.sender),
+            audiences: ports.audiences,
         }
     }
 }

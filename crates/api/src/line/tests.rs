@@ -14,6 +14,7 @@ use domain::message::Rules;
 use domain::money::Currency;
 use domain::time::Timestamp;
 use domain::user::UserKey;
+use jobs::Audiences;
 use scheduler::standing::ApiSender;
 use serde_json::{Value, json};
 use store::Store;
@@ -24,7 +25,9 @@ use tower::ServiceExt;
 
 use super::*;
 
+mod audience; // audience groups
 mod send; // sending, and its figures
+mod narrowcast; // to some friends, and what is answered beside sending
 use crate::line::state::LinePorts;
 
 testkit::on_both_engines![
@@ -107,6 +110,13 @@ async fn world_with(engine: Engine, rate_limits: RateLimits) -> World {
             clock: clock.clone(),
             ids: ids.clone(),
             connector_rate: None,
+            wake: Arc::default(),
+        }),
+        audiences: Arc::new(Audiences {
+            store: store.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+            folder: database.folder().join("imports"),
             wake: Arc::default(),
         }),
     });

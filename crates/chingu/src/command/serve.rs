@@ -152,6 +152,11 @@ impl Running {
                 tokio::spawn(jobs.clone().run(stop))
             });
         }
+        if let Some(audiences) = &parts.audiences {
+            role("audiences", &mut |stop| {
+                tokio::spawn(audiences.clone().run(stop))
+            });
+        }
         if let Some(scheduler) = &parts.scheduler {
             role(Role::Scheduler.name(), &mut |stop| {
                 tokio::spawn(scheduler.clone().run(stop))

@@ -1,5 +1,5 @@
-//! The reach without a campaign: who could get one, why others could not, and the lists that were
-//! uploaded. What is found here begins a draft.
+//! The reach without a campaign: who could get one, why others could not, audience groups, and the
+//! lists that were uploaded. What is found here begins a draft.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use store::draft::Part;
 use words::Words;
 
 use super::form::{AudienceForm, Change, Condition, Group, Kind, Who};
+use super::groups::GroupRow;
 use super::step::{Answer, read};
 use super::tree;
 use super::view::{Asked, Builder, Counted, Live, gap_words};
@@ -33,6 +34,7 @@ struct ExplorePage<'a> {
     builder: Builder,
     live: Live,
     writer: String,
+    groups: Vec<GroupRow>,
     lists: Vec<ListRow>,
     lists_are_known: bool,
     may_write: bool,
@@ -108,10 +110,11 @@ pub async fn write(
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, Error> {
     desk.expect(Permission::Compose)?;
-    let list = fields.iter().find(|(name, _)| name == "list");
-    let form = match list {
-        Some((_, list)) => to_list(list),
-        None => read(&state, &fields).arranged(),
+    let named = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+    let form = match (named("list"), named("group")) {
+        (Some((_, list)), _) => to_one(Kind::List, list),
+        (None, Some((_, group))) => to_one(Kind::AudienceGroup, group),
+        (None, None) => read(&state, &fields).arranged(),
     };
     let meaning = tree::meaning(&form, &desk.zone);
     if !meaning.gaps.is_empty() {
@@ -138,14 +141,14 @@ pub async fn write(
     Ok(Redirect::to(&to).into_response())
 }
 
-/// Everybody in one uploaded list.
-fn to_list(list: &str) -> AudienceForm {
+/// Everybody in one uploaded list or audience group.
+fn to_one(kind: Kind, value: &str) -> AudienceForm {
     AudienceForm {
         who: Who::Some,
         groups: vec![Group {
             conditions: vec![Condition {
-                kind: Kind::List,
-                values: vec![list.to_owned()],
+                kind,
+                values: vec![value.to_owned()],
                 ..Condition::default()
             }],
             ..Group::default()
@@ -204,6 +207,7 @@ async fn draw(
         builder,
         live,
         writer,
+        groups: super::groups::rows(desk).await?,
         lists: lists.collect(),
         lists_are_known: offers.is_known,
         may_write: desk.may(Permission::Compose),

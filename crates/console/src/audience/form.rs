@@ -74,6 +74,7 @@ pub enum Kind {
     Since,
     Source,
     List,
+    AudienceGroup,
 }
 
 /// At most so many, as it was typed.
@@ -98,7 +99,7 @@ pub enum Change {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Self::Tag,
         Self::Region,
         Self::Gender,
@@ -109,6 +110,7 @@ impl Kind {
         Self::Since,
         Self::Source,
         Self::List,
+        Self::AudienceGroup,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -123,6 +125,7 @@ impl Kind {
             Self::Since => "since",
             Self::Source => "source",
             Self::List => "list",
+            Self::AudienceGroup => "audience_group",
         }
     }
 

@@ -3,6 +3,7 @@
 use domain::audience::{
     Attribute, Audience, AudienceLimit, Expression, LimitMethod, TextAttribute,
 };
+use domain::audience_group::AudienceGroupId;
 use domain::time::{Timestamp, local_to_instant};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -165,6 +166,7 @@ impl Reader<'_> {
             _ if condition.values.is_empty() => return Err(Unready::Empty),
             Kind::Tag => any_of("tag", &condition.values),
             Kind::List => any_of("list", &condition.values),
+            Kind::AudienceGroup => any_group(&condition.values)?,
             Kind::Source => json!({"source": condition.values}),
             kind => json!({"attribute": {"name": kind.name(), "in": condition.values}}),
         };
@@ -248,6 +250,19 @@ fn any_of(key: &str, values: &[String]) -> Value {
     }
 }
 
+/// The same of audience groups, which are numbers.
+fn any_group(values: &[String]) -> Result<Value, Unready> {
+    let group = |value: &String| match AudienceGroupId::parse(value) {
+        Some(group) => Ok(json!({"audience_group": group.number()})),
+        None => Err(Unready::Wrong),
+    };
+    let parts: Vec<Value> = values.iter().map(group).collect::<Result<_, _>>()?;
+    Ok(match parts.as_slice() {
+        [one] => one.clone(),
+        _ => json!({"or": parts}),
+    })
+}
+
 fn joined(mut parts: Vec<Expression>, any: bool) -> Expression {
     match parts.len() {
         1 => parts.remove(0),
@@ -274,9 +289,28 @@ fn limit_of(limit: Option<AudienceLimit>) -> Limit {
 
 /// The groups an expression stands for; `None` where it has another shape.
 fn groups_of(expression: &Expression, zone: &TimeZone) -> Option<Vec<Group>> {
-    if let Some(groups) = included_groups(expression, zone) {
+    // Whoever is left out by an audience group stands apart from who is in.
+    if leaves_out_audience_groups(expression)
+        && let Some(groups) = with_left_out(expression, zone)
+    {
         return Some(groups);
     }
+    included_groups(expression, zone).or_else(|| with_left_out(expression, zone))
+}
+
+fn leaves_out_audience_groups(expression: &Expression) -> bool {
+    let leaves_out = |part: &Expression| match part {
+        Expression::Not(inner) => !inner.groups().is_empty(),
+        _ => false,
+    };
+    match expression {
+        Expression::And(parts) => parts.iter().any(leaves_out),
+        part => leaves_out(part),
+    }
+}
+
+/// Groups that say who, where there are some, and behind them groups that leave out.
+fn with_left_out(expression: &Expression, zone: &TimeZone) -> Option<Vec<Group>> {
     let parts = match expression {
         Expression::And(parts) => parts.as_slice(),
         Expression::Not(_) => std::slice::from_ref(expression),
@@ -350,6 +384,7 @@ fn condition_of(expression: &Expression, zone: &TimeZone) -> Option<Condition> {
         }
         Expression::Tag(tag) => values(Kind::Tag, vec![tag.clone()]),
         Expression::List(list) => values(Kind::List, vec![list.to_string()]),
+        Expression::Group(group) => values(Kind::AudienceGroup, vec![group.to_string()]),
         Expression::Source(sources) => values(Kind::Source, sources.clone()),
         Expression::Attribute(Attribute::OneOf {
             attribute,
@@ -373,7 +408,8 @@ fn condition_of(expression: &Expression, zone: &TimeZone) -> Option<Condition> {
             let parts: Vec<Condition> = parts.collect::<Option<_>>()?;
             let kind = parts.first()?.kind;
             let is_one = |part: &Condition| part.kind == kind && !part.is_not;
-            if !matches!(kind, Kind::Tag | Kind::List) || !parts.iter().all(is_one) {
+            let several = [Kind::Tag, Kind::List, Kind::AudienceGroup];
+            if !several.contains(&kind) || !parts.iter().all(is_one) {
                 return None;
             }
             values(
@@ -381,7 +417,7 @@ fn condition_of(expression: &Expression, zone: &TimeZone) -> Option<Condition> {
                 parts.into_iter().flat_map(|part| part.values).collect(),
             )
         }
-        Expression::All | Expression::And(_) => return None,
+        Expression::All | Expression::Sent(_) | Expression::And(_) => return None,
     };
     Some(found)
 }

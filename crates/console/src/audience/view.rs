@@ -8,6 +8,7 @@ use domain::audience::Expression;
 use domain::campaign::Purpose;
 use domain::price::{Quote, Tariff};
 use domain::terms::Terms;
+use store::audience_group::AudienceGroup;
 use words::Words;
 
 use super::form::{AudienceForm, Condition, GROUPS_MAX, Group, Kind, Who};
@@ -120,6 +121,13 @@ pub struct Count {
     pub vat_percent: u32,
 }
 
+/// What there is to choose from.
+#[derive(Clone, Copy)]
+struct Offered<'a> {
+    offers: &'a Offers,
+    groups: &'a [AudienceGroup],
+}
+
 /// Everything a page or an answer to a change needs.
 pub struct Asked<'a> {
     pub state: &'a ConsoleState,
@@ -166,6 +174,14 @@ impl Asked<'_> {
             .counting
             .offers(&desk.store, desk.account.id, desk.now, patience)
             .await;
+        let kept = match self.form.who {
+            Who::Some => super::groups::to_choose(desk).await?,
+            Who::All | Who::Kept => Vec::new(),
+        };
+        let offered = Offered {
+            offers: &offers,
+            groups: &kept,
+        };
         let terms = terms(desk).await?;
         let price = |tariff| words.money(terms.book.unit_price(tariff));
         let groups = self.form.groups.iter().enumerate();
@@ -177,7 +193,7 @@ impl Asked<'_> {
             action: self.action.clone(),
             may_edit,
             groups: groups
-                .map(|(index, group)| self.group(index, group, &offers))
+                .map(|(index, group)| self.group(index, group, offered))
                 .collect(),
             suggestions: suggestions(&offers),
             price_all: price(tariff(self.purpose, Tariff::Untargeted)),
@@ -189,7 +205,7 @@ impl Asked<'_> {
         })
     }
 
-    fn group(&self, index: usize, group: &Group, offers: &Offers) -> GroupView {
+    fn group(&self, index: usize, group: &Group, offered: Offered<'_>) -> GroupView {
         let conditions = group.conditions.iter().enumerate();
         let includes = self.form.groups.iter().filter(|g| !g.leaves_out).count();
         GroupView {
@@ -203,7 +219,7 @@ impl Asked<'_> {
             is_first: index == 0,
             group: group.clone(),
             conditions: conditions
-                .map(|(place, condition)| self.condition(index, place, condition, offers))
+                .map(|(place, condition)| self.condition(index, place, condition, offered))
                 .collect(),
         }
     }
@@ -213,7 +229,7 @@ impl Asked<'_> {
         group: usize,
         place: usize,
         condition: &Condition,
-        offers: &Offers,
+        offered: Offered<'_>,
     ) -> ConditionView {
         let words = self.desk.words;
         let id = format!("g{group}c{place}");
@@ -228,8 +244,11 @@ impl Asked<'_> {
             place: format!("{group}.{place}"),
             kind: condition.kind,
             is_not: condition.is_not,
-            choices: choices(&words, condition, offers),
-            takes_more: !matches!(condition.kind, Kind::Gender | Kind::List),
+            choices: choices(&words, condition, offered),
+            takes_more: !matches!(
+                condition.kind,
+                Kind::Gender | Kind::List | Kind::AudienceGroup
+            ),
             from: condition.from.clone(),
             to: condition.to.clone(),
             kinds: kinds.into(),
@@ -425,7 +444,7 @@ pub fn gap_words(words: &Words, gap: &Gap) -> String {
 }
 
 /// What a value is called.
-fn label(words: &Words, kind: Kind, value: &str, offers: &Offers) -> String {
+fn label(words: &Words, kind: Kind, value: &str, offered: Offered<'_>) -> String {
     let known = |key: String| words.has(&key).then(|| words.t(key).to_string());
     let said = match kind {
         Kind::Gender => known(format!("audience-gender-{value}")),
@@ -433,11 +452,14 @@ fn label(words: &Words, kind: Kind, value: &str, offers: &Offers) -> String {
         Kind::Country => known(format!("audience-country-{value}")),
         Kind::TimeZone => Some(words.zone(value)),
         Kind::List => {
-            let list = offers
-                .lists
-                .iter()
-                .find(|list| list.id.to_string() == value);
+            let mut lists = offered.offers.lists.iter();
+            let list = lists.find(|list| list.id.to_string() == value);
             list.map(|list| list.name.clone())
+        }
+        Kind::AudienceGroup => {
+            let mut groups = offered.groups.iter();
+            let group = groups.find(|group| group.id.to_string() == value);
+            group.map(|group| group.description.clone())
         }
         _ => None,
     };
@@ -445,40 +467,47 @@ fn label(words: &Words, kind: Kind, value: &str, offers: &Offers) -> String {
 }
 
 /// The values to tick: those that are, then those that most friends have.
-fn choices(words: &Words, condition: &Condition, offers: &Offers) -> Vec<Choice> {
+fn choices(words: &Words, condition: &Condition, offered: Offered<'_>) -> Vec<Choice> {
     let kind = condition.kind;
     if kind.is_range() {
         return Vec::new();
     }
-    let offered: Vec<(String, u64)> = match kind {
+    let offers = offered.offers;
+    let values: Vec<(String, u64)> = match kind {
         Kind::List => {
             let lists = offers.lists.iter();
             lists
                 .map(|list| (list.id.to_string(), list.users))
                 .collect()
         }
+        Kind::AudienceGroup => {
+            let groups = offered.groups.iter();
+            groups
+                .map(|group| (group.id.to_string(), group.members))
+                .collect()
+        }
         kind => offers.values.get(kind.name()).cloned().unwrap_or_default(),
     };
     let genders = ["female", "male", "unknown"].map(|gender| (gender.to_owned(), 0));
-    let offered = match kind {
+    let values = match kind {
         Kind::Gender => genders
             .into_iter()
             .map(|(gender, _)| {
-                let found = offered.iter().find(|(value, _)| *value == gender);
+                let found = values.iter().find(|(value, _)| *value == gender);
                 let friends = found.map_or(0, |(_, friends)| *friends);
                 (gender, friends)
             })
             .collect(),
-        _ => offered,
+        _ => values,
     };
     let is_on = |value: &String| condition.values.contains(value);
     let mut seen = BTreeSet::new();
     let mut shown = Vec::new();
-    for (place, (value, friends)) in offered.iter().enumerate() {
+    for (place, (value, friends)) in values.iter().enumerate() {
         if place < TICKED_MAX || is_on(value) {
             seen.insert(value.clone());
             shown.push(Choice {
-                label: label(words, kind, value, offers),
+                label: label(words, kind, value, offered),
                 friends: (*friends > 0).then(|| words.count(*friends)),
                 is_on: is_on(value),
                 value: value.clone(),
@@ -490,7 +519,7 @@ fn choices(words: &Words, condition: &Condition, offers: &Offers) -> Vec<Choice>
         .iter()
         .filter(|value| !seen.contains(*value));
     shown.extend(others.map(|value| Choice {
-        label: label(words, kind, value, offers),
+        label: label(words, kind, value, offered),
         friends: None,
         is_on: true,
         value: value.clone(),

@@ -130,7 +130,9 @@ fn expression_words(words: &Words, expression: &Expression, zone: &TimeZone) -> 
         Expression::All => words.t("report-audience-all").to_string(),
         Expression::Tag(tag) => valued("report-audience-tag", tag.clone()),
         Expression::Source(sources) => valued("report-audience-source", some_of(words, sources)),
+        Expression::Group(group) => valued("report-audience-group", group.to_string()),
         Expression::List(_) => words.t("report-audience-list").to_string(),
+        Expression::Sent(_) => words.t("report-audience-sent").to_string(),
         Expression::FriendSince { from, before } => {
             let day = |at: &Option<_>| at.map(|at| words.day(at, zone)).unwrap_or_default();
             valued(

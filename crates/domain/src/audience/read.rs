@@ -4,6 +4,7 @@ use super::{
     AUDIENCE_BYTES_MAX, Attribute, Audience, AudienceLimit, DEPTH_MAX, Expression, LimitMethod,
     NODES_MAX, SEED_MAX, TextAttribute, VALUES_MAX,
 };
+use crate::audience_group::AudienceGroupId;
 use crate::document::{self, Faults, Node, Object, integer, only_true, text};
 use crate::friend::{self, BIRTH_YEAR_MIN, Gender, RejectReason};
 use crate::message::ValidationError;
@@ -12,13 +13,15 @@ use crate::time::Timestamp;
 const ROOT: &str = "audience";
 /// A birth year after this is a slip whatever the year is.
 const BIRTH_YEAR_MAX: u16 = 2_200;
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 11] = [
     "all",
     "attribute",
     "tag",
     "friend_since",
     "source",
     "list",
+    "audience_group",
+    "sent",
     "and",
     "or",
     "not",
@@ -101,6 +104,8 @@ impl Reader {
                 .values(value, &path, friend::source)
                 .map(Expression::Source),
             "list" => self.list(value, &path),
+            "audience_group" => self.group(value, &path),
+            "sent" => self.sent(value, &path),
             "and" => self.parts(value, &path, depth).map(Expression::And),
             "or" => self.parts(value, &path, depth).map(Expression::Or),
             _ => {
@@ -209,6 +214,26 @@ impl Reader {
     fn list(&mut self, node: &Node, path: &str) -> Option<Expression> {
         match text(node, path, &mut self.faults)?.parse() {
             Ok(list) => Some(Expression::List(list)),
+            Err(error) => self.faults.add(path, format!("{error}")),
+        }
+    }
+
+    fn group(&mut self, node: &Node, path: &str) -> Option<Expression> {
+        let number = match node {
+            Node::Integer(number) => *number,
+            other => return self.faults.mismatch(path, other, "a number"),
+        };
+        match AudienceGroupId::from_number(number) {
+            Some(group) => Some(Expression::Group(group)),
+            None => self
+                .faults
+                .add(path, "is not the number of an audience group"),
+        }
+    }
+
+    fn sent(&mut self, node: &Node, path: &str) -> Option<Expression> {
+        match text(node, path, &mut self.faults)?.parse() {
+            Ok(campaign) => Some(Expression::Sent(campaign)),
             Err(error) => self.faults.add(path, format!("{error}")),
         }
     }

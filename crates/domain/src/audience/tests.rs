@@ -466,8 +466,8 @@ fn limits_of_depth_conditions_values_and_bytes_hold() {
         assert_eq!(errors.len(), 1, "{errors:?}");
         errors[0].message.clone()
     };
-    assert!(fault_of(&nested(DEPTH_MAX)).contains("8 levels"));
-    assert!(fault_of(&nested(60)).contains("8 levels"));
+    assert!(fault_of(&nested(DEPTH_MAX)).contains("16 levels"));
+    assert!(fault_of(&nested(60)).contains("16 levels"));
     assert!(fault_of(&nested(5_000)).contains("levels"));
     let wide = |parts: usize| {
         let parts = vec![r#"{"all":true}"#; parts].join(",");
@@ -558,6 +558,8 @@ fn conditions_mean_what_they_say() {
         profile: &profile,
         since,
         lists: &lists,
+        groups: &[],
+        sent: &[],
     };
     for (json, expected) in cases {
         let expression = Audience::parse(json).unwrap().expression;
@@ -626,6 +628,7 @@ fn any_expression() -> impl Strategy<Value = Expression> {
         "[a-z가-힣]{1,32}".prop_map(Expression::Tag),
         texts("[a-z0-9_-]{1,32}").prop_map(Expression::Source),
         any::<[u8; 16]>().prop_map(|bytes| Expression::List(UserListId::from_bytes(bytes))),
+        any::<[u8; 16]>().prop_map(|bytes| Expression::Group(AudienceGroupId::drawn(bytes))),
         at().prop_map(|at| Expression::FriendSince {
             from: Some(at),
             before: None
@@ -673,7 +676,7 @@ proptest! {
     #[test]
     fn not_and_or_follow_logic(left in any_expression(), right in any_expression()) {
         let (profile, since, lists) = friend();
-        let facts = FriendFacts { profile: &profile, since, lists: &lists };
+        let facts = FriendFacts { profile: &profile, since, lists: &lists, groups: &[], sent: &[] };
         let (a, b) = (left.matches(&facts), right.matches(&facts));
         let pair = vec![left.clone(), right];
         prop_assert_eq!(Expression::And(pair.clone()).matches(&facts), a && b);

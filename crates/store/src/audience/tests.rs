@@ -1,6 +1,7 @@
 //! The database means what the domain means, on random friends and random expressions.
 
 use domain::audience::FriendFacts;
+use domain::audience_group::{AudienceGroupId, member_words};
 use domain::friend::{ConsentFact, ConsentSource, FriendState, Profile, StateFact};
 use domain::handle::Handle;
 use domain::id::{BusinessId, UserListId};
@@ -24,6 +25,7 @@ testkit::on_both_engines![
     limits_take_the_lowest_ranks_and_the_same_again,
     states_and_offered_values_are_counted,
     the_list_of_another_account_is_empty,
+    the_audience_group_of_another_account_is_empty,
 ];
 
 const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
@@ -47,6 +49,12 @@ struct Person {
     since: Timestamp,
     profile: Profile,
     lists: Vec<UserListId>,
+    groups: Vec<AudienceGroupId>,
+}
+
+/// The number of the nth group; the fourth one is another account's.
+fn group(nth: i64) -> AudienceGroupId {
+    AudienceGroupId::from_number(1_234_567_890_120 + nth).unwrap()
 }
 
 fn pick<'a>(random: &mut ChaCha8Rng, of: &[&'a str]) -> Option<&'a str> {
@@ -87,6 +95,10 @@ fn person(random: &mut ChaCha8Rng, number: u32) -> Person {
         lists: LISTS
             .into_iter()
             .filter(|_| random.random_bool(0.2))
+            .collect(),
+        groups: (1..=3)
+            .map(group)
+            .filter(|_| random.random_bool(0.3))
             .collect(),
     }
 }
@@ -176,6 +188,7 @@ async fn populated(
             promotion: true,
             profile: person.profile.clone(),
             lists: Vec::new(),
+            groups: Vec::new(),
             ..*person
         })
     };
@@ -200,6 +213,17 @@ async fn populated(
         };
         write.insert_user_list(&list, &numbers).await.unwrap();
     }
+    for nth in 1..=4 {
+        let id = group(nth);
+        let account = if nth == 4 { OTHER } else { ACCOUNT };
+        let member = |person: &&Person| person.groups.contains(&id) || nth == 4;
+        let numbers = people.iter().filter(member).map(|person| person.number.0);
+        let words = member_words(numbers);
+        // Half of them a second time: whoever is a member stays one.
+        for words in [&words[..], &words[..words.len() / 2]] {
+            write.add_group_members(account, id, words).await.unwrap();
+        }
+    }
     write.commit().await.unwrap();
     (store, people, database)
 }
@@ -215,7 +239,7 @@ fn some_of(random: &mut ChaCha8Rng, values: &[&str]) -> Vec<String> {
 fn expression(random: &mut ChaCha8Rng, depth: u32) -> Expression {
     use domain::audience::TextAttribute::*;
     let one_of = |attribute, values| Expression::Attribute(Attribute::OneOf { attribute, values });
-    let leaves = if depth == 0 { 11 } else { 14 };
+    let leaves = if depth == 0 { 12 } else { 15 };
     match random.random_range(0..leaves) {
         0 => Expression::All,
         1 => one_of(Language, some_of(random, &LANGUAGES)),
@@ -242,12 +266,13 @@ fn expression(random: &mut ChaCha8Rng, depth: u32) -> Expression {
         },
         9 => Expression::Source(some_of(random, &SOURCES)),
         10 => Expression::List(LISTS[random.random_range(0..LISTS.len())]),
+        11 => Expression::Group(group(random.random_range(1..=3))),
         kind => {
             let parts = random.random_range(1..4);
             let mut part = || expression(random, depth - 1);
             match kind {
-                11 => Expression::And((0..parts).map(|_| part()).collect()),
-                12 => Expression::Or((0..parts).map(|_| part()).collect()),
+                12 => Expression::And((0..parts).map(|_| part()).collect()),
+                13 => Expression::Or((0..parts).map(|_| part()).collect()),
                 _ => Expression::Not(Box::new(part())),
             }
         }
@@ -261,6 +286,8 @@ fn reached(people: &[Person], expression: &Expression, purpose: Purpose) -> Vec<
             profile: &person.profile,
             since: person.since,
             lists: &person.lists,
+            groups: &person.groups,
+            sent: &[],
         };
         let flags = ReachFlags::of(person.state, person.promotion, false);
         flags.is_reachable(purpose) && expression.matches(&facts)
@@ -384,12 +411,24 @@ async fn the_list_of_another_account_is_empty(engine: Engine) {
     assert_eq!((reached(ACCOUNT).await, reached(OTHER).await), (0, 50));
 }
 
+async fn the_audience_group_of_another_account_is_empty(engine: Engine) {
+    let mut random = ChaCha8Rng::seed_from_u64(11);
+    let (store, _people, _folder) = populated(engine, &mut random, 50).await;
+    let foreign = Expression::Group(group(4));
+    let reached = async |account| {
+        let chosen = store.choose_limited(account, &foreign, EVERYBODY, Purpose::Information);
+        chosen.await.unwrap().len()
+    };
+    assert_eq!((reached(ACCOUNT).await, reached(OTHER).await), (0, 50));
+}
+
 #[test]
 fn reach_tags_and_lists_never_read_the_wide_table() {
     let narrow = [
         Expression::All,
         Expression::Tag("vip".into()),
         Expression::Not(Box::new(Expression::List(LISTS[0]))),
+        Expression::Not(Box::new(Expression::Group(group(1)))),
         Expression::And(vec![
             Expression::All,
             Expression::Or(vec![Expression::Tag("a".into())]),

@@ -31,6 +31,8 @@ macro_rules! migrator {
             "0021_billable",
             "0022_channel",
             "0023_api_operation",
+            "0025_audience_group",
+            "0027_narrowcast",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

@@ -110,7 +110,7 @@ pub(super) async fn of_people(
     Ok(found)
 }
 
-pub(super) async fn people_with(
+pub(crate) async fn people_with(
     connection: &impl ConnectionTrait,
     campaign: CampaignId,
     kind: ReceiptKind,
@@ -136,6 +136,48 @@ pub(super) async fn people_with(
             numbers.extend(did.map(|(number, _)| number.0));
         }
     }
+}
+
+/// Who clicked which link, by the place of the link.
+pub(crate) async fn clickers(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+) -> Result<BTreeMap<u32, receipt::Clickers>, StoreError> {
+    let sql = "SELECT link, total, numbers FROM receipt_link WHERE campaign = $1";
+    let mut links = BTreeMap::new();
+    for row in row::all(connection, "receipt_link", sql, values![campaign]).await? {
+        links.insert(row.int("link")?, link_clickers(&row)?);
+    }
+    for receipt in log(connection, campaign).await? {
+        if let Some(link) = receipt.link {
+            let clickers: &mut receipt::Clickers = links.entry(link).or_default();
+            clickers.total += 1;
+            clickers.numbers.insert(receipt.number.0);
+        }
+    }
+    Ok(links)
+}
+
+/// Who clicked any of these links of a campaign.
+pub(super) async fn clickers_of(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+    links: &BTreeSet<u32>,
+) -> Result<RoaringBitmap, StoreError> {
+    let log = log(connection, campaign).await?;
+    let clicks = log
+        .iter()
+        .filter(|receipt| receipt.link.is_some_and(|link| links.contains(&link)));
+    let mut numbers: RoaringBitmap = clicks.map(|receipt| receipt.number.0).collect();
+    let items: Vec<Value> = links.iter().map(|link| link.bind()).collect();
+    let sql = "SELECT numbers FROM receipt_link WHERE campaign = {} AND link IN";
+    let first = values![campaign];
+    for row in bulk::look_up(connection, "receipt_link", [sql, ""], &first, &items).await? {
+        let blob: Vec<u8> = row.get("numbers")?;
+        let clicked = RoaringBitmap::deserialize_from(&blob[..]);
+        numbers |= clicked.map_err(|error| row.corrupt("numbers", error))?;
+    }
+    Ok(numbers)
 }
 
 /// The positions of a chunk's recipients whose outcome it leaves open, with their numbers.
@@ -266,15 +308,18 @@ async fn load_links(
     let rows = bulk::look_up(connection, "receipt_link", [sql, ""], &first, &items).await?;
     let mut links = BTreeMap::new();
     for row in &rows {
-        let blob: Vec<u8> = row.get("numbers")?;
-        let numbers = RoaringBitmap::deserialize_from(&blob[..]);
-        let clickers = receipt::Clickers {
-            total: row.int("total")?,
-            numbers: numbers.map_err(|error| row.corrupt("numbers", error))?,
-        };
-        links.insert(row.int("link")?, clickers);
+        links.insert(row.int("link")?, link_clickers(row)?);
     }
     Ok(links)
+}
+
+fn link_clickers(row: &Row) -> Result<receipt::Clickers, StoreError> {
+    let blob: Vec<u8> = row.get("numbers")?;
+    let numbers = RoaringBitmap::deserialize_from(&blob[..]);
+    Ok(receipt::Clickers {
+        total: row.int("total")?,
+        numbers: numbers.map_err(|error| row.corrupt("numbers", error))?,
+    })
 }
 
 async fn load_people(

@@ -20,17 +20,17 @@ testkit::on_both_engines![
     a_stopped_account_sends_nothing,
 ];
 
-const LEE: &str = "U0000000000000000000000000000000a";
-const NOBODY: &str = "U00000000000000000000000000000000";
-const KEY: &str = "123e4567-e89b-12d3-a456-426614174000";
+pub(super) const LEE: &str = "U0000000000000000000000000000000a";
+pub(super) const NOBODY: &str = "U00000000000000000000000000000000";
+pub(super) const KEY: &str = "123e4567-e89b-12d3-a456-426614174000";
 const JSON: &str = "application/json";
 const PUSH: &str = "/v2/bot/message/push";
 const MULTICAST: &str = "/v2/bot/message/multicast";
 const BROADCAST: &str = "/v2/bot/message/broadcast";
-const DAY: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Kim and Lee are friends who agreed to promotion, and there is money for `sends`.
-async fn world_for(engine: Engine, sends: i64) -> World {
+pub(super) async fn world_for(engine: Engine, sends: i64) -> World {
     let world = world(engine).await;
     for key in [KIM, LEE] {
         let added = Fact::Added {
@@ -56,17 +56,17 @@ async fn world_for(engine: Engine, sends: i64) -> World {
     world
 }
 
-fn hello() -> Value {
+pub(super) fn hello() -> Value {
     json!([{"type": "text", "text": "hello"}, {"type": "location", "title": "t",
         "address": "a", "latitude": 1, "longitude": 2}])
 }
 
 impl World {
-    async fn ask(&self, path: &str, body: &Value) -> Answer {
+    pub(super) async fn ask(&self, path: &str, body: &Value) -> Answer {
         self.post(path, JSON, body.to_string()).await
     }
 
-    async fn ask_by_key(&self, path: &str, key: &str, body: &Value) -> Answer {
+    pub(super) async fn ask_by_key(&self, path: &str, key: &str, body: &Value) -> Answer {
         let request = self.request("POST", path).header(CONTENT_TYPE, JSON);
         let request = request.header("X-Line-Retry-Key", key);
         self.send(request.body(body.to_string().into()).unwrap())
@@ -74,21 +74,21 @@ impl World {
     }
 
     /// Requests that were accepted, by the kinds of their campaigns.
-    async fn accepted(&self) -> Vec<CampaignKind> {
+    pub(super) async fn accepted(&self) -> Vec<CampaignKind> {
         let whose = SentBy::Account(self.account.id);
         let (from, before) = (Timestamp::from_millis(0), NOW + DAY * 30);
         let sent = self.store.sent_by(whose, from, before).await.unwrap();
         sent.into_iter().map(|sent| sent.kind).collect()
     }
 
-    fn today(&self) -> String {
+    pub(super) fn today(&self) -> String {
         let zone = domain::time::zone("Asia/Seoul").unwrap();
         let day = domain::time::LocalDay::of(self.clock.now(), &zone);
         day.to_string().replace('-', "")
     }
 }
 
-fn message(answer: &Answer) -> &str {
+pub(super) fn message(answer: &Answer) -> &str {
     answer.body["message"].as_str().unwrap_or_default()
 }
 

@@ -55,6 +55,7 @@ fn some(groups: Vec<Group>) -> AudienceForm {
 #[test]
 fn forms_mean_expressions_and_come_back() {
     let tag = |tag: &str| condition(Kind::Tag, &[tag]);
+    let in_groups = |groups: &[&str]| condition(Kind::AudienceGroup, groups);
     let cases = [
         (AudienceForm::default(), r#"{"expression":{"all":true}}"#),
         (
@@ -93,6 +94,38 @@ fn forms_mean_expressions_and_come_back() {
                 r#"{"expression":{"friend_since":{"from":"2025-12-31T15:00:00.000Z","#,
                 r#""before":"2026-01-31T15:00:00.000Z"}}}"#
             ),
+        ),
+        (
+            some(vec![
+                group(false, vec![tag("vip")]),
+                left_out(false, vec![in_groups(&["1234567890123"])]),
+            ]),
+            r#"{"expression":{"and":[{"tag":"vip"},{"not":{"audience_group":1234567890123}}]}}"#,
+        ),
+        (
+            some(vec![
+                group(true, vec![tag("vip"), in_groups(&["1234567890125"])]),
+                left_out(false, vec![in_groups(&["1234567890123", "1234567890124"])]),
+            ]),
+            concat!(
+                r#"{"expression":{"and":[{"or":[{"tag":"vip"},{"audience_group":1234567890125}]},"#,
+                r#"{"not":{"or":[{"audience_group":1234567890123},"#,
+                r#"{"audience_group":1234567890124}]}}]}}"#
+            ),
+        ),
+        (
+            some(vec![group(
+                false,
+                vec![tag("a"), tag("b"), not(in_groups(&["1234567890123"]))],
+            )]),
+            concat!(
+                r#"{"expression":{"and":[{"tag":"a"},{"tag":"b"},"#,
+                r#"{"not":{"audience_group":1234567890123}}]}}"#
+            ),
+        ),
+        (
+            some(vec![left_out(false, vec![in_groups(&["1234567890123"])])]),
+            r#"{"expression":{"not":{"audience_group":1234567890123}}}"#,
         ),
         (
             AudienceForm {
@@ -137,6 +170,7 @@ fn every_gap_is_named() {
         (condition(Kind::Gender, &["x"]), Unready::Wrong),
         (condition(Kind::TimeZone, &["Mars/Olympus"]), Unready::Wrong),
         (condition(Kind::List, &["lst_1"]), Unready::Wrong),
+        (condition(Kind::AudienceGroup, &["7"]), Unready::Wrong),
         (range(Kind::BirthYear, "", ""), Unready::Empty),
         (range(Kind::BirthYear, "90s", ""), Unready::Wrong),
         (range(Kind::BirthYear, "2000", "1990"), Unready::Wrong),
