@@ -66,6 +66,7 @@ pub mod unknown; // chunks whose outcome nobody knows
 pub mod progress; // a campaign under way, counted for whoever watches it
 pub mod standing; // days of API sending: their campaign, blocks of units, requests
 pub mod api_request; // requests read back: units, what was sent by operation
+pub mod idempotency; // requests by the keys of who made them, and what they were answered
 pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch
 pub mod interruption; // leads that were cut off, and what was under way

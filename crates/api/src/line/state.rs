@@ -10,9 +10,9 @@ use scheduler::send_queue::SendQueue;
 use scheduler::standing::ApiSender;
 use store::Wall;
 
-use super::channel::KnownTokens;
 use super::limits::{Limits, RateLimits};
 use super::quota::Sums;
+use crate::bearer::KnownTokens;
 
 /// What the routes are made from.
 pub struct LinePorts {
