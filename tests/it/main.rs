@@ -44,6 +44,8 @@ mod taken_back; // what came another way keeps its audience when it is a draft a
 mod running; // a campaign under way, watched and stopped
 mod line_sdk; // LINE's official library, the address changed
 mod line_tokens; // what brands' programs prove themselves with, and what tokens are worth
+mod v1; // our own API, from the first request to the bill
+mod cross_channel; // two channels beside each other, on every route of both APIs
 mod cross_tenant; // two businesses beside each other, on every route
 mod operator_terms; // contracts, prices and credit on the operators' pages, and their password
 mod operator; // who runs the installation: money of everybody, and whether the books close

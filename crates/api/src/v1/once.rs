@@ -17,8 +17,8 @@ use domain::id::AccountId;
 use domain::time::Clock;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use store::Write;
 use store::idempotency::AnsweredRequest;
+use store::{Write, pause};
 
 use super::{Caller, Refusal, V1State};
 
@@ -186,7 +186,9 @@ impl Open {
             };
             write.keep_answer(&answered, now - KEY_LIFE).await?;
         }
+        pause::point("v1:before_commit").await;
         write.commit().await?;
+        pause::point("v1:after_commit").await;
         drop(busy);
         Ok(in_json(status, text))
     }
@@ -244,13 +246,14 @@ mod tests {
         let long = "k".repeat(KEY_CHARS_MAX);
         assert_eq!(with(&[long.as_bytes()]).unwrap(), Some(long.clone()));
         let too_long = format!("{long}k");
-        for refused in [
-            &[&b""[..]][..],
+        let cases: [&[&[u8]]; 5] = [
+            &[b""],
             &[b"a", b"a"],
             &[b"a\xff"],
             &["열쇠".as_bytes()],
             &[too_long.as_bytes()],
-        ] {
+        ];
+        for refused in cases {
             assert!(with(refused).is_err(), "{refused:?}");
         }
     }

@@ -61,7 +61,7 @@ async fn what_a_request_does_is_done_once_per_key(engine: Engine) {
     let later = world.post_by_key("/v1/campaigns", "k1", &hello()).await;
     assert_eq!(later.status, 201);
     assert_ne!(later.body["id"], first.body["id"]);
-    for key in ["", "k\u{7f}"] {
+    for key in ["", "k\tk"] {
         let bad = world.post_by_key("/v1/campaigns", key, &hello()).await;
         assert_eq!((bad.status, bad.problem()), (400, "malformed"), "{key:?}");
     }
