@@ -7,7 +7,7 @@ use domain::id::AccountId;
 use domain::time::Timestamp;
 
 use crate::row::{self, values};
-use crate::{StoreError, Write};
+use crate::{Store, StoreError, Write};
 
 /// A request that was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,21 +31,7 @@ impl Write {
         key: &str,
         since: Timestamp,
     ) -> Result<Option<AnsweredRequest>, StoreError> {
-        let sql = "SELECT fingerprint, status, answer, answered_at FROM idempotency
-                   WHERE account = $1 AND key = $2 AND answered_at > $3";
-        let bound = values![account, key, since];
-        let row = row::one(self.connection(), "idempotency", sql, bound).await?;
-        row.map(|row| {
-            Ok(AnsweredRequest {
-                account,
-                key: key.to_owned(),
-                fingerprint: row.bytes("fingerprint")?,
-                status: row.int("status")?,
-                answer: row.get("answer")?,
-                answered_at: row.time("answered_at")?,
-            })
-        })
-        .transpose()
+        answered(self.connection(), account, key, since).await
     }
 
     /// Keeps an answer, and forgets those of the account that are too old to be asked for. A key
@@ -73,6 +59,41 @@ impl Write {
     }
 }
 
+impl Store {
+    /// The same, for whoever would only repeat the answer.
+    pub async fn answered_request(
+        &self,
+        account: AccountId,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<AnsweredRequest>, StoreError> {
+        answered(self.reader(), account, key, since).await
+    }
+}
+
+async fn answered(
+    connection: &impl sea_orm::ConnectionTrait,
+    account: AccountId,
+    key: &str,
+    since: Timestamp,
+) -> Result<Option<AnsweredRequest>, StoreError> {
+    let sql = "SELECT fingerprint, status, answer, answered_at FROM idempotency
+               WHERE account = $1 AND key = $2 AND answered_at > $3";
+    let bound = values![account, key, since];
+    let row = row::one(connection, "idempotency", sql, bound).await?;
+    row.map(|row| {
+        Ok(AnsweredRequest {
+            account,
+            key: key.to_owned(),
+            fingerprint: row.bytes("fingerprint")?,
+            status: row.int("status")?,
+            answer: row.get("answer")?,
+            answered_at: row.time("answered_at")?,
+        })
+    })
+    .transpose()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -84,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::directory::{Account, Business};
-    use crate::{Store, fixture};
+    use crate::fixture;
 
     testkit::on_both_engines![
         a_key_is_the_accounts_own_for_a_while,

@@ -11,12 +11,13 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::once::{Asked, key_of};
+use super::once::{Asked, answered_before, key_of};
 use super::problem::Fault;
-use super::{Refusal, V1State};
+use super::{Caller, Refusal, V1State};
 use crate::state::BODY_TIMEOUT;
 use crate::{ApiError, body};
 
@@ -89,7 +90,10 @@ impl Fields {
     /// Notes every property that is none of these.
     pub fn only(&self, known: &[&str], faults: &mut Faults) {
         for name in self.0.keys().filter(|name| !known.contains(&&***name)) {
-            let words = format!("is not known here; known are {}", known.join(", "));
+            let words = match known {
+                [] => "is not known here: nothing is expected".to_owned(),
+                known => format!("is not known here; known are {}", known.join(", ")),
+            };
             faults.add(&shown(name), words);
         }
     }
@@ -154,10 +158,8 @@ impl FromRequest<Arc<V1State>> for Fields {
     }
 }
 
-impl FromRequest<Arc<V1State>> for Posted {
-    type Rejection = Refusal;
-
-    async fn from_request(request: Request, _state: &Arc<V1State>) -> Result<Self, Refusal> {
+impl Posted {
+    async fn read(request: Request) -> Result<Self, Refusal> {
         let key = key_of(request.headers())?;
         let (method, path) = (request.method().clone(), path_of(&request));
         let bytes = whole_body(request).await?;
@@ -165,6 +167,25 @@ impl FromRequest<Arc<V1State>> for Posted {
             fields: Fields::read(&bytes)?,
             asked: Asked::of(key, &method, &path, &bytes),
         })
+    }
+}
+
+/// What was answered before is answered here, before anything is looked at that may have changed
+/// since: a time that has passed, a campaign that has moved on.
+impl FromRequest<Arc<V1State>> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &Arc<V1State>) -> Result<Self, Response> {
+        // Nobody comes here but through `admit`.
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| Refusal::Broken.into_response())?;
+        let read = Self::read(request).await;
+        let posted = read.map_err(IntoResponse::into_response)?;
+        match answered_before(state, &caller, &posted.asked).await {
+            Ok(None) => Ok(posted),
+            Ok(Some(answer)) => Err(answer),
+            Err(why) => Err(why.into_response()),
+        }
     }
 }
 

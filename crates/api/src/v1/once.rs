@@ -97,6 +97,31 @@ impl Asked {
             fingerprint: hash.finalize().into(),
         }
     }
+
+    /// The answer once more, where it was this that was asked.
+    fn repeat(&self, before: &AnsweredRequest) -> Result<Response, Refusal> {
+        match before.fingerprint == self.fingerprint {
+            true => Ok(replayed(before)),
+            false => Err(Refusal::KeyReused),
+        }
+    }
+}
+
+/// The answer of a request that was answered before, without a write.
+pub(super) async fn answered_before(
+    state: &V1State,
+    caller: &Caller,
+    asked: &Asked,
+) -> Result<Option<Response>, Refusal> {
+    let Some(key) = &asked.key else {
+        return Ok(None);
+    };
+    let since = state.clock.now() - KEY_LIFE;
+    let before = caller.store.answered_request(caller.account, key, since);
+    before
+        .await?
+        .map(|before| asked.repeat(&before))
+        .transpose()
 }
 
 /// Begins the write of a request, unless it was answered before.
@@ -129,10 +154,7 @@ impl Open {
         };
         match before {
             None => Ok(Turn::Fresh(Box::new(self))),
-            Some(before) if before.fingerprint == self.asked.fingerprint => {
-                Ok(Turn::Answered(replayed(&before)))
-            }
-            Some(_) => Err(Refusal::KeyReused),
+            Some(before) => Ok(Turn::Answered(self.asked.repeat(&before)?)),
         }
     }
 

@@ -56,6 +56,14 @@ async fn what_a_request_does_is_done_once_per_key(engine: Engine) {
     let mended = world.post_by_key("/v1/campaigns", "k2", &hello()).await;
     assert_eq!(mended.status, 201);
     assert_eq!(world.count().await, 2);
+    // What is past by now is not asked for once more.
+    let mut timed = hello();
+    timed["schedule"] = json!({"at": {"wall": "2026-11-18 21:00", "zone": "Asia/Seoul"}});
+    let first_timed = world.post_by_key("/v1/campaigns", "k3", &timed).await;
+    assert_eq!(first_timed.status, 201, "{}", first_timed.body);
+    world.clock.advance(Duration::from_secs(2 * 3_600));
+    let again = world.post_by_key("/v1/campaigns", "k3", &timed).await;
+    assert_eq!((again.status, &again.body), (201, &first_timed.body));
     // After a day it is a request like any other.
     world.clock.advance(DAY);
     let later = world.post_by_key("/v1/campaigns", "k1", &hello()).await;

@@ -82,12 +82,12 @@ async fn every_documented_operation_is_there_and_no_other(engine: Engine) {
 fn bodies_are_documented_as_they_are_read(document: &Value) {
     for (name, properties) in [
         ("CampaignBody", &super::super::campaigns::PROPERTIES[..]),
-        ("ScheduleBody", &steps::SCHEDULE_PROPERTIES),
-        ("LaunchBody", &steps::LAUNCH_PROPERTIES),
-        ("CancelBody", &steps::CANCEL_PROPERTIES),
-        ("TestBody", &steps::TEST_PROPERTIES),
-        ("ConsentBody", &consents::PROPERTIES),
-        ("EstimateBody", &audiences::PROPERTIES),
+        ("ScheduleBody", &steps::SCHEDULE_PROPERTIES[..]),
+        ("LaunchBody", &steps::LAUNCH_PROPERTIES[..]),
+        ("CancelBody", &steps::CANCEL_PROPERTIES[..]),
+        ("TestBody", &steps::TEST_PROPERTIES[..]),
+        ("ConsentBody", &consents::PROPERTIES[..]),
+        ("EstimateBody", &audiences::PROPERTIES[..]),
     ] {
         let schema = &document["components"]["schemas"][name]["properties"];
         let documented = schema.as_object().unwrap_or_else(|| panic!("{name}"));
