@@ -1,5 +1,5 @@
-//! HTTP for machines: what the messenger tells, pictures that were uploaded, and for the programs of
-//! brands LINE's API and our own.
+//! HTTP for machines: what the messenger tells, pictures that were uploaded, and for the programs
+//! of brands LINE's API and our own.
 //!
 //! It owns routes, limits and the words of errors. It does not own what an event means for a friend
 //! (`directory`) or for a delivery (`store`), nor what a token is worth (`directory`), nor the
