@@ -109,6 +109,11 @@ ways: _program
 sdk: _program
     CHINGU_TABLES=docs just suite it line_sdk:: --nocapture
 
+# Every operation of our own API with made-up requests, as two businesses: docs/fuzz-api.md. A seed
+# repeats a run.
+fuzz-api examples="25" seed="1": _program
+    CHINGU_TABLES=docs tests/fuzz/run {{ examples }} {{ seed }}
+
 # Pace by the messenger's log, and small campaigns beside a broadcast: docs/pace.md, docs/fairness.md.
 pace: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \

@@ -23,7 +23,7 @@ use testkit::assertion::SigningKey;
 use crate::stage::{SOON, now};
 
 /// In everything that the one business wrote.
-const MARK: &str = "zq7hidden";
+pub(crate) const MARK: &str = "zq7hidden";
 /// Before anybody is signed in, or about nobody's business.
 const OPEN: [&str; 5] = [
     "/",
@@ -32,8 +32,8 @@ const OPEN: [&str; 5] = [
     "/console/sign-out",
     "/console/preferences",
 ];
-const THEIRS: &str = "@theirs";
-const OURS: &str = "@ours";
+pub(crate) const THEIRS: &str = "@theirs";
+pub(crate) const OURS: &str = "@ours";
 const FORM: &str = "application/x-www-form-urlencoded";
 const FRIENDS: u64 = 40;
 const MONTH_MS: i64 = 30 * 86_400_000;
@@ -177,7 +177,7 @@ fn routes() -> Result<Vec<Route>> {
 }
 
 /// A text up to the bracket that closes what was open before it.
-fn up_to_its_end(text: &str) -> &str {
+pub(crate) fn up_to_its_end(text: &str) -> &str {
     let mut depth = 1;
     for (at, character) in text.char_indices() {
         match character {
@@ -361,14 +361,14 @@ fn ask(
 }
 
 /// What a business writes; the one whose things are hidden marks all of them.
-fn marked(handle: &str, words: &str) -> String {
+pub(crate) fn marked(handle: &str, words: &str) -> String {
     match handle == THEIRS {
         true => format!("{words} {MARK}"),
         false => words.to_owned(),
     }
 }
 
-fn brand(data: &Path, handle: &'static str, draw: &mut Draw) -> Result<Brand> {
+pub(crate) fn brand(data: &Path, handle: &'static str, draw: &mut Draw) -> Result<Brand> {
     std::fs::create_dir_all(data)?;
     let name = marked(handle, "Shop");
     let business = admin(data, &["business", "create", "--name", &name])?;
@@ -482,7 +482,7 @@ fn campaigns(brand: &Brand, owner: &mut Browser) -> Result<Vec<String>> {
     Ok(vec![draft, closed, paused, cancelled, scheduled, approved])
 }
 
-fn wait_for(brand: &Brand, campaign: &str, state: &str) -> Result<()> {
+pub(crate) fn wait_for(brand: &Brand, campaign: &str, state: &str) -> Result<()> {
     let what = format!("{campaign} is {state}");
     let shown = || brand.show(campaign);
     until_state(&what, SOON, shown, |shown| shown["state"] == state)?;

@@ -1,5 +1,5 @@
-//! HTTP for machines: what the messenger tells, pictures that were uploaded, and LINE's API for the
-//! programs of brands.
+//! HTTP for machines: what the messenger tells, pictures that were uploaded, and for the programs
+//! of brands LINE's API and our own.
 //!
 //! It owns routes, limits and the words of errors. It does not own what an event means for a friend
 //! (`directory`) or for a delivery (`store`), nor what a token is worth (`directory`), nor the
@@ -17,7 +17,9 @@ pub mod receipts; // what friends did with a push, against what was sent
 mod pushes; // what receipts are read by, remembered
 mod commit; // everything of one request in one transaction
 pub mod media; // GET /media/{file}
+mod bearer; // who asks, by a bearer token
 pub mod line; // LINE's Messaging API for brands' programs
+pub mod v1; // our own API for brands' programs
 pub mod take; // events to facts and deliveries, in one transaction
 
 pub use error::ApiError;

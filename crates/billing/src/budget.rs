@@ -26,13 +26,25 @@ pub async fn set(
     now: Timestamp,
 ) -> Result<(), BillingError> {
     let mut write = store.write().await?;
+    set_in(&mut write, business, of, limit, now).await?;
+    Ok(write.commit().await?)
+}
+
+/// The same inside the write of a caller, who commits it.
+pub async fn set_in(
+    write: &mut Write,
+    business: BusinessId,
+    of: BudgetOf,
+    limit: Option<Money>,
+    now: Timestamp,
+) -> Result<(), BillingError> {
     let currency = write.currency_of(business).await?;
     if let Some(limit) = limit
         && (limit.is_negative() || limit.currency() != currency)
     {
         return Err(BillingError::BadBudget { limit, currency });
     }
-    expect_own(&mut write, business, of).await?;
+    expect_own(write, business, of).await?;
     let version = write.insert_budget(business, of, limit, now).await?;
     if let Some(limit) = limit {
         let contracts = write.contracts(business).await?;
@@ -44,9 +56,8 @@ pub async fn set(
             used,
             period,
         };
-        note_reached(&mut write, business, &budget, now).await?;
+        note_reached(write, business, &budget, now).await?;
     }
-    write.commit().await?;
     let limit = limit.map(|limit| limit.to_string());
     tracing::info!(%business, budget = of.name(), version, limit, "set a budget");
     Ok(())

@@ -384,14 +384,18 @@ pub fn tariff_words(kind: CampaignKind, tariff: Tariff) -> (&'static str, &'stat
 }
 
 /// `15`, `6.5`: exact, without currency or thousands, for machines.
-fn decimal(amount: Money) -> String {
-    let micro = amount.micro();
-    let fraction = format!("{:06}", (micro % MICRO_PER_UNIT).abs());
+pub fn decimal(amount: Money) -> String {
+    let unit = MICRO_PER_UNIT.unsigned_abs();
+    let magnitude = amount.micro().unsigned_abs();
+    let fraction = format!("{:06}", magnitude % unit);
     let fraction = fraction.trim_end_matches('0');
-    let whole = micro / MICRO_PER_UNIT;
+    let (sign, whole) = (
+        if amount.is_negative() { "-" } else { "" },
+        magnitude / unit,
+    );
     match fraction {
-        "" => whole.to_string(),
-        _ => format!("{whole}.{fraction}"),
+        "" => format!("{sign}{whole}"),
+        _ => format!("{sign}{whole}.{fraction}"),
     }
 }
 
@@ -420,6 +424,8 @@ mod tests {
             (6_500_000, "6.5"),
             (1, "0.000001"),
             (1_234_567_000_010, "1234567.00001"),
+            (-500_000, "-0.5"),
+            (-2_000_000, "-2"),
         ];
         for (micro, text) in cases {
             assert_eq!(decimal(Money::from_micro(micro, Currency::Krw)), text);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use api::ApiState;
 use api::line::LineState;
 use api::line::state::LinePorts;
+use api::v1::{V1Ports, V1State};
 use billing::Counter;
 use broker::{Broker, InProcessBroker, RabbitMq, RabbitMqConfig};
 use connector::{Connector, GatewayConfig, GatewayConnector};
@@ -47,6 +48,8 @@ pub struct Parts {
     pub api: Option<Arc<ApiState>>,
     /// The same role, for brands.
     pub line: Option<Arc<LineState>>,
+    /// The same role, on our own paths.
+    pub v1: Option<Arc<V1State>>,
     pub sandbox: Option<Arc<Sandbox>>,
     pub scheduler: Option<Arc<Scheduler>>,
     pub worker: Option<Arc<Worker>>,
@@ -132,6 +135,10 @@ impl Parts {
             api: has(Role::Api).then(|| actors.api(&credentials)),
             line: match has(Role::Api) {
                 true => Some(actors.line().await?),
+                false => None,
+            },
+            v1: match has(Role::Api) {
+                true => Some(actors.v1().await?),
                 false => None,
             },
             sandbox,
@@ -265,14 +272,7 @@ impl Actors<'_> {
             books: counter.reader(),
             counter,
             channels: self.platform.channels().await?,
-            control: CampaignControl {
-                store: store.clone(),
-                clock: clock.clone(),
-                ids: ids.clone(),
-                rules: self.platform.rules.clone(),
-                connector_rate,
-                wake: self.wake.clone(),
-            },
+            control: self.control(),
             uploads: self.uploads.clone(),
             audiences: self.audiences.clone(),
             clock: clock.clone(),
@@ -285,6 +285,30 @@ impl Actors<'_> {
             connector_rate,
             watching: Arc::default(),
         }))
+    }
+
+    fn control(&self) -> CampaignControl {
+        CampaignControl {
+            store: self.platform.store.clone(),
+            clock: self.platform.clock.clone(),
+            ids: self.platform.ids.clone(),
+            rules: self.platform.rules.clone(),
+            connector_rate: self.config.gateway.recipients_per_second,
+            wake: self.wake.clone(),
+        }
+    }
+
+    async fn v1(&self) -> anyhow::Result<Arc<V1State>> {
+        Ok(Arc::new(V1State::of(V1Ports {
+            channels: self.platform.channels().await?,
+            wall: self.platform.store.wall().await?,
+            store: self.platform.store.clone(),
+            control: self.control(),
+            clock: self.platform.clock.clone(),
+            ids: self.platform.ids.clone(),
+            rules: self.platform.rules.clone(),
+            rate: self.config.api.rate_limits.v1,
+        })))
     }
 
     fn api(&self, credentials: &Credentials) -> Arc<ApiState> {

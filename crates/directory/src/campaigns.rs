@@ -32,6 +32,15 @@ pub struct CampaignRequest<'a> {
     pub if_short: IfShort,
 }
 
+/// How far a campaign goes when it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// Somebody looks at it first.
+    Draft,
+    /// It needs no second person: approved, or scheduled where it has a time.
+    Approved,
+}
+
 impl Directory {
     /// Writes a campaign that needs no second person: approved, or scheduled where it has a time.
     pub async fn add_campaign(
@@ -44,11 +53,21 @@ impl Directory {
         let account = self.account(business, account).await?;
         let draft = self.checked(&account, request, rules).await?;
         let mut write = self.store.write().await?;
-        write.insert_campaign(&draft).await?;
-        let is_scheduled = draft.scheduled_for.is_some();
-        let campaign = Self::approve(&mut write, draft.id, is_scheduled).await?;
+        let campaign = Self::insert(&mut write, &draft, Finish::Approved).await?;
         write.commit().await?;
         Ok(campaign)
+    }
+
+    pub(crate) async fn insert(
+        write: &mut Write,
+        draft: &CampaignDraft,
+        finish: Finish,
+    ) -> Result<Campaign, Error> {
+        write.insert_campaign(draft).await?;
+        match finish {
+            Finish::Draft => Ok(write.campaign(draft.id).await?),
+            Finish::Approved => Self::approve(write, draft.id, draft.scheduled_for.is_some()).await,
+        }
     }
 
     /// The request as a row, or what is wrong with it.
@@ -89,7 +108,11 @@ impl Directory {
     }
 
     /// Another account's list is as unknown here as one that nobody has.
-    async fn expect_own_lists(&self, account: AccountId, audience: &Audience) -> Result<(), Error> {
+    pub(crate) async fn expect_own_lists(
+        &self,
+        account: AccountId,
+        audience: &Audience,
+    ) -> Result<(), Error> {
         let named = audience.expression.lists();
         if named.is_empty() {
             return Ok(());
@@ -143,7 +166,7 @@ impl Directory {
     }
 }
 
-fn checked_lifetime(seconds: u32) -> Result<u32, Error> {
+pub(crate) fn checked_lifetime(seconds: u32) -> Result<u32, Error> {
     match seconds {
         1..=LIFETIME_SECONDS_MAX => Ok(seconds),
         _ => {

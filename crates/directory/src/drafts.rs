@@ -10,9 +10,9 @@ use domain::id::{AccountId, BusinessId, CampaignId, MemberId};
 use domain::message::Rules;
 use domain::schedule::Schedule;
 use domain::shortage::IfShort;
-use store::StoreError;
 use store::campaign::{Campaign, CampaignDraft};
 use store::draft::{DraftPart, Part};
+use store::{StoreError, Write};
 
 use crate::organisation::NAME_CHARS_MAX;
 use crate::{CampaignRequest, Directory, Error};
@@ -202,15 +202,26 @@ impl Directory {
         event: CampaignEvent,
     ) -> Result<(), Error> {
         let mut write = self.store.write().await?;
-        let found = write.campaign(campaign).await?;
-        expect_own(&found, business, account)?;
-        found
-            .state
-            .after(event)
-            .map_err(|why| Error::refused("state", why))?;
-        write.move_campaign(&found, event).await?;
+        step(&mut write, business, account, campaign, event).await?;
         Ok(write.commit().await?)
     }
+}
+
+pub(crate) async fn step(
+    write: &mut Write,
+    business: BusinessId,
+    account: AccountId,
+    campaign: CampaignId,
+    event: CampaignEvent,
+) -> Result<(), Error> {
+    let found = write.campaign(campaign).await?;
+    expect_own(&found, business, account)?;
+    found
+        .state
+        .after(event)
+        .map_err(|why| Error::refused("state", why))?;
+    write.move_campaign(&found, event).await?;
+    Ok(())
 }
 
 pub(crate) fn expect_own(
@@ -224,7 +235,7 @@ pub(crate) fn expect_own(
     }
 }
 
-fn expect_draft(campaign: &Campaign) -> Result<(), Error> {
+pub(crate) fn expect_draft(campaign: &Campaign) -> Result<(), Error> {
     match campaign.state {
         CampaignState::Draft => Ok(()),
         state => Err(Error::refused("state", format!("it is {state}, no draft"))),

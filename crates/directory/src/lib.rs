@@ -12,6 +12,7 @@ pub mod organisation; // operators, businesses, accounts, members, wordings
 pub mod channels; // what brands' programs prove themselves with, and their tokens
 pub mod sign_in; // passwords, sessions, and the limits on guessing
 pub mod campaigns; // campaigns as a brand writes them
+pub mod programs; // campaigns as brands' programs write them, inside writes of their callers
 pub mod drafts; // campaigns that are being written, part by part
 pub mod testers; // friends whom drafts are sent to first, and the tests of drafts
 pub mod media; // pictures that are uploaded: looked at, made small, kept
@@ -19,7 +20,7 @@ pub mod fold; // which facts about a friend stand, in whatever order they came
 pub mod friends; // the one way in for everything that changes a friend
 pub mod tags; // tags that people set by hand
 
-pub use campaigns::CampaignRequest;
+pub use campaigns::{CampaignRequest, Finish};
 pub use channels::{ChannelPorts, Channels, Vault};
 pub use error::Error;
 pub use fold::{Fact, FriendFact, Imported, ProfileChange};

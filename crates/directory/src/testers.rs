@@ -11,6 +11,7 @@ use domain::schedule::Schedule;
 use domain::shortage::IfShort;
 use domain::test_send::{self, TEST_LIFETIME, TESTS_MAX, TestRefusal};
 use domain::user::{UserKey, UserNumber};
+use store::Write;
 use store::campaign::{Campaign, CampaignDraft};
 
 use crate::drafts::expect_own;
@@ -76,6 +77,31 @@ impl Directory {
         testers: &[UserNumber],
         rules: &Rules,
     ) -> Result<Campaign, Error> {
+        let mut write = self.store.write().await?;
+        let test = self
+            .begin_test_in(
+                &mut write,
+                (business, account),
+                draft,
+                request,
+                testers,
+                rules,
+            )
+            .await?;
+        write.commit().await?;
+        Ok(test)
+    }
+
+    /// The same inside the write of a caller, who commits it.
+    pub async fn begin_test_in(
+        &self,
+        write: &mut Write,
+        (business, account): (BusinessId, AccountId),
+        draft: CampaignId,
+        request: &TestRequest<'_>,
+        testers: &[UserNumber],
+        rules: &Rules,
+    ) -> Result<Campaign, Error> {
         let account = self.account(business, account).await?;
         let asked = CampaignRequest {
             name: request.name,
@@ -96,7 +122,6 @@ impl Directory {
             audience: audience.to_json(),
             ..self.checked(&account, &asked, rules).await?
         };
-        let mut write = self.store.write().await?;
         write.lock_tests(account.id).await?;
         let found = write.campaign(draft).await?;
         expect_own(&found, business, account.id)?;
@@ -112,9 +137,7 @@ impl Directory {
         let sent = write.latest_tests(account.id, TESTS_MAX).await?;
         test_send::may_send(&sent, test.created_at).map_err(refused)?;
         write.insert_test(&test, draft, list, testers).await?;
-        let test = Self::approve(&mut write, test.id, false).await?;
-        write.commit().await?;
-        Ok(test)
+        Self::approve(write, test.id, false).await
     }
 
     /// A friend of the account by the id that reports show or by the messenger's key.

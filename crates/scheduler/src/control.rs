@@ -11,7 +11,7 @@ use domain::message::Rules;
 use domain::money::Money;
 use domain::time::{Clock, Timestamp};
 use store::action::{Action, CampaignAction};
-use store::{Store, StoreError};
+use store::{Store, StoreError, Write};
 use tokio::sync::Notify;
 
 use crate::launch::{self, LaunchContext, Launched};
@@ -49,16 +49,19 @@ impl CampaignControl {
         highest: Option<Money>,
     ) -> Result<Launched, SchedulerError> {
         self.expect_own(business, id).await?;
-        let context = LaunchContext {
+        let launched = launch::launch(&self.context(), id, highest).await?;
+        self.wake.notify_one();
+        Ok(launched)
+    }
+
+    pub(crate) fn context(&self) -> LaunchContext<'_> {
+        LaunchContext {
             store: &self.store,
             clock: self.clock.as_ref(),
             ids: self.ids.as_ref(),
             rules: &self.rules,
             connector_rate: self.connector_rate,
-        };
-        let launched = launch::launch(&context, id, highest).await?;
-        self.wake.notify_one();
-        Ok(launched)
+        }
     }
 
     pub async fn pause(
@@ -164,6 +167,15 @@ async fn pause_noted(
     noted: Option<CampaignAction>,
 ) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
+    pause_in(&mut write, id, noted).await?;
+    Ok(write.commit().await?)
+}
+
+pub(crate) async fn pause_in(
+    write: &mut Write,
+    id: CampaignId,
+    noted: Option<CampaignAction>,
+) -> Result<(), SchedulerError> {
     let campaign = write.campaign_to_move(id).await?;
     campaign
         .state
@@ -176,7 +188,7 @@ async fn pause_noted(
     if let Some(noted) = noted {
         write.note_action(id, &noted).await?;
     }
-    Ok(write.commit().await?)
+    Ok(())
 }
 
 async fn resume_noted(
@@ -186,6 +198,16 @@ async fn resume_noted(
     noted: Option<CampaignAction>,
 ) -> Result<(), SchedulerError> {
     let mut write = store.write().await?;
+    resume_in(&mut write, id, now, noted).await?;
+    Ok(write.commit().await?)
+}
+
+pub(crate) async fn resume_in(
+    write: &mut Write,
+    id: CampaignId,
+    now: Timestamp,
+    noted: Option<CampaignAction>,
+) -> Result<(), SchedulerError> {
     let campaign = write.campaign_to_move(id).await?;
     let is_paused = matches!(campaign.state, CampaignState::Paused(_));
     match campaign.restored_at {
@@ -203,17 +225,34 @@ async fn resume_noted(
     if let Some(noted) = noted {
         write.note_action(id, &noted).await?;
     }
-    Ok(write.commit().await?)
+    Ok(())
 }
 
 async fn cancel_noted(
     store: &Store,
     ids: &dyn IdSource,
     id: CampaignId,
+    noted: CampaignAction,
+) -> Result<Cancelled, SchedulerError> {
+    let mut write = store.write().await?;
+    let cancelled = cancel_in(&mut write, ids, id, noted).await?;
+    write.commit().await?;
+    let Cancelled {
+        units,
+        unfrozen,
+        released,
+    } = cancelled;
+    tracing::info!(campaign = %id, units, unfrozen, %released, "cancelled");
+    Ok(cancelled)
+}
+
+pub(crate) async fn cancel_in(
+    write: &mut Write,
+    ids: &dyn IdSource,
+    id: CampaignId,
     mut noted: CampaignAction,
 ) -> Result<Cancelled, SchedulerError> {
     let now = noted.at;
-    let mut write = store.write().await?;
     let campaign = write.campaign_to_move(id).await?;
     campaign.state.after(CampaignEvent::Cancel)?;
     write
@@ -225,20 +264,20 @@ async fn cancel_noted(
     }
     let currency = write.currency_of(campaign.business).await?;
     let units = write.end_ready(id, ChunkState::Cancelled, now).await?;
-    let blocks = block::end_blocks(&mut write, &campaign, now, ids).await?;
+    let blocks = block::end_blocks(write, &campaign, now, ids).await?;
     let mut released = Money::zero(currency);
     let mut unfrozen = blocks.units;
     for tariff in write.give_back_unfrozen(id).await? {
         // A campaign has one tariff, so the units just ended are its own.
         let given_back = tariff.granted - tariff.frozen;
         let gone = given_back + units;
-        let amount = block::given_back(&mut write, id, &tariff, gone, currency).await?;
+        let amount = block::given_back(write, id, &tariff, gone, currency).await?;
         released = released.checked_add(amount).map_err(BillingError::from)?;
         unfrozen += given_back;
     }
     write.set_freeze_ended(id, now).await?;
     if !released.is_zero() {
-        billing::release(&mut write, id, released, ReleaseReason::Cancelled, now, ids).await?;
+        billing::release(write, id, released, ReleaseReason::Cancelled, now, ids).await?;
     }
     released = released
         .checked_add(blocks.amount)
@@ -246,8 +285,6 @@ async fn cancel_noted(
     (noted.not_begun, noted.not_frozen) = (units, unfrozen);
     noted.released_micro = released.micro();
     write.note_action(id, &noted).await?;
-    write.commit().await?;
-    tracing::info!(campaign = %id, units, unfrozen, %released, "cancelled");
     Ok(Cancelled {
         units,
         unfrozen,

@@ -64,16 +64,8 @@ pub async fn launch(
     highest_amount: Option<Money>,
 ) -> Result<Launched, SchedulerError> {
     let mut write = context.store.write().await?;
-    let campaign = write.campaign_to_move(id).await?;
-    // Refused before the audience is counted: fifty who ask at once cost one count.
-    campaign.state.after(CampaignEvent::Launch)?;
-    if campaign.restored_at.is_some() {
-        return Err(SchedulerError::NotPossible(format!(
-            "{id} came out of a backup and may have been sent since: resume it first"
-        )));
-    }
     let now = context.clock.now();
-    match launch_in(context, &mut write, &campaign, false, highest_amount, now).await {
+    match launch_within(context, &mut write, id, highest_amount, now).await {
         Ok(launched) => {
             write.commit().await?;
             pause::point("launch:after_hold").await;
@@ -86,7 +78,9 @@ pub async fn launch(
                 needed,
                 highest: highest_amount,
             };
-            wait_for_funds(context.store, id, waiting).await?;
+            let mut write = context.store.write().await?;
+            wait_for_funds(&mut write, id, waiting).await?;
+            write.commit().await?;
             Ok(Launched::WaitsForFunds { needed, available })
         }
         Err(error) => {
@@ -94,6 +88,25 @@ pub async fn launch(
             Err(error)
         }
     }
+}
+
+/// The same inside the write of a caller, who commits it, or rolls it back where it is refused.
+pub(crate) async fn launch_within(
+    context: &LaunchContext<'_>,
+    write: &mut Write,
+    id: CampaignId,
+    highest_amount: Option<Money>,
+    now: Timestamp,
+) -> Result<Launched, SchedulerError> {
+    let campaign = write.campaign_to_move(id).await?;
+    // Refused before the audience is counted: fifty who ask at once cost one count.
+    campaign.state.after(CampaignEvent::Launch)?;
+    if campaign.restored_at.is_some() {
+        return Err(SchedulerError::NotPossible(format!(
+            "{id} came out of a backup and may have been sent since: resume it first"
+        )));
+    }
+    launch_in(context, write, &campaign, false, highest_amount, now).await
 }
 
 /// The launch inside the transaction of its caller. `is_quiet` leaves the phones of its recipients
@@ -292,12 +305,11 @@ async fn grant(
 }
 
 /// Notes for what it waits, and since when: the first time, where it has been waiting.
-async fn wait_for_funds(
-    store: &Store,
+pub(crate) async fn wait_for_funds(
+    write: &mut Write,
     id: CampaignId,
     waiting: Waiting,
 ) -> Result<(), SchedulerError> {
-    let mut write = store.write().await?;
     let campaign = write.campaign_to_move(id).await?;
     let mut waiting = waiting;
     if campaign.state == CampaignState::WaitingForFunds {
@@ -308,8 +320,7 @@ async fn wait_for_funds(
             .move_campaign(&campaign, CampaignEvent::FundsShort)
             .await?;
     }
-    write.set_waiting(id, &waiting).await?;
-    Ok(write.commit().await?)
+    Ok(write.set_waiting(id, &waiting).await?)
 }
 
 /// The audience as the row holds it; it was checked when it was written.

@@ -22,6 +22,7 @@ pub mod reconcile; // the books checked, what was earned counted by day
 pub mod close; // release the rest, keep what happened as bitmaps
 pub mod seal; // a day that is over, under one hash
 pub mod control; // pause, resume, cancel
+pub mod programs; // the same for brands' programs, inside writes of their callers
 pub mod standing; // campaigns of API sending: one per account, operation and day
 pub mod api_campaign; // campaigns that a brand's program asks for
 mod accept; // what becomes of requests in the commit that accepts them

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use super::LineError;
 
 /// Requests between two looks for buckets that are full again, and forgotten.
-const FORGET_EVERY: u32 = 4_096;
+pub(crate) const FORGET_EVERY: u32 = 4_096;
 
 /// So many in so long, such as `60/h`; or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -91,7 +91,7 @@ impl Rate {
         }
     }
 
-    fn quota(self) -> Option<Quota> {
+    pub(crate) fn quota(self) -> Option<Quota> {
         match self {
             Self::Off => None,
             Self::Per(count, Span::Second) => Some(Quota::per_second(count)),
@@ -125,6 +125,8 @@ pub struct RateLimits {
     pub token: Rate,
     /// Everything else.
     pub other: Rate,
+    /// Everything on our own paths together.
+    pub v1: Rate,
 }
 
 impl Default for RateLimits {
@@ -145,6 +147,7 @@ impl Default for RateLimits {
             loading: Rate::of(100, Second),
             token: Rate::of(370, Second),
             other: Rate::of(2_000, Second),
+            v1: Rate::of(1_000, Minute),
         }
     }
 }
@@ -267,7 +270,7 @@ pub struct Exceeded {
 
 /// governor's clock, by the house's.
 #[derive(Clone)]
-struct Passing(Arc<dyn Clock>);
+pub(crate) struct Passing(pub(crate) Arc<dyn Clock>);
 
 impl governor::clock::Clock for Passing {
     type Instant = Duration;

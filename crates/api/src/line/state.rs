@@ -11,10 +11,10 @@ use scheduler::send_queue::SendQueue;
 use scheduler::standing::ApiSender;
 use store::Wall;
 
-use super::channel::KnownTokens;
 use super::demographic::Tiles;
 use super::limits::{Limits, RateLimits};
 use super::quota::Sums;
+use crate::bearer::KnownTokens;
 
 /// What the routes are made from.
 pub struct LinePorts {

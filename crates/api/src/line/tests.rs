@@ -413,7 +413,7 @@ async fn a_token_taken_back_ends_within_a_second(engine: Engine) {
     let (business, account) = (world.account.business, world.account.id);
     let revoked = world.channels.revoke(business, account, &live[0].key_id);
     revoked.await.unwrap();
-    world.clock.advance(channel::BELIEVED_FOR);
+    world.clock.advance(crate::bearer::BELIEVED_FOR);
     assert_eq!(world.get("/v2/bot/info").await.status, 401);
     // One that ends is over at once, whatever was believed a moment ago.
     let known = world.store.channel_of_account(account).await.unwrap();

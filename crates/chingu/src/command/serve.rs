@@ -224,6 +224,9 @@ fn role_routes(parts: &Parts, store: Store) -> Router {
     if let Some(state) = &parts.line {
         routes = routes.merge(api::line::router(state.clone()));
     }
+    if let Some(state) = &parts.v1 {
+        routes = routes.merge(api::v1::router(state.clone()));
+    }
     if parts.console.is_some() || parts.api.is_some() {
         routes = routes.merge(api::pictures(store));
     }

@@ -41,6 +41,7 @@ fn variables_lie_over_the_file_and_flags_over_both() {
         ("CHINGU_API__KEY", "00000000000000000000000000000001"),
         ("CHINGU_API__RATE_LIMITS__BROADCAST", "5/min"),
         ("CHINGU_API__RATE_LIMITS__OTHER", "off"),
+        ("CHINGU_API__RATE_LIMITS__V1", "7/s"),
         // Of flags and of test builds: not of this reading.
         ("CHINGU_LISTEN", "127.0.0.1:7"),
         ("CHINGU_PAUSE_AT", "freeze"),
@@ -69,6 +70,7 @@ fn variables_lie_over_the_file_and_flags_over_both() {
     let limits = &config.api.rate_limits;
     assert_eq!(limits.broadcast.to_string(), "5/min");
     assert_eq!(limits.other.to_string(), "off");
+    assert_eq!(limits.v1.to_string(), "7/s");
     assert_eq!(limits.multicast.to_string(), "200/s");
     assert_eq!(
         config.api.key.unwrap().reveal(),

@@ -33,6 +33,7 @@ macro_rules! migrator {
             "0023_api_operation",
             "0025_audience_group",
             "0027_narrowcast",
+            "0028_idempotency",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
