@@ -31,6 +31,7 @@ macro_rules! migrator {
             "0021_billable",
             "0022_channel",
             "0023_api_operation",
+            "0026_rich_menu",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
