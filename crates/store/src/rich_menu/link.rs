@@ -184,7 +184,8 @@ impl Store {
         account: AccountId,
         number: UserNumber,
     ) -> Result<Option<RichMenuId>, StoreError> {
-        let sql = "SELECT l.menu AS menu FROM rich_menu_link l JOIN rich_menu m ON m.id = l.menu
+        let sql = "SELECT l.menu AS menu FROM rich_menu_link l
+                     JOIN rich_menu m ON m.id = l.menu AND m.account = l.account
                    WHERE l.account = $1 AND l.number = $2";
         let row = row::one(
             self.reader(),
