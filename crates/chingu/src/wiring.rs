@@ -16,7 +16,7 @@ use domain::handle::Handle;
 use domain::id::WorkerId;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
-use jobs::Uploads;
+use jobs::{MenuBatches, Uploads};
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
@@ -51,6 +51,8 @@ pub struct Parts {
     pub scheduler: Option<Arc<Scheduler>>,
     pub worker: Option<Arc<Worker>>,
     pub jobs: Option<Arc<Uploads>>,
+    /// The same role, for rich menus.
+    pub menu_batches: Option<Arc<MenuBatches>>,
     /// Where pushes go.
     pub messenger_url: String,
 }
@@ -128,6 +130,7 @@ impl Parts {
             scheduler: has(Role::Scheduler).then(|| actors.scheduler()),
             worker: has(Role::Worker).then(|| actors.worker()),
             jobs: has(Role::Jobs).then(|| actors.uploads.clone()),
+            menu_batches: has(Role::Jobs).then(|| actors.menu_batches()),
             broker,
             messenger_url,
         })
@@ -322,6 +325,13 @@ impl Actors<'_> {
             rules: self.platform.rules.clone(),
             wake: self.wake.clone(),
             dispatcher: Mutex::new(Dispatcher::default()),
+        })
+    }
+
+    fn menu_batches(&self) -> Arc<MenuBatches> {
+        Arc::new(MenuBatches {
+            store: self.platform.store.clone(),
+            clock: self.platform.clock.clone(),
         })
     }
 

@@ -46,8 +46,6 @@ pub enum MenuError {
     AliasTaken,
     #[error("an account has at most {ALIASES_MAX} aliases")]
     AliasesFull,
-    #[error("there is no such user")]
-    NoUser,
     /// A batch goes on under its key with the same operations only.
     #[error("the key belongs to a batch of other operations")]
     OtherBatch,

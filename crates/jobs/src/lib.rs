@@ -1,6 +1,6 @@
 //! Background jobs: work that is neither a request nor a delivery.
 //!
-//! It owns how files come in. What a valid friend is belongs to `domain`, what becomes of one to
+//! It owns how files come in, and how many friends' rich menus are changed at once. What a valid friend is belongs to `domain`, what becomes of one to
 //! `directory`, how far a file is taken in to `store`.
 //!
 //! Invariants: a row is taken whole or not at all; a killed import goes on at its last commit; no
@@ -15,11 +15,13 @@ pub mod row; // one record to one friend, or everything that is wrong with it
 pub mod import_friends; // the import: batches, checkpoints, doubles
 pub mod rejections; // every refused row as a CSV report
 pub mod arriving; // a file while it comes, gone again unless it is kept
+pub mod menu_batches; // rich menus of many friends changed at once
 pub mod uploads; // files that come through the page, and the role that takes them in
 
 pub use columns::Column;
 pub use error::Error;
 pub use import_friends::{ImportReport, Progress, import_friends};
 pub use mapping::{Mapping, MappingFault};
+pub use menu_batches::MenuBatches;
 pub use rejections::write_rejections;
 pub use uploads::Uploads;

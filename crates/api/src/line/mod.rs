@@ -23,6 +23,9 @@ pub mod quota; // what may be sent this month, what was, and by which operation
 pub mod units; // what sends are added up under
 pub mod insight; // figures of days, friends and requests
 pub mod validate; // messages looked at, not sent
+pub mod rich_menu; // rich menus: made, pictured, shown to friends
+pub mod menu_insight; // what friends did with a rich menu
+pub mod coupon; // coupons: made, listed, closed, looked at before they are sent
 pub mod absent; // what this platform does not have, in LINE's words
 
 #[cfg(test)]
@@ -50,6 +53,8 @@ pub fn router(state: Arc<LineState>) -> Router {
         .merge(bot())
         .merge(sending())
         .merge(insights())
+        .merge(rich_menu::routes())
+        .merge(coupons())
         .merge(groups())
         .merge(apart());
     // Whatever else begins like a path of LINE's is not there, in LINE's words.
@@ -115,6 +120,24 @@ fn insights() -> Router<Arc<LineState>> {
         .route("/v2/bot/insight/message/delivery", get(insight::deliveries))
         .route("/v2/bot/insight/followers", get(insight::followers))
         .route("/v2/bot/insight/message/event", get(insight::event))
+        .route(
+            "/v2/bot/insight/richmenu/{richMenuId}/summary",
+            get(menu_insight::summary),
+        )
+        .route(
+            "/v2/bot/insight/richmenu/{richMenuId}/daily",
+            get(menu_insight::daily),
+        )
+}
+
+fn coupons() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/coupon", post(coupon::create).get(coupon::list))
+        .route("/v2/bot/coupon/{couponId}", get(coupon::show))
+        .route(
+            "/v2/bot/coupon/{couponId}/close",
+            axum::routing::put(coupon::close),
+        )
 }
 
 /// An official account talks to people, not to groups.

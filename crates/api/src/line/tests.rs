@@ -24,6 +24,8 @@ use tower::ServiceExt;
 
 use super::*;
 
+mod menus; // rich menus, their names, links and batches
+mod coupons; // coupons, and messages with one
 mod send; // sending, and its figures
 use crate::line::state::LinePorts;
 
