@@ -283,6 +283,7 @@ impl Actors<'_> {
             self.platform.clock.clone(),
             self.platform.ids.clone(),
             credentials.secrets.clone(),
+            self.platform.public_url.clone(),
         ))
     }
 

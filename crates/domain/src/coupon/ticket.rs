@@ -6,8 +6,8 @@
 use sha2::{Digest, Sha256};
 
 use super::{Count, CouponId};
-use crate::id::UserId;
 use crate::time::Timestamp;
+use crate::user::UserNumber;
 
 /// Whether a coupon can still be given and used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl CouponFacts {
 /// What becomes of somebody who wants a coupon and has nothing of it yet.
 pub fn acquire(
     coupon: &CouponFacts,
-    user: UserId,
+    user: UserNumber,
     now: Timestamp,
 ) -> Result<TicketState, CouponRefusal> {
     coupon.holds(now)?;
@@ -162,10 +162,10 @@ pub fn use_ticket(
 }
 
 /// Below 100.
-fn draw(coupon: CouponId, user: UserId) -> u8 {
+fn draw(coupon: CouponId, user: UserNumber) -> u8 {
     let hash: [u8; 32] = Sha256::new()
         .chain_update(coupon.as_bytes())
-        .chain_update(user.as_bytes())
+        .chain_update(user.0.to_be_bytes())
         .finalize()
         .into();
     let [a, b, c, d, ..] = hash;
@@ -192,17 +192,11 @@ mod tests {
         }
     }
 
-    fn user(number: u32) -> UserId {
-        let mut bytes = [0; 16];
-        bytes[..4].copy_from_slice(&number.to_be_bytes());
-        UserId::from_bytes(bytes)
-    }
-
     #[test]
     fn a_coupon_is_given_in_its_time_and_as_long_as_there_is_one() {
         let at = |millis: i64| Timestamp::from_millis(NOW.as_millis() + millis);
         let whole = coupon();
-        assert_eq!(acquire(&whole, user(1), NOW), Ok(TicketState::Held));
+        assert_eq!(acquire(&whole, UserNumber(1), NOW), Ok(TicketState::Held));
         let closed = CouponFacts {
             state: CouponState::Closed,
             ..whole
@@ -217,7 +211,7 @@ mod tests {
             (closed, NOW, CouponRefusal::Closed),
             (taken, NOW, CouponRefusal::NoneLeft),
         ] {
-            assert_eq!(acquire(&coupon, user(1), at), Err(refusal));
+            assert_eq!(acquire(&coupon, UserNumber(1), at), Err(refusal));
         }
         assert_eq!(whole.may_be_sent(at(-1)), Ok(()));
         assert_eq!(whole.may_be_sent(at(1)), Err(CouponRefusal::Over));
@@ -230,7 +224,7 @@ mod tests {
             acquire_max: Count::Unlimited,
             ..coupon()
         };
-        let outcome = |number| acquire(&lottery, user(number), NOW).unwrap();
+        let outcome = |number| acquire(&lottery, UserNumber(number), NOW).unwrap();
         let winners = (0..10_000).filter(|number| outcome(*number) == TicketState::Held);
         let winners = winners.count();
         assert!((2_800..3_200).contains(&winners), "{winners}");

@@ -228,7 +228,11 @@ async fn names_lead_to_menus_with_pictures(engine: Engine) {
 }
 
 async fn a_batch_is_accepted_and_asked_about(engine: Engine) {
-    let world = world(engine).await;
+    let limits = RateLimits {
+        rich_menu_batch: "off".parse().unwrap(),
+        ..RateLimits::default()
+    };
+    let world = world_with(engine, limits).await;
     let (first, second) = (world.pictured().await, world.pictured().await);
     let bare = world.made().await;
     let link = |to: &str| {
