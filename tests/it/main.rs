@@ -44,6 +44,7 @@ mod taken_back; // what came another way keeps its audience when it is a draft a
 mod running; // a campaign under way, watched and stopped
 mod line_sdk; // LINE's official library, the address changed
 mod line_tokens; // what brands' programs prove themselves with, and what tokens are worth
+mod menus; // rich menus and coupons, from a brand's program to a friend's phone and back
 mod cross_tenant; // two businesses beside each other, on every route
 mod operator_terms; // contracts, prices and credit on the operators' pages, and their password
 mod operator; // who runs the installation: money of everybody, and whether the books close

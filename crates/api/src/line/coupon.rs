@@ -144,7 +144,9 @@ fn as_json(coupon: &StoredCoupon, currency: Currency) -> Result<Value, LineError
     let price = price.and_then(|reward| reward.get_mut("priceInfo"));
     if let Some(Value::Object(price)) = price
         && price.get("type") != Some(&json!("percentage"))
+        && currency == Currency::Jpy
     {
+        // Of ours the only one that LINE's libraries know: they refuse any other.
         price.insert("currency".to_owned(), json!(currency.code()));
     }
     if let Count::AtMost(most) = facts.acquire_max {

@@ -71,10 +71,12 @@ pub(crate) async fn open(
     let seen = contact.as_ref().map_or(0, |contact| contact.seen);
     see(sandbox, here, &received, seen).await?;
     let beside = beside::ask(sandbox, here, &beside::coupon_ids(&received)).await;
-    let is_friend = contact
+    // Whoever came by a link alone is nobody's friend yet, and whoever went is none any more.
+    let knows = contact.is_some() || !received.is_empty();
+    let has_gone = contact
         .as_ref()
-        .is_some_and(|contact| contact.state == ContactState::Active);
-    let menu = beside.menu.as_ref().filter(|_| is_friend);
+        .is_some_and(|contact| contact.state != ContactState::Active);
+    let menu = beside.menu.as_ref().filter(|_| knows && !has_gone);
     let menu = menu.and_then(|menu| MenuView::of(menu, &guest.words));
     if let Some(menu) = &menu {
         menus::note_shown(sandbox, here, menu).await?;
