@@ -12,7 +12,7 @@ use domain::time::LocalDay;
 use domain::user::UserNumber;
 use roaring::RoaringBitmap;
 
-use crate::row::{self, Bind, Row, values};
+use crate::row::{self, Row, values};
 use crate::{Store, StoreError, Write, bulk};
 
 /// What was done with a menu.
