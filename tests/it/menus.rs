@@ -84,7 +84,10 @@ impl Program {
 
     /// A menu of two halves that is shown to whoever asks for it by name.
     fn menu(&self, name: &str, switches_to: &str) -> Result<String> {
-        let half = |x: u32, action: Value| json!({"bounds": {"x": x, "y": 0, "width": 400, "height": 250}, "action": action});
+        let half = |x: u32, action: Value| {
+            let bounds = json!({"x": x, "y": 0, "width": 400, "height": 250});
+            json!({ "bounds": bounds, "action": action })
+        };
         let menu = json!({"size": {"width": 800, "height": 250}, "selected": true, "name": name,
             "chatBarText": format!("Menu {name}"), "areas": [
                 half(0, json!({"type": "message", "label": "hours", "text": "When is it open?"})),

@@ -1,5 +1,5 @@
-//! What friends do with rich menus: checked against the menus there are, counted by day and area, and
-//! a friend who switched by a tap has the menu they switched to.
+//! What friends do with rich menus: checked against the menus there are, counted by day and area;
+//! and a friend who switched by a tap has the menu they switched to.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -1,4 +1,4 @@
-//! Rich menus: made of a picture and a layout, shown to every friend, and what friends did with them.
+//! Rich menus: made of a picture and a layout, shown to every friend, and what these did with them.
 //!
 //! What programs of the brand made is listed and shown; it is theirs to change.
 

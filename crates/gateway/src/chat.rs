@@ -1,5 +1,5 @@
-//! Messenger to platform, asked when a chat is opened: which rich menu the person sees below it, and
-//! how they stand to the coupons in it.
+//! Messenger to platform, asked when a chat is opened: which rich menu the person sees below it,
+//! and how they stand to the coupons in it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

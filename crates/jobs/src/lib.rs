@@ -1,7 +1,8 @@
 //! Background jobs: work that is neither a request nor a delivery.
 //!
-//! It owns how files come in, and how many friends' rich menus are changed at once. What a valid friend is belongs to `domain`, what becomes of one to
-//! `directory`, how far a file is taken in to `store`.
+//! It owns how files come in, and how the rich menus of many friends are changed at once. What a
+//! valid friend is belongs to `domain`, what becomes of one to `directory`, how far a file is taken
+//! in to `store`.
 //!
 //! Invariants: a row is taken whole or not at all; a killed import goes on at its last commit; no
 //! file, however wrong, makes it stop without a word or take memory without a bound.

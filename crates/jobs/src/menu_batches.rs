@@ -1,6 +1,6 @@
 //! Rich menus of many friends changed at once, beside the request that asked for it.
 //!
-//! A batch is done some hundred friends at a time, each time in one commit with how far it has come:
+//! A batch is done a thousand friends at a time, each time in one commit with how far it has come:
 //! who is killed leaves it where another goes on, and several processes never do the same friends.
 
 use std::sync::Arc;

@@ -141,7 +141,8 @@ impl Store {
         let items: Vec<Value> = ids.iter().map(|id| (*id.as_bytes()).bind()).collect();
         let head = format!("{COUPON} WHERE account = {{}} AND id IN");
         let first = values![account];
-        let rows = bulk::look_up(self.reader(), "coupon", [head.as_str(), ""], &first, &items).await?;
+        let sql = [head.as_str(), ""];
+        let rows = bulk::look_up(self.reader(), "coupon", sql, &first, &items).await?;
         rows.iter().map(read_coupon).collect()
     }
 

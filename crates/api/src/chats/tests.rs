@@ -1,5 +1,5 @@
-//! A messenger asks what a person sees, and tells what they did with it: counted, switched, given as
-//! long as there is one.
+//! A messenger asks what a person sees, and tells what they did with it: counted, switched, given
+//! as long as there is one.
 
 use directory::{AccountRequest, CouponError, Directory, MenusOf};
 use domain::coupon::CouponRequest;

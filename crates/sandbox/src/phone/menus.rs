@@ -1,5 +1,5 @@
-//! The rich menu below a chat: drawn, and tapped. A tap names an area; what it does is read from the
-//! menu as the platform has it, never from what a browser claims.
+//! The rich menu below a chat: drawn, and tapped. A tap names an area; what it does is read from
+//! the menu as the platform has it, never from what a browser claims.
 
 use std::sync::Arc;
 

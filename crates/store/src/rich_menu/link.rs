@@ -1,8 +1,8 @@
 //! Friends' own menus, and many of them changed at once.
 //!
 //! A batch is a walk over an account's links in the order of user numbers: each friend is looked at
-//! once, so that its operations do not see each other's effects, and a walk that was cut off goes on
-//! behind the last friend.
+//! once, so that its operations do not see each other's effects, and a walk that was cut off goes
+//! on behind the last friend.
 
 use domain::id::{AccountId, RequestId};
 use domain::rich_menu::{Operation, RichMenuId, batch_effect};

@@ -104,7 +104,10 @@ async fn only_an_open_coupon_of_the_account_is_sent(engine: Engine) {
     let world = world(engine).await;
     let (open, closed) = (world.make_coupon("a").await, world.make_coupon("b").await);
     world.close_coupon(&closed).await;
-    let body = |id: &str| json!({"messages": [{"type": "text", "text": "a"}, {"type": "coupon", "couponId": id}]});
+    let body = |id: &str| {
+        let coupon = json!({"type": "coupon", "couponId": id});
+        json!({ "messages": [{"type": "text", "text": "a"}, coupon] })
+    };
     assert_eq!(world.validate(&body(&open)).await.status, 200);
     for (id, words) in [
         (closed.as_str(), "the coupon is closed"),
