@@ -1,5 +1,6 @@
 //! What the platform says of a chat beside its messages: the menu below it, and how the person
-//! stands to the coupons in it. A platform that does not answer leaves the chat as its messages are.
+//! stands to the coupons in it. A platform that does not answer leaves the chat as its messages
+//! are.
 
 use std::sync::Arc;
 
