@@ -437,6 +437,8 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     objects.insert("key", assertion_keys(handle, &mut owner)?);
     let issued = admin(&brand.data, &["token", "issue", "--account", handle])?;
     objects.insert("token", vec![text(&issued, "key_id")?.to_owned()]);
+    objects.insert("menu", vec![rich_menu(handle, &mut owner)?]);
+    objects.insert("coupon", vec![coupon(handle, &mut owner)?]);
     Ok(Tenant {
         handle,
         owner,
@@ -520,6 +522,61 @@ fn assertion_keys(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
         .between("/developers/keys/", "/remove")?
         .to_owned();
     Ok(vec![kid])
+}
+
+/// A form of several parts, sent to a page; the last part of the address that it leads to.
+fn made(owner: &mut Browser, page: &str, fields: &[(&str, &str)], file: &[u8]) -> Result<String> {
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let head = format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n");
+        body.extend(head.bytes().chain(value.bytes()).chain(*b"\r\n"));
+    }
+    body.extend(
+        b"--b\r\ncontent-disposition: form-data; name=\"picture\"; filename=\"a.png\"\r\n\r\n",
+    );
+    body.extend(file);
+    body.extend(b"\r\n--b--\r\n");
+    let sent = owner.post_body(page, "multipart/form-data; boundary=b", body)?;
+    ensure!(sent.status == 303, "{sent:?}");
+    let path = sent.location().split('?').next().unwrap_or_default();
+    let id = path.rsplit('/').next().context("an id")?;
+    Ok(id.to_owned())
+}
+
+/// A rich menu that everybody sees.
+fn rich_menu(handle: &str, owner: &mut Browser) -> Result<String> {
+    let name = marked(handle, "menu");
+    let fields = [
+        ("layout", "compact-one"),
+        ("name", name.as_str()),
+        ("bar", "Menu"),
+        ("open", "1"),
+        ("area-0-kind", "message"),
+        ("area-0", "hello"),
+    ];
+    let page = format!("/console/{handle}/menus");
+    let id = made(owner, &page, &fields, &testkit::png::plain(2_500, 843))?;
+    let shown = owner.post_form(&format!("{page}/{id}/default"), &[("on", "1")])?;
+    ensure!(shown.status == 303, "{shown:?}");
+    Ok(id)
+}
+
+fn coupon(handle: &str, owner: &mut Browser) -> Result<String> {
+    let title = marked(handle, "coupon");
+    let fields = [
+        ("title", title.as_str()),
+        ("reward", "percent"),
+        ("worth", "20"),
+        ("from", "2026-01-01T00:00"),
+        ("until", "2099-01-01T00:00"),
+    ];
+    let picture = testkit::png::plain(64, 64);
+    made(
+        owner,
+        &format!("/console/{handle}/coupons"),
+        &fields,
+        &picture,
+    )
 }
 
 /// Public ids of a brand's friends: those of one import follow each other.

@@ -7,12 +7,14 @@ use directory::friends::{self, FriendsOf};
 use domain::id::{AccountId, CampaignId};
 use domain::receipt::Receipt;
 use domain::time::Timestamp;
-use domain::user::UserKey;
+use domain::user::{UserKey, UserNumber};
 use store::Write;
 use store::event::{Delivery, DeliveryVerdict};
 use store::friend_message::FriendMessage;
 
-use crate::receipts::Fitting;
+use crate::coupon_deeds::{self, Wanted};
+use crate::menu_deeds::{self, MenuDone};
+use crate::receipts::{Fitting, UsedCoupon};
 use crate::take::{NotTaken, Taken};
 use crate::{ApiError, ApiState};
 
@@ -32,6 +34,8 @@ pub(crate) enum What {
     },
     Receipt(Fitting),
     Message(Message),
+    Menu(MenuDone),
+    Coupon(Wanted),
     Delivery(Delivery),
 }
 
@@ -49,8 +53,11 @@ pub(crate) struct Message {
 struct Sorted {
     facts: BTreeMap<AccountId, (Vec<FriendFact>, Option<FriendsOf>)>,
     receipts: BTreeMap<CampaignId, Vec<Receipt>>,
-    coupons: Vec<(CampaignId, domain::user::UserNumber, String, Timestamp)>,
+    used: Vec<(CampaignId, UserNumber, UsedCoupon)>,
     messages: Vec<(String, Message)>,
+    menus: Vec<MenuDone>,
+    /// With place and id of their events.
+    wanted: Vec<(usize, String, Wanted)>,
     deliveries: Vec<Delivery>,
     /// Of the deliveries, in their order.
     places: Vec<usize>,
@@ -80,9 +87,10 @@ pub(crate) async fn commit(
         receipts.sort_unstable();
         write.take_receipts(campaign, &receipts).await?;
     }
-    if !sorted.coupons.is_empty() {
-        write.note_coupons(&sorted.coupons).await?;
-    }
+    let wanted = sorted.wanted;
+    coupon_deeds::give(state, &mut write, wanted, &mut taken).await?;
+    coupon_deeds::note_used(&mut write, &sorted.used).await?;
+    menu_deeds::record(state, &mut write, sorted.menus).await?;
     if !sorted.messages.is_empty() {
         keep_messages(state, &mut write, sorted.messages, now).await?;
     }
@@ -130,6 +138,11 @@ impl Sorted {
                     sorted.messages.push((id, message));
                     taken.accepted += 1;
                 }
+                What::Menu(done) => {
+                    sorted.menus.push(done);
+                    taken.accepted += 1;
+                }
+                What::Coupon(wanted) => sorted.wanted.push((index, id, wanted)),
                 What::Delivery(delivery) => {
                     sorted.deliveries.push(delivery);
                     sorted.places.push(index);
@@ -150,8 +163,8 @@ impl Sorted {
             let receipts = self.receipts.entry(counted_under).or_default();
             receipts.push(receipt);
         }
-        if let Some((coupon, at)) = coupon {
-            self.coupons.push((campaign, receipt.number, coupon, at));
+        if let Some(used) = coupon {
+            self.used.push((campaign, receipt.number, used));
         }
     }
 }

@@ -13,8 +13,11 @@ pub mod error; // answers that are not what was asked for, as JSON in words
 pub mod state; // what every route needs, and how much at once
 pub mod body; // reading a body without trusting its length
 pub mod events; // POST /gateway/v1/events
+pub mod chats; // POST /gateway/v1/chats
 pub mod receipts; // what friends did with a push, against what was sent
 mod pushes; // what receipts are read by, remembered
+mod menu_deeds; // what friends do with rich menus
+mod coupon_deeds; // coupons that friends want and use
 mod commit; // everything of one request in one transaction
 pub mod media; // GET /media/{file}
 mod bearer; // who asks, by a bearer token
@@ -44,6 +47,10 @@ pub fn router(state: Arc<ApiState>) -> Router {
         .route(
             "/gateway/v1/events",
             post(events::post_events).fallback(error::method_not_allowed),
+        )
+        .route(
+            "/gateway/v1/chats",
+            post(chats::post_chats).fallback(error::method_not_allowed),
         )
         .with_state(state)
 }

@@ -40,8 +40,16 @@ pub struct Fitting {
     /// What it is counted under as well, where its request named a unit.
     pub unit: Option<CampaignId>,
     pub receipt: Receipt,
-    /// Which coupon was used, and when.
-    pub coupon: Option<(String, Timestamp)>,
+    /// The coupon that was used.
+    pub coupon: Option<UsedCoupon>,
+}
+
+/// A coupon that somebody used: as the messenger names it.
+#[derive(Debug, Clone)]
+pub struct UsedCoupon {
+    pub account: AccountId,
+    pub coupon: String,
+    pub at: Timestamp,
 }
 
 /// Somebody who blocked an account or left it.
@@ -153,7 +161,14 @@ async fn fitting(
     let (kind, coupon) = match &told.deed {
         Deed::Opened => (ReceiptKind::Opened, None),
         Deed::Clicked { .. } => (ReceiptKind::Clicked, None),
-        Deed::CouponUsed { coupon } => (ReceiptKind::CouponUsed, Some((coupon.clone(), told.at))),
+        Deed::CouponUsed { coupon } => {
+            let used = UsedCoupon {
+                account: told.account,
+                coupon: coupon.clone(),
+                at: told.at,
+            };
+            (ReceiptKind::CouponUsed, Some(used))
+        }
     };
     Ok(Ok(Fitting {
         campaign: push.campaign,

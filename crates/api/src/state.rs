@@ -23,6 +23,9 @@ pub struct ApiState {
     pub ids: Arc<dyn IdSource>,
     /// What the messenger signs its events with.
     pub secrets: Secrets,
+    /// Where others reach this installation, without a slash at the end: the addresses of pictures
+    /// begin with it.
+    pub public_url: String,
     pub(crate) requests: Semaphore,
     pub(crate) pushes: Pushes,
 }
@@ -33,12 +36,14 @@ impl ApiState {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
         secrets: Secrets,
+        public_url: String,
     ) -> Self {
         Self {
             store,
             clock,
             ids,
             secrets,
+            public_url,
             requests: Semaphore::new(REQUESTS_AT_ONCE),
             pushes: Pushes::default(),
         }

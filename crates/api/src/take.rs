@@ -12,14 +12,18 @@ use domain::friend::{
     self, ConsentPurpose, ConsentSource, FieldError, Gender, Profile, ProfileFields,
 };
 use domain::outcome::Outcome;
-use domain::time::Timestamp;
+use domain::time::{Timestamp, Zone};
 use domain::user::UserKey;
 use gateway::event::{AccountRef, EventProfile};
 use gateway::{BadEvent, ConsentKind, Event, EventBody, FriendEvent};
 use serde::Serialize;
+use store::StoreError;
+use store::directory::Account;
 use store::event::Delivery;
 
 use crate::commit::{Message, What, Work, commit};
+use crate::coupon_deeds::{self, Wanted};
+use crate::menu_deeds::{self, MenuTold};
 use crate::receipts::{self, Gone, Told};
 use crate::{ApiError, ApiState};
 
@@ -56,6 +60,8 @@ pub async fn take(
         accounts: HashMap::new(),
         work: Vec::new(),
         told: Vec::new(),
+        menus: Vec::new(),
+        wanted: Vec::new(),
         gone: Vec::new(),
         taken: Taken::default(),
     };
@@ -70,6 +76,9 @@ pub async fn take(
         }
     }
     reading.check_receipts().await?;
+    reading.check_menus_and_coupons().await?;
+    // In the order they came: of two with one id the first counts.
+    reading.work.sort_by_key(|work| work.index);
     let Reading { work, taken, .. } = reading;
     commit(state, work, taken, now).await
 }
@@ -89,6 +98,8 @@ impl Taken {
 #[derive(Clone)]
 struct Named {
     friends: FriendsOf,
+    /// What its days are counted in.
+    zone: Zone,
     wordings: HashSet<String>,
 }
 
@@ -99,6 +110,9 @@ struct Reading<'a> {
     work: Vec<Work>,
     /// Receipts that are not checked yet, with place and id of their events.
     told: Vec<(usize, String, Told)>,
+    /// What was done with menus, and which coupons are wanted.
+    menus: Vec<(usize, String, MenuTold)>,
+    wanted: Vec<(usize, String, Wanted)>,
     /// Who went, with the place of their work.
     gone: Vec<(usize, Gone)>,
     taken: Taken,
@@ -167,6 +181,32 @@ impl Reading<'_> {
             }
             Err(event) => event,
         };
+        let event = match menu_deeds::deed(event) {
+            Ok((menu, deed)) => {
+                let told = MenuTold {
+                    account,
+                    zone: named.zone,
+                    user,
+                    at,
+                    menu,
+                    deed,
+                };
+                return self.menus.push((index, id, told));
+            }
+            Err(event) => event,
+        };
+        let event = match event {
+            FriendEvent::CouponAcquired { coupon } => {
+                let wanted = Wanted {
+                    account,
+                    user,
+                    at,
+                    coupon,
+                };
+                return self.wanted.push((index, id, wanted));
+            }
+            event => event,
+        };
         let event = match message(event) {
             Ok((is_postback, content)) => {
                 let message = Message {
@@ -226,8 +266,31 @@ impl Reading<'_> {
                 Err(reason) => self.refuse(index, id, reason),
             }
         }
-        // In the order they came: of two with one id the first counts.
-        self.work.sort_by_key(|work| work.index);
+        Ok(())
+    }
+
+    /// What was done with menus, against the menus there are; coupons that are wanted, too.
+    async fn check_menus_and_coupons(&mut self) -> Result<(), ApiError> {
+        let told = std::mem::take(&mut self.menus);
+        let mut known = menu_deeds::Known::default();
+        for (index, id, told) in told {
+            match known.check(self.state, told).await? {
+                Ok(done) => {
+                    let what = What::Menu(done);
+                    self.work.push(Work { index, id, what });
+                }
+                Err(reason) => self.refuse(index, id, reason),
+            }
+        }
+        for (index, id, wanted) in std::mem::take(&mut self.wanted) {
+            match coupon_deeds::check(self.state, &wanted).await? {
+                Ok(()) => {
+                    let what = What::Coupon(wanted);
+                    self.work.push(Work { index, id, what });
+                }
+                Err(reason) => self.refuse(index, id, reason),
+            }
+        }
         Ok(())
     }
 
@@ -247,6 +310,7 @@ impl Reading<'_> {
                 let wordings = store.wordings_of_account(account.id).await?;
                 Some(Named {
                     friends: FriendsOf::account(&account, self.now)?,
+                    zone: zone_of(&account)?,
                     wordings: wordings
                         .into_iter()
                         .map(|wording| wording.version)
@@ -314,6 +378,9 @@ fn fact(event: FriendEvent, wordings: &HashSet<String>, now: Timestamp) -> Resul
         FriendEvent::MessageOpened { .. }
         | FriendEvent::LinkClicked { .. }
         | FriendEvent::CouponUsed { .. }
+        | FriendEvent::CouponAcquired { .. }
+        | FriendEvent::RichMenuShown { .. }
+        | FriendEvent::RichMenuTapped { .. }
         | FriendEvent::MessageReceived { .. }
         | FriendEvent::Postback { .. } => return Err("it says nothing of the friend".into()),
     };
@@ -369,6 +436,14 @@ fn words(errors: &[FieldError]) -> String {
         .map(|error| format!("profile: {error}"))
         .collect();
     told.join("; ")
+}
+
+fn zone_of(account: &Account) -> Result<Zone, StoreError> {
+    domain::time::zone(&account.time_zone).map_err(|why| StoreError::Corrupt {
+        table: "account",
+        column: "time_zone",
+        why: why.to_string(),
+    })
 }
 
 fn account_text(account: &AccountRef) -> String {

@@ -94,9 +94,15 @@ struct Area {
 #[derive(Template)]
 #[template(path = "bubble/coupon.html")]
 struct Coupon {
+    picture: Option<Html>,
     title: String,
+    /// What it is for, and on which conditions.
+    lines: Vec<String>,
     code: Option<String>,
-    button: Html,
+    is_used: bool,
+    button: Option<Html>,
+    /// Why there is nothing to tap.
+    note: Option<String>,
 }
 
 /// The nodes of one message; `label` is the promotion's, for the bubble of a text.
@@ -244,11 +250,36 @@ fn imagemap(message: &Part<'_>, context: &Context) -> Option<Html> {
     Some(Html::all([Some(map), video].into_iter().flatten()))
 }
 
+/// A coupon by its id, or with what is known of it and of how the reader stands to it.
 fn coupon(message: &Part<'_>, context: &Context) -> Html {
+    let standing = message.text("standing");
+    let (tap, note) = match standing {
+        None | Some("offered") => (Some("bubble-coupon-take"), None),
+        Some("held") => (Some("bubble-coupon-use"), None),
+        Some("used_up") => (None, Some("bubble-coupon-used-up")),
+        Some("lost") => (None, Some("bubble-coupon-lost")),
+        Some("none_left") => (None, Some("bubble-coupon-none-left")),
+        Some("not_yet") => (None, Some("bubble-coupon-not-yet")),
+        Some("over") => (None, Some("bubble-coupon-over")),
+        Some(_) => (None, Some("bubble-coupon-closed")),
+    };
+    let code = match standing {
+        None => "couponId",
+        // Whoever has it shows its code; nobody else sees one.
+        Some("held" | "used_up") => "couponCode",
+        Some(_) => "",
+    };
+    let title = said(message, "title", context);
+    let lines = ["description", "usageCondition"].map(|key| said(message, key, context));
+    let alt = word("bubble-coupon", context);
     Html::of(&Coupon {
-        title: said(message, "title", context).unwrap_or_else(|| word("bubble-coupon", context)),
-        code: said(message, "couponId", context),
-        button: tap::of_coupon(message, context),
+        picture: picture(message.text("imageUrl"), "", &alt),
+        title: title.unwrap_or(alt),
+        lines: lines.into_iter().flatten().collect(),
+        code: said(message, code, context),
+        is_used: standing == Some("used_up"),
+        button: tap.map(|key| tap::of_coupon(message, key, context)),
+        note: note.map(|key| word(key, context)),
     })
 }
 

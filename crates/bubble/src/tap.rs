@@ -89,8 +89,8 @@ pub(crate) fn over(action: &Part<'_>, context: &Context) -> Html {
 }
 
 /// The coupon's own.
-pub(crate) fn of_coupon(message: &Part<'_>, context: &Context) -> Html {
-    let label = context.words().t("bubble-coupon-take").to_string();
+pub(crate) fn of_coupon(message: &Part<'_>, key: &str, context: &Context) -> Html {
+    let label = context.words().t(key).to_string();
     draw(message, "button button-main button-s", label, false)
 }
 

@@ -17,7 +17,7 @@ use domain::handle::Handle;
 use domain::id::WorkerId;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
-use jobs::{Audiences, Uploads};
+use jobs::{Audiences, MenuBatches, Uploads};
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
@@ -56,6 +56,8 @@ pub struct Parts {
     pub jobs: Option<Arc<Uploads>>,
     /// The same role, for audience groups.
     pub audiences: Option<Arc<Audiences>>,
+    /// The same role, for rich menus.
+    pub menu_batches: Option<Arc<MenuBatches>>,
     /// Where pushes go.
     pub messenger_url: String,
 }
@@ -146,6 +148,7 @@ impl Parts {
             worker: has(Role::Worker).then(|| actors.worker()),
             jobs: has(Role::Jobs).then(|| actors.uploads.clone()),
             audiences: has(Role::Jobs).then(|| actors.audiences.clone()),
+            menu_batches: has(Role::Jobs).then(|| actors.menu_batches()),
             broker,
             messenger_url,
         })
@@ -317,6 +320,7 @@ impl Actors<'_> {
             self.platform.clock.clone(),
             self.platform.ids.clone(),
             credentials.secrets.clone(),
+            self.platform.public_url.clone(),
         ))
     }
 
@@ -360,6 +364,13 @@ impl Actors<'_> {
             rules: self.platform.rules.clone(),
             wake: self.wake.clone(),
             dispatcher: Mutex::new(Dispatcher::default()),
+        })
+    }
+
+    fn menu_batches(&self) -> Arc<MenuBatches> {
+        Arc::new(MenuBatches {
+            store: self.platform.store.clone(),
+            clock: self.platform.clock.clone(),
         })
     }
 

@@ -12,6 +12,8 @@ pub enum Place {
     Campaigns,
     Audience,
     Friends,
+    Menus,
+    Coupons,
     Wallet,
     Settings,
     /// In none of them.
@@ -58,6 +60,8 @@ impl<'a> Frame<'a> {
                 ),
                 item(Place::Audience, "/audience", "audience", "frame-audience"),
                 item(Place::Friends, "/friends", "friends", "frame-friends"),
+                item(Place::Menus, "/menus", "template", "frame-menus"),
+                item(Place::Coupons, "/coupons", "ticket", "frame-coupons"),
                 item(Place::Wallet, "/wallet", "wallet", "frame-wallet"),
                 item(Place::Settings, "/settings", "settings", "frame-settings"),
             ],
@@ -72,9 +76,11 @@ impl<'a> Frame<'a> {
 
     /// Phones show the first five; the rest is in the menu.
     pub fn tabs(&self) -> impl Iterator<Item = &NavigationItem> {
+        let is_in_menu =
+            |place: Place| matches!(place, Place::Menus | Place::Coupons | Place::Settings);
         self.items
             .iter()
-            .filter(|item| item.place != Place::Settings)
+            .filter(move |item| !is_in_menu(item.place))
     }
 
     /// What stands for the account where it has no picture.

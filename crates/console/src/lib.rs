@@ -41,6 +41,8 @@ pub mod report; // a campaign's results: figures, bill, every send
 pub mod month_bill; // the bill of a closed month, as it is read
 pub mod wallet; // what is there, what is held, every movement, each bill
 pub mod friends; // who the friends are, how they came, and what happened
+pub mod menus; // rich menus: made of a picture and a layout, shown, what was done with them
+pub mod coupons; // coupons: made, sent, closed, who got and used them
 pub mod settings; // account, members, oneself
 pub mod operator; // the pages of who runs the installation
 pub mod styleguide; // every component on one page

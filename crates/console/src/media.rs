@@ -102,11 +102,11 @@ pub async fn keep(desk: &Desk, name: &str, bytes: Vec<u8>) -> Result<Picture, No
 }
 
 impl NotTaken {
-    const fn missing() -> Self {
+    pub(crate) const fn missing() -> Self {
         Self::Fault(StatusCode::UNPROCESSABLE_ENTITY, "media-fault-missing")
     }
 
-    fn of(fault: Fault) -> Self {
+    pub(crate) fn of(fault: Fault) -> Self {
         let unfit = StatusCode::UNPROCESSABLE_ENTITY;
         match fault {
             Fault::Empty => Self::Fault(unfit, "media-fault-empty"),
@@ -114,6 +114,7 @@ impl NotTaken {
             Fault::OtherType => Self::Fault(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-fault-type"),
             Fault::TooManyPixels => Self::Fault(unfit, "media-fault-pixels"),
             Fault::Damaged => Self::Fault(unfit, "media-fault-damaged"),
+            Fault::OtherShape => Self::Fault(unfit, "media-fault-shape"),
         }
     }
 

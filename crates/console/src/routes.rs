@@ -16,7 +16,7 @@ use crate::error::{Error, explain};
 use crate::friends;
 use crate::settings::{account, budgets, developers, me, members, testers};
 use crate::state::ConsoleState;
-use crate::{audience, launch, review, schedule};
+use crate::{audience, coupons, launch, menus, review, schedule};
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
 
 /// Bytes of a form: the longest message with room to spare. Uploads have limits of their own.
@@ -131,6 +131,33 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/media",
             post(media::upload).layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/console/{handle}/menus",
+            get(menus::list)
+                .post(menus::create)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/console/{handle}/menus/{menu}", get(menus::show))
+        .route(
+            "/console/{handle}/menus/{menu}/default",
+            post(menus::set_default),
+        )
+        .route("/console/{handle}/menus/{menu}/delete", post(menus::delete))
+        .route(
+            "/console/{handle}/coupons",
+            get(coupons::list)
+                .post(coupons::create)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route("/console/{handle}/coupons/{coupon}", get(coupons::show))
+        .route(
+            "/console/{handle}/coupons/{coupon}/send",
+            post(coupons::send),
+        )
+        .route(
+            "/console/{handle}/coupons/{coupon}/close",
+            post(coupons::close),
         )
         .route(
             "/console/{handle}/audience",

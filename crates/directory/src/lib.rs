@@ -16,15 +16,19 @@ pub mod programs; // campaigns as brands' programs write them, inside writes of 
 pub mod drafts; // campaigns that are being written, part by part
 pub mod testers; // friends whom drafts are sent to first, and the tests of drafts
 pub mod media; // pictures that are uploaded: looked at, made small, kept
+pub mod menus; // rich menus, their names, and whose they are
+pub mod coupons; // coupons made and closed
 pub mod fold; // which facts about a friend stand, in whatever order they came
 pub mod friends; // the one way in for everything that changes a friend
 pub mod tags; // tags that people set by hand
 
 pub use campaigns::{CampaignRequest, Finish};
 pub use channels::{ChannelPorts, Channels, Vault};
+pub use coupons::CouponError;
 pub use error::Error;
 pub use fold::{Fact, FriendFact, Imported, ProfileChange};
 pub use media::{MediaError, Picture};
+pub use menus::{MenuError, MenusOf};
 pub use organisation::{AccountRequest, Directory, Permission, Role};
 pub use sign_in::{OperatorSignIn, OperatorVisit, SignIn, SignInError, Visit};
 pub use tags::TagChange;

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::{Directory, Error};
 
+pub(crate) use picture::draw_for_menu;
 pub use picture::{Fault, PIXELS_MAX, SIDE_MAX};
 
 /// Bytes of a file that is uploaded, as messengers limit pictures.
@@ -69,7 +70,7 @@ impl Directory {
         if self.store.media_count(account.id).await? >= PICTURES_MAX {
             return Err(MediaError::Full);
         }
-        let drawn = draw_anew(bytes).await?;
+        let drawn = drawn(bytes, picture::draw_anew).await?;
         let (whole, preview) = (kept(drawn.whole), kept(drawn.preview));
         let now = self.clock.now();
         let upload = MediaUpload {
@@ -108,18 +109,31 @@ pub fn hash_in(file: &str) -> Option<MediaHash> {
 
 /// What a picture's file is called below [`PATH`].
 pub fn file_of(media: &Media) -> String {
-    let ending = match media.content_type.as_str() {
+    file_name(&media.hash, &media.content_type)
+}
+
+/// Where a picture is that is known by its hash and type, below the installation's own address.
+pub fn path_of_hash(hash: &MediaHash, content_type: &str) -> String {
+    format!("{PATH}{}", file_name(hash, content_type))
+}
+
+fn file_name(hash: &MediaHash, content_type: &str) -> String {
+    let ending = match content_type {
         picture::PNG => "png",
         _ => "jpg",
     };
-    format!("{}.{ending}", hex::encode(media.hash))
+    format!("{}.{ending}", hex::encode(hash))
 }
 
 fn path_of(media: &Media) -> String {
-    format!("{PATH}{}", file_of(media))
+    path_of_hash(&media.hash, &media.content_type)
 }
 
-async fn draw_anew(bytes: Vec<u8>) -> Result<picture::Drawn, MediaError> {
+/// Draws a picture beside the threads that serve, a few at once.
+pub(crate) async fn drawn<T: Send + 'static>(
+    bytes: Vec<u8>,
+    draw: impl FnOnce(&[u8]) -> Result<T, Fault> + Send + 'static,
+) -> Result<T, MediaError> {
     let broken = |why: &dyn std::fmt::Display| {
         MediaError::Other(Error::refused("picture", format!("was not decoded: {why}")))
     };
@@ -128,12 +142,12 @@ async fn draw_anew(bytes: Vec<u8>) -> Result<picture::Drawn, MediaError> {
     let drawing = tokio::task::spawn_blocking(move || {
         // The work's own: whoever asked may be gone long before it ends.
         let _place = place;
-        picture::draw_anew(&bytes)
+        draw(&bytes)
     });
     Ok(drawing.await.map_err(|error| broken(&error))??)
 }
 
-fn kept(encoded: picture::Encoded) -> Media {
+pub(crate) fn kept(encoded: picture::Encoded) -> Media {
     Media {
         hash: Sha256::digest(&encoded.bytes).into(),
         content_type: encoded.content_type.to_owned(),

@@ -205,6 +205,11 @@ impl LocalDay {
         self.0
     }
 
+    /// The day of [`LocalDay::number`].
+    pub const fn from_number(number: i32) -> Self {
+        Self(number)
+    }
+
     /// Its first instant.
     pub fn begin(self, zone: &jiff::tz::TimeZone) -> Timestamp {
         start_of(self.date(), zone)

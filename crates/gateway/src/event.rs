@@ -13,6 +13,7 @@ use domain::handle::Handle;
 use domain::id::AccountId;
 use domain::outcome::RejectionCode;
 use domain::push::PushKey;
+use domain::rich_menu::RichMenuId;
 use domain::time::Timestamp;
 use domain::user::UserKey;
 use serde::Deserialize;
@@ -88,6 +89,18 @@ pub enum FriendEvent {
     CouponUsed {
         push_key: PushKey,
         coupon: String,
+    },
+    /// The friend wants the coupon: whether they have it then, the messenger asks.
+    CouponAcquired {
+        coupon: String,
+    },
+    RichMenuShown {
+        menu: RichMenuId,
+    },
+    /// `area` is the place of the area in the menu.
+    RichMenuTapped {
+        menu: RichMenuId,
+        area: u8,
     },
     /// The message object the friend wrote, as JSON text.
     MessageReceived {
@@ -212,6 +225,14 @@ impl FriendEvent {
                 "message": message, "link": link}),
             Self::CouponUsed { push_key, coupon } => json!({"type": "coupon.used",
                 "pushKey": push_key.to_string(), "coupon": coupon}),
+            Self::CouponAcquired { coupon } => {
+                json!({"type": "coupon.acquired", "coupon": coupon})
+            }
+            Self::RichMenuShown { menu } => {
+                json!({"type": "richmenu.shown", "menu": menu.to_string()})
+            }
+            Self::RichMenuTapped { menu, area } => json!({"type": "richmenu.tapped",
+                "menu": menu.to_string(), "area": area}),
             Self::MessageReceived { message } => json!({"type": "message.received",
                 "message": serde_json::from_str::<Value>(message).unwrap_or_default()}),
             Self::Postback { data } => json!({"type": "postback", "data": data}),

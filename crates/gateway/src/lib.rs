@@ -12,11 +12,16 @@ pub mod variables; // parallel columns of personal values
 pub mod push; // reading a push: the messenger's side
 pub mod answer; // what a messenger answers, and what each answer proves
 pub mod event; // messenger to platform: what friends did
+pub mod chat; // messenger to platform: what a person sees in a chat beside its messages
 pub mod retry_after; // how long to wait
 
 pub use answer::{HttpAnswer, PushResponse, classify_ask, classify_close, classify_push};
 pub use body::{
     AccountCard, ContentHash, FrozenBody, FrozenParts, Link, content_hash, part_of_body, push_body,
+};
+pub use chat::{
+    ChatCoupon, ChatMenu, ChatQuestion, ChatState, ChatsAnswer, ChatsBody, CouponStanding,
+    parse_chats,
 };
 pub use error::Error;
 pub use event::{

@@ -1,7 +1,8 @@
 //! Background jobs: work that is neither a request nor a delivery.
 //!
-//! It owns how files come in: friends, and ids of audience groups. What a valid friend is belongs to `domain`, what becomes of one to
-//! `directory`, how far a file is taken in to `store`.
+//! It owns how files come in, of friends and of ids of audience groups, and how the rich menus of
+//! many friends are changed at once. What a valid friend is belongs to `domain`, what becomes of
+//! one to `directory`, how far a file is taken in to `store`.
 //!
 //! Invariants: a row is taken whole or not at all; a killed import goes on at its last commit; no
 //! file, however wrong, makes it stop without a word or take memory without a bound.
@@ -16,6 +17,7 @@ pub mod import_friends; // the import: batches, checkpoints, doubles
 pub mod rejections; // every refused row as a CSV report
 pub mod arriving; // a file while it comes, gone again unless it is kept
 pub mod audiences; // audience groups: made of files or of campaigns, and the role that fills them
+pub mod menu_batches; // rich menus of many friends changed at once
 pub mod uploads; // files that come through the page, and the role that takes them in
 
 pub use audiences::Audiences;
@@ -23,5 +25,6 @@ pub use columns::Column;
 pub use error::Error;
 pub use import_friends::{ImportReport, Progress, import_friends};
 pub use mapping::{Mapping, MappingFault};
+pub use menu_batches::MenuBatches;
 pub use rejections::write_rejections;
 pub use uploads::Uploads;

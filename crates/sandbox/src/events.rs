@@ -7,7 +7,10 @@ use bytes::Bytes;
 use domain::outcome::RejectionCode;
 use domain::time::Clock;
 use gateway::event::events_body;
-use gateway::{EVENTS_MAX, Event, EventBody, EventId, SIGNATURE_HEADER, Secret, sign};
+use gateway::{
+    ChatQuestion, ChatState, ChatsAnswer, ChatsBody, EVENTS_MAX, Event, EventBody, EventId,
+    SIGNATURE_HEADER, Secret, sign,
+};
 use rand::RngExt;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Url};
@@ -21,6 +24,11 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long somebody waits for a page because of a question to the platform.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The last part of the platform's address for events, and of the one for questions beside it.
+const EVENTS: &str = "events";
+const CHATS: &str = "chats";
 /// Pushes whose recipients are decided about in one go.
 const UNDECIDED_PAGE: u32 = 200;
 
@@ -91,6 +99,34 @@ impl EventSender {
             tokio::time::sleep(asked.unwrap_or(own).min(PAUSE_MAX)).await;
         }
         Err(Error::Platform(last))
+    }
+
+    /// Asks what a person sees in a chat beside its messages: once, because a page waits for it.
+    pub async fn ask(&self, question: ChatQuestion) -> Result<ChatState, Error> {
+        let Some(base) = self.url.strip_suffix(EVENTS) else {
+            return Err(Error::Platform(
+                "its address is not one of events".to_owned(),
+            ));
+        };
+        let body = ChatsBody {
+            chats: vec![question],
+        };
+        let unread = |why: serde_json::Error| Error::Platform(why.to_string());
+        let body = serde_json::to_vec(&body).map_err(unread)?;
+        let signature = sign(&self.secret, self.clock.now(), &body);
+        let response = self
+            .client
+            .post(format!("{base}{CHATS}"))
+            .timeout(ASK_TIMEOUT)
+            .header(CONTENT_TYPE, "application/json")
+            .header(SIGNATURE_HEADER, signature)
+            .body(body)
+            .send()
+            .await?
+            .error_for_status()?;
+        let answer: ChatsAnswer =
+            serde_json::from_slice(&response.bytes().await?).map_err(unread)?;
+        Ok(answer.chats.into_iter().next().unwrap_or_default())
     }
 
     async fn try_once(

@@ -10,12 +10,14 @@
 //! becomes markup.
 
 mod add; // adding an account as a friend
+mod beside; // what the platform says of a chat beside its messages: menu, coupons
 mod chat; // one chat, in the order in which it happened
 mod chats; // the list of chats
 mod deeds; // what a person does, with what the platform is told of it
 mod error; // what went wrong, as a page in the reader's language
 mod guest; // language, theme, time zone and whose phone it was last
 mod live; // who looks at which phone, and when there is something new
+mod menus; // the rich menu below a chat, and what a tap on it does
 mod open; // where a tap leads: a page elsewhere, a question
 mod pace; // how much may be done at once
 mod page; // from a template to an answer

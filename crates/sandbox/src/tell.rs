@@ -14,6 +14,8 @@ use crate::state::{Error, Sandbox};
 
 /// Bytes of one list: well below what the platform takes.
 const LIST_BYTES_MAX: usize = 1024 * 1024;
+/// How long somebody waits because of what the platform makes of a tap.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// After a list that was not taken although it was tried again and again.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -48,6 +50,20 @@ pub async fn run(sandbox: Arc<Sandbox>, stop: CancellationToken) {
 }
 
 impl Sandbox {
+    /// Tells what there is and waits for it, where the next page depends on what the platform makes
+    /// of it. What is not taken in time is told later, as anything is.
+    pub(crate) async fn tell_now(&self) {
+        let telling = async {
+            while self.tell().await? > 0 {}
+            Ok::<(), Error>(())
+        };
+        match tokio::time::timeout(AT_ONCE, telling).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "the platform was not told at once"),
+            Err(_) => tracing::debug!("the platform does not take what was done at once"),
+        }
+    }
+
     /// Tells the oldest events there are, and forgets them once they are taken; how many. Safe to
     /// repeat and to interrupt.
     pub async fn tell(&self) -> Result<usize, Error> {

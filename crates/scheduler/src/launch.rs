@@ -10,6 +10,7 @@ use domain::audience::Audience;
 use domain::audience_group::GroupStatus;
 use domain::budget;
 use domain::campaign::{CampaignEvent, CampaignKind, CampaignState, Purpose};
+use domain::coupon::CouponId;
 use domain::freeze::FreezePlan;
 use domain::id::{CampaignId, IdSource, LinkId};
 use domain::message::{Messages, Rules};
@@ -154,7 +155,9 @@ pub(crate) async fn launch_in(
             now: quote.net,
         });
     }
-    let (frozen, links) = frozen_body(campaign, is_quiet, &account, context)?;
+    let messages = read_messages(campaign, context.rules)?;
+    expect_open_coupons(write, campaign, &messages, now).await?;
+    let (frozen, links) = frozen_body(campaign, &messages, is_quiet, &account)?;
     write.add_links(campaign.id, &links).await?;
     write
         .insert_message(frozen.hash(), &frozen.to_stored())
@@ -364,17 +367,38 @@ fn read_messages(campaign: &Campaign, rules: &Rules) -> Result<Messages, Schedul
     })
 }
 
+/// Coupons may have been closed since the message was written.
+async fn expect_open_coupons(
+    write: &mut Write,
+    campaign: &Campaign,
+    messages: &Messages,
+    now: Timestamp,
+) -> Result<(), SchedulerError> {
+    for (property, named) in messages.coupons() {
+        let refused = |why: &dyn std::fmt::Display| {
+            SchedulerError::NotPossible(format!("the message cannot be sent: {property}: {why}"))
+        };
+        let found = match CouponId::parse(named) {
+            Some(id) => write.coupon(campaign.account, id).await?,
+            None => None,
+        };
+        let coupon = found.ok_or_else(|| refused(&"there is no such coupon"))?;
+        let open = coupon.facts.may_be_sent(now);
+        open.map_err(|refusal| refused(&refusal))?;
+    }
+    Ok(())
+}
+
 fn frozen_body(
     campaign: &Campaign,
+    messages: &Messages,
     is_quiet: bool,
     account: &Account,
-    context: &LaunchContext<'_>,
 ) -> Result<(FrozenBody, Vec<CampaignLink>), SchedulerError> {
-    let messages = read_messages(campaign, context.rules)?;
     let content = Content {
         campaign: campaign.id,
         purpose: campaign.purpose,
-        messages: &messages,
+        messages,
         notification_disabled: is_quiet,
     };
     let version = campaign.message_version;

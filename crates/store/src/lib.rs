@@ -60,6 +60,8 @@ pub mod campaign_list; // campaigns as a list shows them: many at once, with sum
 pub mod draft; // what is written before a campaign is sent, part by part
 pub mod tester; // testers of an account, and the tests of its drafts
 pub mod media; // pictures by their hash, and whose they are
+pub mod rich_menu; // rich menus: what they say, whose they are, what was done with them
+pub mod coupon; // coupons, and who has them
 mod amendment; // what became known later of recipients who settled undecided
 pub mod chunk; // chunk rows beside the hot paths: dispatch, rescue, cancel, read
 pub mod stage; // everything under way, counted for whoever watches the installation

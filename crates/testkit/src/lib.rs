@@ -4,6 +4,7 @@
 
 pub mod clock; // a clock that stands still until it is moved
 pub mod friends_csv; // files of friends, good rows and broken ones
+pub mod png; // a picture written by hand
 pub mod assertion; // keys of brands, and what they sign
 pub mod ids; // ids that follow from a seed
 pub mod conformance; // what every dialect of the hot paths has to do

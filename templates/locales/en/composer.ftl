@@ -152,3 +152,6 @@ done-copied = Here is the copy. The campaign it was made from is unchanged.
 done-reopened = You can change it again. It is not sent before you review and send it.
 done-discarded = Discarded.
 done-test = The test is on its way to the testers.
+composer-kind-coupon = Coupon
+composer-coupon = Coupon
+composer-coupon-help = The id of a coupon: it stands on the coupon's page, where a message with it can be begun, too.

@@ -53,3 +53,5 @@ problem-conflict-text = Things have changed meanwhile, or their present state do
 problem-broken = Something went wrong
 problem-broken-text = It is our fault and it is noted. Please try again in a moment. What is being sent goes on.
 problem-home = To the console
+frame-menus = Rich menus
+frame-coupons = Coupons

@@ -6,3 +6,4 @@ media-fault-pixels = The picture has too many pixels: at most 50 million, and no
 media-fault-damaged = The picture is damaged or not whole. Please save it again, or choose another one.
 media-fault-full = The account keeps as many pictures as it may.
 media-fault-signed-out = You were signed out. Please sign in again in another window; what you wrote stays here.
+media-fault-shape = A rich menu's picture is 800 to 2,500 pixels wide, at least 250 high, and at least 1.45 times as wide as it is high.

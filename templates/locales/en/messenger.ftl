@@ -120,3 +120,5 @@ messenger-promotions = { $count ->
    *[other] { $count } advertisements received
   }
 messenger-stop-all = Stop advertising from all accounts
+messenger-used-coupon = You used a coupon: { $coupon }
+messenger-missed-coupon = You did not get the coupon: { $coupon }

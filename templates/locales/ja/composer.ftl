@@ -152,3 +152,6 @@ done-copied = コピーを作りました。元のキャンペーンはそのま
 done-reopened = もう一度変更できます。確認して送るまで送信されません。
 done-discarded = 破棄しました。
 done-test = テスターにテストを送りました。
+composer-kind-coupon = クーポン
+composer-coupon = クーポン
+composer-coupon-help = クーポンのIDです。クーポンの画面にあり、そこからメッセージを作り始めることもできます。

@@ -53,3 +53,5 @@ problem-conflict-text = その間に状態が変わったか、いまの状態�
 problem-broken = 問題が発生しました
 problem-broken-text = こちらの問題です。記録しましたので、しばらくしてからもう一度お試しください。配信はそのまま続きます。
 problem-home = コンソールの最初へ
+frame-menus = リッチメニュー
+frame-coupons = クーポン

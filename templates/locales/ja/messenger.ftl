@@ -114,3 +114,5 @@ messenger-night-stop = 夜は受け取らない
 messenger-night-agree = 夜も受け取る
 messenger-promotions = 受け取った広告{ $count }件
 messenger-stop-all = すべてのアカウントの広告をやめる
+messenger-used-coupon = クーポンを使いました: { $coupon }
+messenger-missed-coupon = クーポンを受け取れませんでした: { $coupon }

@@ -152,3 +152,6 @@ done-copied = 사본을 만들었어요. 원래 캠페인은 그대로예요.
 done-reopened = 다시 고칠 수 있어요. 확인하고 보내기 전에는 나가지 않아요.
 done-discarded = 버렸어요.
 done-test = 테스터에게 테스트를 보냈어요.
+composer-kind-coupon = 쿠폰
+composer-coupon = 쿠폰
+composer-coupon-help = 쿠폰 ID예요. 쿠폰 화면에 있고, 거기서 바로 메시지를 시작할 수도 있어요.

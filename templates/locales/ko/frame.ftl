@@ -53,3 +53,5 @@ problem-conflict-text = 그사이 상태가 바뀌었거나 지금 상태에서�
 problem-broken = 문제가 생겼어요
 problem-broken-text = 저희 쪽 문제예요. 기록해 두었으니 잠시 뒤 다시 시도해 주세요. 보내던 것은 그대로 이어집니다.
 problem-home = 콘솔 처음으로
+frame-menus = 리치 메뉴
+frame-coupons = 쿠폰

@@ -114,3 +114,5 @@ messenger-night-stop = 밤에는 그만 받기
 messenger-night-agree = 밤에도 받기
 messenger-promotions = 받은 광고 { $count }개
 messenger-stop-all = 모든 계정의 광고 그만 받기
+messenger-used-coupon = 쿠폰을 사용했어요: { $coupon }
+messenger-missed-coupon = 쿠폰을 받지 못했어요: { $coupon }

@@ -72,7 +72,7 @@ async function ask() {
   const [mine, theirs] = [document, page].map((one) => one.querySelector("[data-write]"));
   if (Boolean(mine) !== Boolean(theirs)) {
     if (mine) mine.remove();
-    else document.getElementById("foot")?.after(document.adoptNode(theirs));
+    else document.getElementById("menu-foot")?.after(document.adoptNode(theirs));
   }
   if (log) takeOver(page.getElementById("log"));
 }

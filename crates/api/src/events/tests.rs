@@ -42,6 +42,7 @@ testkit::on_both_engines![
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const SECRET: &str = "a secret of the messenger";
 const WORDING: &str = "ad-2025-03";
+const URL: &str = "https://chingu.example";
 
 struct World {
     state: Arc<ApiState>,
@@ -81,7 +82,13 @@ async fn world(engine: Engine) -> World {
         previous: Some(Secret::parse("the secret before that").unwrap()),
     };
     World {
-        state: Arc::new(ApiState::of(store, clock.clone(), ids, secrets)),
+        state: Arc::new(ApiState::of(
+            store,
+            clock.clone(),
+            ids,
+            secrets,
+            URL.to_owned(),
+        )),
         clock,
         account,
         _database: database,

@@ -81,7 +81,7 @@ impl Given {
 }
 
 async fn read(audiences: &Audiences, mut request: Request) -> Result<Given, LineError> {
-    expect_type(request.headers(), FORM)?;
+    expect_type(request.headers(), &[FORM])?;
     body::expect_readable(request.headers(), WHOLE_BYTES_MAX).map_err(unread)?;
     DefaultBodyLimit::max(WHOLE_BYTES_MAX).apply(&mut request);
     let read: Result<Multipart, _> = request.extract().await;

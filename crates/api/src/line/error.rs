@@ -46,6 +46,9 @@ pub enum LineError {
     /// 404.
     #[error("{0}")]
     NotFound(&'static str),
+    /// 404 and 410 as coupons have them: with the shape of a refused body.
+    #[error("The request body has 1 error(s)")]
+    Coupon { is_gone: bool },
     /// 405.
     #[error("Method not allowed")]
     MethodNotAllowed,
@@ -163,7 +166,8 @@ impl LineError {
             Self::Invalid { .. } | Self::OAuth { .. } => StatusCode::BAD_REQUEST,
             Self::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
             Self::NotAvailable => StatusCode::FORBIDDEN,
-            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotFound(_) | Self::Coupon { is_gone: false } => StatusCode::NOT_FOUND,
+            Self::Coupon { is_gone: true } => StatusCode::GONE,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -181,6 +185,13 @@ impl LineError {
                 error_description: description,
             }),
             Self::Invalid { details, .. } => self.with(details),
+            Self::Coupon { is_gone } => self.with(&[Detail {
+                message: match is_gone {
+                    true => "The coupon is already closed".to_owned(),
+                    false => "The coupon is not found".to_owned(),
+                },
+                property: String::new(),
+            }]),
             Self::RateLimited(_) => self.with(&[Detail {
                 message: RATE_LIMITED.to_owned(),
                 property: String::new(),

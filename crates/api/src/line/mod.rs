@@ -30,6 +30,9 @@ pub mod demographic; // friends by their attributes, in per cent
 pub mod audience; // audience groups
 pub mod audience_file; // audience groups out of files
 pub mod validate; // messages looked at, not sent
+pub mod rich_menu; // rich menus: made, pictured, shown to friends
+pub mod menu_insight; // what friends did with a rich menu
+pub mod coupon; // coupons: made, listed, closed, looked at before they are sent
 pub mod absent; // what this platform does not have, in LINE's words
 
 #[cfg(test)]
@@ -59,6 +62,8 @@ pub fn router(state: Arc<LineState>) -> Router {
         .merge(insights())
         .merge(chats())
         .merge(audiences())
+        .merge(rich_menu::routes())
+        .merge(coupons())
         .merge(groups())
         .merge(apart());
     // Whatever else begins like a path of LINE's is not there, in LINE's words.
@@ -134,6 +139,14 @@ fn insights() -> Router<Arc<LineState>> {
             get(insight_unit::event),
         )
         .route("/v2/bot/insight/demographic", get(demographic::friends))
+        .route(
+            "/v2/bot/insight/richmenu/{richMenuId}/summary",
+            get(menu_insight::summary),
+        )
+        .route(
+            "/v2/bot/insight/richmenu/{richMenuId}/daily",
+            get(menu_insight::daily),
+        )
 }
 
 fn chats() -> Router<Arc<LineState>> {
@@ -187,6 +200,16 @@ fn audiences() -> Router<Arc<LineState>> {
         .route(
             "/v2/bot/audienceGroup/shared/{audienceGroupId}",
             get(audience::one),
+        )
+}
+
+fn coupons() -> Router<Arc<LineState>> {
+    Router::new()
+        .route("/v2/bot/coupon", post(coupon::create).get(coupon::list))
+        .route("/v2/bot/coupon/{couponId}", get(coupon::show))
+        .route(
+            "/v2/bot/coupon/{couponId}/close",
+            put(coupon::close),
         )
 }
 

@@ -23,12 +23,21 @@ pub const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 const FORM_BYTES_MAX: usize = 64 * 1024;
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
+const PICTURES: [&str; 2] = ["image/jpeg", "image/png"];
 /// Characters of a foreign content type that are repeated.
 const TYPE_CHARS_MAX: usize = 100;
 
 /// The JSON object of a body, its properties as they were written.
 #[derive(Debug)]
 pub struct Properties(BTreeMap<String, Box<RawValue>>);
+
+/// The whole JSON text of a body.
+#[derive(Debug)]
+pub struct Document(String);
+
+/// The bytes of a picture, JPEG or PNG as its head says.
+#[derive(Debug)]
+pub struct PictureFile(pub Vec<u8>);
 
 /// The fields of a form.
 #[derive(Debug)]
@@ -77,7 +86,32 @@ impl FromRequest<Arc<LineState>> for Properties {
     type Rejection = LineError;
 
     async fn from_request(request: Request, _state: &Arc<LineState>) -> Result<Self, LineError> {
-        Self::read(&whole_body(request, JSON, BODY_BYTES_MAX).await?)
+        Self::read(&whole_body(request, &[JSON], BODY_BYTES_MAX).await?)
+    }
+}
+
+impl Document {
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromRequest<Arc<LineState>> for Document {
+    type Rejection = LineError;
+
+    async fn from_request(request: Request, _state: &Arc<LineState>) -> Result<Self, LineError> {
+        let bytes = whole_body(request, &[JSON], BODY_BYTES_MAX).await?;
+        let whole: Box<RawValue> =
+            serde_json::from_slice(&bytes).map_err(|error| LineError::no_json(&error))?;
+        Ok(Self(whole.get().to_owned()))
+    }
+}
+
+impl FromRequest<Arc<LineState>> for PictureFile {
+    type Rejection = LineError;
+
+    async fn from_request(request: Request, _state: &Arc<LineState>) -> Result<Self, LineError> {
+        Ok(Self(whole_body(request, &PICTURES, BODY_BYTES_MAX).await?))
     }
 }
 
@@ -92,7 +126,7 @@ impl FromRequest<Arc<LineState>> for Form {
     type Rejection = LineError;
 
     async fn from_request(request: Request, _state: &Arc<LineState>) -> Result<Self, LineError> {
-        let bytes = whole_body(request, FORM, FORM_BYTES_MAX).await?;
+        let bytes = whole_body(request, &[FORM], FORM_BYTES_MAX).await?;
         Ok(Self(Pairs::read(&bytes)))
     }
 }
@@ -165,23 +199,24 @@ impl Pairs {
 /// The whole body, where it is what it should be.
 pub async fn whole_body(
     request: Request,
-    content_type: &str,
+    content_types: &[&str],
     bytes_max: usize,
 ) -> Result<Vec<u8>, LineError> {
     let (head, content) = request.into_parts();
-    expect_type(&head.headers, content_type)?;
+    expect_type(&head.headers, content_types)?;
     body::expect_readable(&head.headers, bytes_max).map_err(unread)?;
     let read = body::read(content, bytes_max, BODY_TIMEOUT).await;
     read.map_err(unread)
 }
 
-/// Refuses a body of another type than `expected`.
-pub(super) fn expect_type(headers: &HeaderMap, expected: &str) -> Result<(), LineError> {
+/// Refuses a body of another type than the `expected` ones.
+pub(super) fn expect_type(headers: &HeaderMap, expected: &[&str]) -> Result<(), LineError> {
     let given = headers.get(CONTENT_TYPE);
     let given = given.map(|value| String::from_utf8_lossy(value.as_bytes()));
     let given = given.unwrap_or_default();
     let essence = given.split(';').next().unwrap_or_default().trim();
-    match essence.eq_ignore_ascii_case(expected) {
+    let is_expected = |kind: &&str| essence.eq_ignore_ascii_case(kind);
+    match expected.iter().any(is_expected) {
         true => Ok(()),
         false => {
             let shown = given.chars().take(TYPE_CHARS_MAX).collect();

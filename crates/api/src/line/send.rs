@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::request::Properties;
 use super::retry::Retry;
-use super::{Channel, LineError, LineRequest, LineState};
+use super::{Channel, LineError, LineRequest, LineState, coupon};
 
 /// What every way of sending has in its body.
 struct Sent {
@@ -39,6 +39,7 @@ pub async fn push(
     body: Properties,
 ) -> Result<Json<Value>, LineError> {
     let sent = read(&state, &body, ApiOperation::Push)?;
+    coupon::check_messages(&channel, &sent.messages, state.clock.now()).await?;
     let to = match body.raw("to") {
         Some(_) => body.typed::<String>("to")?.unwrap_or_default(),
         None => return Err(LineError::body(vec![empty("to")])),
@@ -72,6 +73,7 @@ pub async fn multicast(
     body: Properties,
 ) -> Result<Json<Value>, LineError> {
     let sent = read(&state, &body, ApiOperation::Multicast)?;
+    coupon::check_messages(&channel, &sent.messages, state.clock.now()).await?;
     let to = several(&body)?;
     let request = QueuedRequest {
         id,
@@ -100,6 +102,7 @@ pub async fn broadcast(
     body: Properties,
 ) -> Result<Json<Value>, LineError> {
     let sent = read(&state, &body, ApiOperation::Broadcast)?;
+    coupon::check_messages(&channel, &sent.messages, state.clock.now()).await?;
     let request = CampaignRequest {
         id,
         business: channel.business,
@@ -117,12 +120,14 @@ pub async fn broadcast(
 }
 
 /// `POST /v2/bot/message/validate/…`: the messages of an operation, looked at and nothing else.
-pub fn look_at(
+pub async fn look_at(
+    channel: &Channel,
     state: &LineState,
     body: &Properties,
     operation: ApiOperation,
 ) -> Result<(), LineError> {
-    messages(state, body, operation).map(|_| ())
+    let messages = messages(state, body, operation)?;
+    coupon::check_messages(channel, &messages, state.clock.now()).await
 }
 
 fn read(state: &LineState, body: &Properties, operation: ApiOperation) -> Result<Sent, LineError> {

@@ -26,6 +26,8 @@ use tower::ServiceExt;
 use super::*;
 
 mod audience; // audience groups
+mod menus; // rich menus, their names, links and batches
+mod coupons; // coupons, and messages with one
 mod send; // sending, and its figures
 mod narrowcast; // to some friends, and what is answered beside sending
 use crate::line::state::LinePorts;

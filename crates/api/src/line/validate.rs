@@ -17,7 +17,7 @@ pub const PATH: &str = "/v2/bot/message/validate/";
 
 /// The same for all five ways of sending.
 pub async fn messages(
-    _channel: Channel,
+    channel: Channel,
     State(state): State<Arc<LineState>>,
     path: MatchedPath,
     body: Properties,
@@ -26,10 +26,7 @@ pub async fn messages(
     let known = ApiOperation::ALL
         .into_iter()
         .find(|known| Some(known.name()) == name);
-    look_at(
-        &state,
-        &body,
-        known.ok_or(LineError::NotFound("Not found"))?,
-    )?;
+    let known = known.ok_or(LineError::NotFound("Not found"))?;
+    look_at(&channel, &state, &body, known).await?;
     Ok(Json(json!({})))
 }

@@ -157,6 +157,11 @@ impl Running {
                 tokio::spawn(audiences.clone().run(stop))
             });
         }
+        if let Some(menu_batches) = &parts.menu_batches {
+            role("menu batches", &mut |stop| {
+                tokio::spawn(menu_batches.clone().run(stop))
+            });
+        }
         if let Some(scheduler) = &parts.scheduler {
             role(Role::Scheduler.name(), &mut |stop| {
                 tokio::spawn(scheduler.clone().run(stop))

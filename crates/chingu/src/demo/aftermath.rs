@@ -56,7 +56,9 @@ impl<'a> Aftermath<'a> {
             previous: None,
         };
         let clock = shop.clock.clone();
-        let state = ApiState::of(shop.store.clone(), clock, shop.ids.clone(), secrets);
+        // Nobody asks for a picture here.
+        let url = String::new();
+        let state = ApiState::of(shop.store.clone(), clock, shop.ids.clone(), secrets, url);
         Ok(Self {
             shop,
             account,

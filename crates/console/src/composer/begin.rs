@@ -9,7 +9,7 @@ use domain::money::Currency;
 use domain::time::Timestamp;
 use store::draft::Part;
 
-use super::content::Content;
+use super::content::{Card, Content, Kind};
 use super::finished::NAME_CHARS_MAX;
 use crate::desk::Desk;
 use crate::draft::Draft;
@@ -35,6 +35,28 @@ pub async fn begin(desk: Desk) -> Result<Response, Error> {
         )
         .await?;
     Ok(to_message(&desk, id, ""))
+}
+
+/// Begins a draft whose message is a coupon.
+pub(crate) async fn with_coupon(
+    desk: &Desk,
+    title: &str,
+    coupon: String,
+) -> Result<Response, Error> {
+    let card = Card {
+        coupon,
+        ..Card::of(Kind::Coupon)
+    };
+    let content = Content {
+        cards: vec![card],
+        ..Content::begun(title.to_owned())
+    };
+    let parts = [(Part::Message, content.to_json())];
+    let (business, account, member) = (desk.business.id, desk.account.id, desk.member.id);
+    let begun = desk
+        .directory
+        .begin_draft(business, account, member, &content.name, &parts);
+    Ok(to_message(desk, begun.await?, ""))
 }
 
 /// A draft of its own with the message, the audience and the delivery of any campaign.

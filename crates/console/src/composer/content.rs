@@ -46,6 +46,9 @@ pub struct Card {
     pub package: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sticker: String,
+    /// The id of a coupon.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub coupon: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub json: String,
     /// The JSON when it could last be read: what the preview shows while it cannot.
@@ -89,6 +92,7 @@ pub enum Kind {
     Confirm,
     Video,
     Sticker,
+    Coupon,
     /// Flex, and whatever message no other card can hold.
     Json,
 }
@@ -173,14 +177,14 @@ impl Card {
                 sticker: "1988".to_owned(),
                 ..card
             },
-            Kind::Text | Kind::Image | Kind::Video | Kind::Json => card,
+            Kind::Text | Kind::Image | Kind::Video | Kind::Coupon | Kind::Json => card,
         }
     }
 }
 
 impl Kind {
     /// In the order in which they are offered.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Self::Text,
         Self::Image,
         Self::Buttons,
@@ -188,6 +192,7 @@ impl Kind {
         Self::Confirm,
         Self::Video,
         Self::Sticker,
+        Self::Coupon,
         Self::Json,
     ];
 
@@ -200,6 +205,7 @@ impl Kind {
             Self::Confirm => "confirm",
             Self::Video => "video",
             Self::Sticker => "sticker",
+            Self::Coupon => "coupon",
             Self::Json => "json",
         }
     }
@@ -218,6 +224,7 @@ impl Kind {
             Self::Confirm => "check-circle",
             Self::Video => "video",
             Self::Sticker => "sticker",
+            Self::Coupon => "ticket",
             Self::Json => "code",
         }
     }

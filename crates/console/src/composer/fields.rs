@@ -180,6 +180,7 @@ fn put_card(card: &mut Card, field: &str, value: String) -> Option<()> {
         "video" => &mut card.video,
         "package" => &mut card.package,
         "sticker" => &mut card.sticker,
+        "coupon" => &mut card.coupon,
         "json" => &mut card.json,
         "last" => &mut card.last,
         _ => return None,

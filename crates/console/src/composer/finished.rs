@@ -152,6 +152,7 @@ fn place(card: &Card, path: &str) -> String {
         (Kind::Video, "previewImageUrl") => ".image",
         (Kind::Sticker, "packageId") => ".package",
         (Kind::Sticker, "stickerId") => ".sticker",
+        (Kind::Coupon, "couponId") => ".coupon",
         // An alternative text that is made from empty words is no fault of its own.
         (Kind::Buttons | Kind::Confirm, "altText") if card.alt.trim().is_empty() => ".text",
         (Kind::Carousel, "altText") if card.alt.trim().is_empty() => ".columns[0].text",

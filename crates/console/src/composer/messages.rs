@@ -42,6 +42,7 @@ pub fn message(card: &Card) -> Result<Value, serde_json::Error> {
             "packageId": card.package.trim(),
             "stickerId": card.sticker.trim(),
         }),
+        Kind::Coupon => json!({"type": "coupon", "couponId": card.coupon.trim()}),
         Kind::Buttons | Kind::Confirm | Kind::Carousel => json!({
             "type": "template",
             "altText": alternative(card),
@@ -122,6 +123,10 @@ fn guess(value: &Value) -> Option<Card> {
             package: string(value, "packageId"),
             sticker: string(value, "stickerId"),
             ..of(Kind::Sticker)
+        }),
+        "coupon" => Some(Card {
+            coupon: string(value, "couponId"),
+            ..of(Kind::Coupon)
         }),
         "template" => {
             let template = value.get("template")?;

@@ -93,7 +93,7 @@ fn fitting(card: &Card) -> Card {
                 column.buttons.iter_mut().for_each(clip_label);
             }
         }
-        Kind::Image | Kind::Video | Kind::Sticker | Kind::Json => {}
+        Kind::Image | Kind::Video | Kind::Sticker | Kind::Coupon | Kind::Json => {}
     }
     card
 }

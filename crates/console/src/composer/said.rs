@@ -83,6 +83,7 @@ fn place(words: &Words, content: &Content, field: &str) -> String {
         ("video", _) => "composer-video",
         ("package", _) => "composer-package",
         ("sticker", _) => "composer-sticker",
+        ("coupon", _) => "composer-coupon",
         ("alt", _) => "composer-alt",
         ("json", _) => "composer-json",
         ("buttons", _) => "composer-buttons",

@@ -309,6 +309,14 @@ impl Views<'_> {
                 self.field(at, "package", "composer-package", &card.package, sticker),
                 self.field(at, "sticker", "composer-sticker", &card.sticker, sticker),
             ],
+            Kind::Coupon => {
+                let field = self.field(at, "coupon", "composer-coupon", &card.coupon, None);
+                vec![Field {
+                    help: Some(self.words.t("composer-coupon-help").to_string()),
+                    example: "01JYNW8JMQVFBNWF1APF8Z3FS7",
+                    ..field
+                }]
+            }
             Kind::Json => {
                 let limit = limited(Unit::Utf16, limits::ALT_TEXT_LENGTH_MAX);
                 let alt = self.field(at, "alt", "composer-alt", &card.alt, limit);

@@ -6,6 +6,8 @@
 
 use std::io::Cursor;
 
+use domain::rich_menu::limits::{PICTURE_BYTES_MAX as MENU_BYTES_MAX, WIDTH_PIXELS_MAX};
+use domain::rich_menu::picture_fits;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::imageops::FilterType;
@@ -31,6 +33,8 @@ const QUALITIES: [u8; 5] = [85, 75, 60, 45, 30];
 
 pub const JPEG: &str = "image/jpeg";
 pub const PNG: &str = "image/png";
+/// How a PNG begins.
+const PNG_MARK: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +49,9 @@ pub enum Fault {
     TooManyPixels,
     #[error("the picture is damaged or not whole")]
     Damaged,
+    /// Of a rich menu only.
+    #[error("the picture's width, height or their ratio is not that of a rich menu")]
+    OtherShape,
 }
 
 /// A picture as it is kept, and the smaller one beside it.
@@ -72,6 +79,22 @@ pub fn draw_anew(bytes: &[u8]) -> Result<Drawn, Fault> {
     })
 }
 
+/// A rich menu's picture, in its own size and type where that fits. One that is too wide is made
+/// smaller where `may_shrink`.
+pub fn draw_for_menu(bytes: &[u8], may_shrink: bool) -> Result<Encoded, Fault> {
+    let is_png = bytes.starts_with(PNG_MARK);
+    let (mut image, orientation) = decode(bytes)?;
+    image.apply_orientation(orientation);
+    let width_max = WIDTH_PIXELS_MAX as u32;
+    if may_shrink && image.width() > width_max {
+        image = image.resize(width_max, SIDE_MAX, FilterType::CatmullRom);
+    }
+    if !picture_fits(image.width(), image.height()) {
+        return Err(Fault::OtherShape);
+    }
+    encode_as(&image, is_png, MENU_BYTES_MAX)
+}
+
 fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
     if bytes.is_empty() {
         return Err(Fault::Empty);
@@ -81,7 +104,7 @@ fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Fault> {
     }
     let format = match bytes {
         [0xFF, 0xD8, 0xFF, ..] => ImageFormat::Jpeg,
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => ImageFormat::Png,
+        png if png.starts_with(PNG_MARK) => ImageFormat::Png,
         _ => return Err(Fault::OtherType),
     };
     let mut limits = Limits::default();
@@ -160,15 +183,20 @@ fn fitted(image: DynamicImage, side_max: u32) -> DynamicImage {
 
 /// PNG where something shines through and it fits, JPEG otherwise.
 fn encode(image: &DynamicImage, bytes_max: usize) -> Result<Encoded, Fault> {
+    let shines_through =
+        image.color().has_alpha() && image.pixels().any(|(_, _, Rgba([.., alpha]))| alpha < 255);
+    encode_as(image, shines_through, bytes_max)
+}
+
+/// PNG where that is wanted and fits, JPEG otherwise.
+fn encode_as(image: &DynamicImage, wants_png: bool, bytes_max: usize) -> Result<Encoded, Fault> {
     let encoded = |content_type, bytes| Encoded {
         content_type,
         width: image.width(),
         height: image.height(),
         bytes,
     };
-    let shines_through =
-        image.color().has_alpha() && image.pixels().any(|(_, _, Rgba([.., alpha]))| alpha < 255);
-    if shines_through {
+    if wants_png {
         let mut bytes = Vec::new();
         let pixels = DynamicImage::from(image.to_rgba8());
         let encoder = PngEncoder::new(&mut bytes);

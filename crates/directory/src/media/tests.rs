@@ -5,7 +5,7 @@ use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
-use crate::media::picture::{Drawn, JPEG, PNG, draw_anew};
+use crate::media::picture::{Drawn, JPEG, PNG, draw_anew, draw_for_menu};
 
 const RED: Rgb<u8> = Rgb([200, 20, 20]);
 const BLUE: Rgb<u8> = Rgb([20, 20, 200]);
@@ -235,4 +235,22 @@ fn a_path_names_one_picture() {
     ] {
         assert_eq!(hash_in(&wrong), None, "{wrong}");
     }
+}
+
+#[test]
+fn a_menus_picture_keeps_its_size_and_type_and_has_the_shape_of_a_menu() {
+    let whole = png(&DynamicImage::from(halves(2_500, 843)));
+    let drawn = draw_for_menu(&whole, false).unwrap();
+    assert_eq!(
+        (drawn.content_type, drawn.width, drawn.height),
+        (PNG, 2_500, 843)
+    );
+    let drawn = draw_for_menu(&jpeg(&halves(800, 250)), false).unwrap();
+    assert_eq!((drawn.content_type, drawn.width), (JPEG, 800));
+    for (width, height) in [(799, 250), (800, 600), (2_600, 1_000)] {
+        let refused = draw_for_menu(&jpeg(&halves(width, height)), false);
+        assert_eq!(refused.err(), Some(Fault::OtherShape), "{width} {height}");
+    }
+    let shrunk = draw_for_menu(&jpeg(&halves(5_000, 1_686)), true).unwrap();
+    assert_eq!((shrunk.width, shrunk.height), (2_500, 843));
 }

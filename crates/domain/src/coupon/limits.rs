@@ -23,3 +23,5 @@ pub const REWARD_PERCENT_MAX: i64 = 99;
 pub const AMOUNT_MAX: i64 = (1 << 53) - 1;
 /// Seconds since 1970. Ours: the end of the year 9999.
 pub const TIMESTAMP_SECONDS_MAX: i64 = 253_402_300_799;
+/// Coupons of one account that are not closed.
+pub const COUPONS_MAX: u64 = 5_000;

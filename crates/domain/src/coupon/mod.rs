@@ -4,8 +4,10 @@
 //! coupons there may be. A coupon enters only through [`CouponRequest::parse`], which returns all
 //! errors.
 
+mod id; // ids in LINE's form
 pub mod limits; // every number, with its unit
 mod reward; // what it gives
+mod ticket; // who gets it, who may use it
 mod timezone; // the zones LINE names
 
 #[cfg(test)]
@@ -13,9 +15,13 @@ mod tests;
 
 use serde::{Serialize, Serializer};
 
+pub use id::CouponId;
 pub use reward::{
     CashBackPrice, CashBackReward, DiscountPrice, DiscountReward, ExplicitPrice, FixedPrice,
     FreeReward, GiftReward, OthersReward, PercentagePrice, Reward,
+};
+pub use ticket::{
+    CouponFacts, CouponRefusal, CouponState, Ticket, TicketState, acquire, use_ticket,
 };
 pub use timezone::Timezone;
 

@@ -170,6 +170,18 @@ impl Messages {
         found
     }
 
+    /// The coupons that are named, each with the property that names it.
+    pub fn coupons(&self) -> impl Iterator<Item = (String, &str)> {
+        let named = self.0.iter().enumerate();
+        named.filter_map(|(place, message)| match &message.content {
+            Content::Coupon(coupon) => Some((
+                format!("{ROOT}[{place}].couponId"),
+                coupon.coupon_id.as_str(),
+            )),
+            _ => None,
+        })
+    }
+
     /// Between 1 and 5.
     #[expect(
         clippy::len_without_is_empty,

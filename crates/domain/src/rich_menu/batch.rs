@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::RichMenuId;
 use super::limits::{OPERATIONS_MAX, RESUME_REQUEST_KEY_LENGTH_MAX};
+use super::{RichMenuId, canonical};
 use crate::message::node::Node;
 use crate::message::reader::{Object, Reader, Wording, read_json};
 use crate::message::value::{list, word};
@@ -73,6 +73,11 @@ impl BatchRequest {
                 })
             },
         )
+    }
+
+    /// Canonical JSON, as that of messages.
+    pub fn to_json(&self) -> String {
+        canonical(self)
     }
 }
 

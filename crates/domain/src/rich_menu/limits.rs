@@ -3,6 +3,8 @@
 //! Source: LINE's Messaging API reference. Its page "Character counting in a text" has the name and
 //! the text of the chat bar counted in grapheme clusters.
 
+use std::time::Duration;
+
 /// Pixels of the width of a rich menu, both included.
 pub const WIDTH_PIXELS_MIN: i64 = 800;
 pub const WIDTH_PIXELS_MAX: i64 = 2_500;
@@ -18,6 +20,15 @@ pub const CHAT_BAR_TEXT_GRAPHEMES_MAX: usize = 14;
 pub const AREAS_MAX: usize = 20;
 /// Operations of one batch.
 pub const OPERATIONS_MAX: usize = 1_000;
+/// Rich menus of one account, and names for them.
+pub const MENUS_MAX: u64 = 1_000;
+pub const ALIASES_MAX: u64 = 1_000;
+/// Bytes of a menu's picture.
+pub const PICTURE_BYTES_MAX: usize = 1024 * 1024;
+/// Users that are linked or unlinked in one request.
+pub const USERS_MAX: usize = 500;
+/// How long a batch can be asked about, and gone on with by its key.
+pub const BATCH_KEPT: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// ASCII characters of the key under which a batch goes on.
 pub const RESUME_REQUEST_KEY_LENGTH_MAX: usize = 100;
 

@@ -7,7 +7,9 @@
 mod alias; // requests that name a menu
 mod batch; // requests that link many friends at once
 mod id; // ids in LINE's form
+mod layout; // where the areas are that the console offers
 pub mod limits; // every number, with its unit
+mod standing; // who made a menu, whose menu goes first
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,8 @@ pub use crate::message::action::RichMenuAliasId;
 pub use alias::{CreateAliasRequest, UpdateAliasRequest};
 pub use batch::{BatchRequest, LinkOperation, Operation, UnlinkAllOperation, UnlinkOperation};
 pub use id::RichMenuId;
+pub use layout::{LAYOUTS, Layout};
+pub use standing::{MenuOrigin, batch_effect, picture_fits, shown_menu};
 
 use crate::message::action::{Action, Place, action};
 use crate::message::common::Area;

@@ -2,6 +2,8 @@
 
 use domain::outcome::RejectionCode;
 use domain::push::PushKey;
+use domain::rich_menu::RichMenuId;
+use domain::rich_menu::limits::AREAS_MAX;
 use domain::time::Timestamp;
 use domain::user::UserKey;
 use serde::Deserialize;
@@ -75,6 +77,8 @@ struct Wire<'a> {
     message: Option<&'a RawValue>,
     link: Option<String>,
     coupon: Option<String>,
+    menu: Option<String>,
+    area: Option<u32>,
     data: Option<String>,
     index: Option<u32>,
     code: Option<String>,
@@ -140,6 +144,14 @@ impl Wire<'_> {
                 push_key: self.push_key()?,
                 coupon: bounded(required(&self.coupon, "coupon")?)?,
             },
+            "coupon.acquired" => FriendEvent::CouponAcquired {
+                coupon: bounded(required(&self.coupon, "coupon")?)?,
+            },
+            "richmenu.shown" => FriendEvent::RichMenuShown { menu: self.menu()? },
+            "richmenu.tapped" => FriendEvent::RichMenuTapped {
+                menu: self.menu()?,
+                area: self.area()?,
+            },
             "message.received" => FriendEvent::MessageReceived {
                 message: self.message_object()?,
             },
@@ -184,6 +196,19 @@ impl Wire<'_> {
     fn push_key(&self) -> Result<PushKey, String> {
         let text = self.push_key.as_deref().ok_or_else(|| missing("pushKey"))?;
         PushKey::parse(text).ok_or_else(|| format!("pushKey {} is not a UUID", quoted(text)))
+    }
+
+    fn menu(&self) -> Result<RichMenuId, String> {
+        let text = self.menu.as_deref().ok_or_else(|| missing("menu"))?;
+        RichMenuId::parse(text).ok_or_else(|| format!("menu {} is not a rich menu", quoted(text)))
+    }
+
+    fn area(&self) -> Result<u8, String> {
+        let area = self.area.ok_or_else(|| missing("area"))?;
+        let place = u8::try_from(area).ok();
+        place
+            .filter(|place| usize::from(*place) < AREAS_MAX)
+            .ok_or_else(|| format!("area {area} is not below {AREAS_MAX}"))
     }
 
     fn consent_kind(&self) -> Result<ConsentKind, String> {

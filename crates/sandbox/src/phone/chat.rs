@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use bubble::{Mode, Taps};
 use domain::time::Timestamp;
-use gateway::FriendEvent;
+use gateway::{ChatState, FriendEvent};
 use store::sandbox::{ContactState, Deed, DeedKind, Received};
 
+use super::beside;
 use super::chats::{self, context, in_words, messages};
 use super::deeds::InChat;
 use super::error::Error;
 use super::guest::Guest;
+use super::menus::{self, MenuView};
 use super::page;
 use super::when;
 use crate::state::Sandbox;
@@ -47,6 +49,8 @@ pub(crate) struct Chat {
     pub has_left: bool,
     /// Whether promotions were stopped here.
     pub has_stopped: bool,
+    /// The menu below it.
+    pub menu: Option<MenuView>,
 }
 
 /// Reads a chat, and notes what is seen for the first time: the platform is told of each push once.
@@ -66,6 +70,17 @@ pub(crate) async fn open(
     let contact = contacts.into_iter().find(|one| one.handle == handle);
     let seen = contact.as_ref().map_or(0, |contact| contact.seen);
     see(sandbox, here, &received, seen).await?;
+    let beside = beside::ask(sandbox, here, &beside::coupon_ids(&received)).await;
+    // Whoever came by a link alone is nobody's friend yet, and whoever went is none any more.
+    let knows = contact.is_some() || !received.is_empty();
+    let has_gone = contact
+        .as_ref()
+        .is_some_and(|contact| contact.state != ContactState::Active);
+    let menu = beside.menu.as_ref().filter(|_| knows && !has_gone);
+    let menu = menu.and_then(|menu| MenuView::of(menu, &guest.words));
+    if let Some(menu) = &menu {
+        menus::note_shown(sandbox, here, menu).await?;
+    }
     let account = chats::account(sandbox, handle, received.first()).await?;
     let state = contact.as_ref().map(|contact| contact.state);
     let promotion = contact.and_then(|contact| contact.promotion);
@@ -76,12 +91,13 @@ pub(crate) async fn open(
         handle: handle.to_owned(),
         icon: page::picture(account.icon_url.as_deref()).map(str::to_owned),
         initial: page::initial(&account.display_name),
-        items: items(guest, here, &account.display_name, received, deeds),
+        items: items(guest, here, &account.display_name, received, deeds, &beside),
         name: account.display_name,
         quick,
         is_blocked: state == Some(ContactState::Blocked),
         has_left: state == Some(ContactState::Left),
         has_stopped: promotion.is_some_and(|answer| !answer.granted),
+        menu,
     })
 }
 
@@ -151,10 +167,11 @@ fn items(
     account: &str,
     received: Vec<Received>,
     deeds: Vec<Deed>,
+    beside: &ChatState,
 ) -> Vec<Item> {
     let pushes = received.into_iter().map(|push| {
         let context = context(guest, &push, taps(here, &push));
-        let drawn = bubble::draw(&messages(&push), &context);
+        let drawn = bubble::draw(&beside::dressed(messages(&push), beside), &context);
         let id = format!("p{}", push.sequence);
         (push.at, 0, push.sequence, id, What::Received(drawn))
     });

@@ -156,10 +156,14 @@ pub(crate) fn in_words(guest: &Guest, deed: &Deed, account: &str) -> String {
         DeedKind::Left => "messenger-left",
         DeedKind::OptedOut => "messenger-opted-out",
         DeedKind::OptedIn => "messenger-opted-in",
-        DeedKind::TookCoupon => {
-            let words = guest.words.t("messenger-took-coupon");
-            return words.text("coupon", &deed.words).to_string();
-        }
+        DeedKind::TookCoupon => return of_coupon(guest, "messenger-took-coupon", deed),
+        DeedKind::UsedCoupon => return of_coupon(guest, "messenger-used-coupon", deed),
+        DeedKind::MissedCoupon => return of_coupon(guest, "messenger-missed-coupon", deed),
     };
     guest.words.t(key).text("name", account).to_string()
+}
+
+fn of_coupon(guest: &Guest, key: &'static str, deed: &Deed) -> String {
+    let words = guest.words.t(key);
+    words.text("coupon", &deed.words).to_string()
 }

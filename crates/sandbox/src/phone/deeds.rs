@@ -239,6 +239,18 @@ pub(crate) fn consent(
 }
 
 impl Sandbox {
+    /// Tells the platform of what changes nothing on the screen: no page has to look again.
+    pub(crate) async fn tell_of(self: &Arc<Self>, act: Act) -> Result<(), Error> {
+        let sandbox = self.clone();
+        // As a whole, whether or not the browser still waits for the page.
+        let telling = tokio::spawn(async move { sandbox.store.act(act).await });
+        telling
+            .await
+            .map_err(|error| Error::Broken(error.to_string()))??;
+        self.untold.notify_one();
+        Ok(())
+    }
+
     /// Records a deed with its events; the platform is told, and pages that show it look again.
     pub(crate) async fn act(&self, act: Act) -> Result<(), Error> {
         let (user, handle, state): (UserKey, _, _) =

@@ -7,18 +7,23 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::deeds::InChat;
 use super::error::Error;
 use super::guest::Guest;
+use super::menus;
 use super::page;
 use super::taps::Tapped;
 use crate::state::Sandbox;
 
+/// A tap on a message, or on an area of a menu.
 #[derive(Deserialize)]
 pub(crate) struct OpenQuery {
-    push: String,
-    tap: String,
+    push: Option<String>,
+    tap: Option<String>,
+    menu: Option<String>,
+    area: Option<u8>,
 }
 
 /// What is asked or shown.
@@ -42,9 +47,9 @@ enum Leads {
 struct OpenPage<'a> {
     guest: &'a Guest,
     back: String,
-    tap_path: String,
-    push: String,
-    tap: &'a str,
+    /// Where what is picked is sent, with the fields that say what was tapped.
+    target: String,
+    hidden: [(&'static str, String); 2],
     leads: Leads,
 }
 
@@ -56,19 +61,53 @@ pub(crate) async fn show(
     Query(query): Query<OpenQuery>,
 ) -> Result<Response, Error> {
     let here = InChat::find(&sandbox, &user, &handle).await?;
-    let found = Tapped::find(&sandbox, &here, &query.push, &query.tap).await?;
-    let action = found.action(&query.tap).ok_or(Error::NotFound)?;
-    let text = |name: &str| action.text(name).unwrap_or("").to_owned();
-    let leads = match action.kind {
+    let (target, hidden, leads) = match query {
+        OpenQuery {
+            menu: Some(menu),
+            area: Some(area),
+            ..
+        } => {
+            let found = menus::find(&sandbox, &here, &menu, area).await?;
+            let hidden = [("menu", menu), ("area", area.to_string())];
+            ("menu", hidden, leads(&found.action))
+        }
+        OpenQuery {
+            push: Some(push),
+            tap: Some(tap),
+            ..
+        } => {
+            let found = Tapped::find(&sandbox, &here, &push, &tap).await?;
+            let action = found.action(&tap).ok_or(Error::NotFound)?;
+            let leads = leads(action.value);
+            let push = found.received.push_key.to_string();
+            ("tap", [("push", push), ("tap", tap)], leads)
+        }
+        _ => return Err(Error::Unreadable("what was tapped")),
+    };
+    page::show(&OpenPage {
+        guest: &guest,
+        back: format!("{}#end", here.path()),
+        target: format!("{}/{target}", here.path()),
+        hidden,
+        leads,
+    })
+}
+
+/// Where an action leads.
+fn leads(action: &Value) -> Leads {
+    let known = |name: &str| action.get(name).and_then(Value::as_str);
+    let text = |name: &str| known(name).unwrap_or_default().to_owned();
+    match known("type").unwrap_or_default() {
         "uri" => {
-            let address = action.address().unwrap_or("");
+            let address = known("uri").or_else(|| known("linkUri"));
+            let address = address.unwrap_or_default();
             match bubble::address::page(address) {
                 Some(address) => Leads::Page(address.to_owned()),
                 None => Leads::Elsewhere(address.to_owned()),
             }
         }
         "datetimepicker" => Leads::Pick {
-            field: match action.text("mode") {
+            field: match known("mode") {
                 Some("date") => "date",
                 Some("time") => "time",
                 _ => "datetime-local",
@@ -79,13 +118,5 @@ pub(crate) async fn show(
         },
         "clipboard" => Leads::Copy(text("clipboardText")),
         _ => Leads::Nowhere,
-    };
-    page::show(&OpenPage {
-        guest: &guest,
-        back: format!("{}#end", here.path()),
-        tap_path: format!("{}/tap", here.path()),
-        push: found.received.push_key.to_string(),
-        tap: &query.tap,
-        leads,
-    })
+    }
 }

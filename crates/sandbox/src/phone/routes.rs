@@ -12,7 +12,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 use super::error::{Error, explain, nothing_here};
-use super::{add, deeds, guest, live, open, page, people, receipt, screen, taps};
+use super::{add, deeds, guest, live, menus, open, page, people, receipt, screen, taps};
 use crate::state::Sandbox;
 
 /// Bytes of a form: the longest message there is, with room to spare.
@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<Arc<Sandbox>> {
         .route("/messenger/{user}/{handle}", get(screen::chat))
         .route("/messenger/{user}/{handle}/do", post(deeds::submit))
         .route("/messenger/{user}/{handle}/tap", post(taps::submit))
+        .route("/messenger/{user}/{handle}/menu", post(menus::submit))
         .route("/messenger/{user}/{handle}/open", get(open::show))
         .route("/messenger/{user}/{handle}/write", post(deeds::write))
         .route("/messenger/", get(nothing_here))

@@ -10,11 +10,12 @@ use bubble::tap;
 use domain::push::PushKey;
 use domain::time::Timestamp;
 use gateway::event::EVENT_TEXT_CHARS_MAX;
-use gateway::{ConsentKind, FriendEvent, Link};
+use gateway::{ConsentKind, CouponStanding, FriendEvent, Link};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::sandbox::{Act, DeedKind, Received};
 
+use super::beside;
 use super::deeds::{InChat, consent, done, wrote};
 use super::error::Error;
 use super::page::percent_encoded;
@@ -83,11 +84,7 @@ pub(crate) async fn submit(
             }
             None => return Ok(Redirect::to(&opened()).into_response()),
         },
-        tap::COUPON => {
-            sandbox
-                .act(found.took(&sandbox, &here, &action, at))
-                .await?
-        }
+        tap::COUPON => coupon(&sandbox, &here, &found, &action).await?,
         "clipboard" => {
             let text = action.text("clipboardText").unwrap_or("");
             let mut act = here.act(at);
@@ -99,6 +96,52 @@ pub(crate) async fn submit(
         _ => return Ok(done(&headers, &opened(), json!({ "open": opened() }))),
     }
     Ok(done(&headers, &back, json!({})))
+}
+
+/// A coupon is asked for first and used afterwards. One that the platform does not know, or knows
+/// nothing of now, is used at once.
+async fn coupon(
+    sandbox: &Arc<Sandbox>,
+    here: &InChat,
+    found: &Tapped,
+    action: &Action<'_>,
+) -> Result<(), Error> {
+    let at = sandbox.clock.now();
+    let id = action.text("couponId").unwrap_or_default();
+    let Some(known) = beside::coupon(sandbox, here, id).await else {
+        return sandbox.act(found.took(sandbox, here, action, at)).await;
+    };
+    let title = known.coupon.get("title").and_then(Value::as_str);
+    let title = title.unwrap_or(id).to_owned();
+    match known.standing {
+        CouponStanding::Held => {
+            let mut act = found.took(sandbox, here, action, at);
+            act.deed = Some((DeedKind::UsedCoupon, title));
+            sandbox.act(act).await?;
+            // The next page says how often it can still be used.
+            sandbox.tell_now().await;
+        }
+        CouponStanding::Offered => {
+            let coupon = id.to_owned();
+            let event = FriendEvent::CouponAcquired { coupon };
+            let mut act = here.act(at);
+            act.events.push(here.event(sandbox, at, event).to_string());
+            sandbox.act(act).await?;
+            sandbox.tell_now().await;
+            let came = beside::coupon(sandbox, here, id).await;
+            let kind = match came.map(|coupon| coupon.standing) {
+                Some(CouponStanding::Held) => DeedKind::TookCoupon,
+                // It is told later, and the chat shows then what came of it.
+                Some(CouponStanding::Offered) | None => return Ok(()),
+                Some(_) => DeedKind::MissedCoupon,
+            };
+            let mut act = here.act(at);
+            act.deed = Some((kind, title));
+            sandbox.act(act).await?;
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// A push whose button was tapped.
@@ -239,7 +282,7 @@ fn picked_with(act: &mut Act, action: &Action<'_>, picked: &str) {
 }
 
 /// A date, a time or both, as the fields of a browser write them.
-fn is_moment(text: &str) -> bool {
+pub(crate) fn is_moment(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_digit() || b"-:T".contains(&byte);
     (4..=19).contains(&text.len()) && text.bytes().all(is_plain)
 }

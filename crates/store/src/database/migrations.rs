@@ -31,9 +31,10 @@ macro_rules! migrator {
             "0021_billable",
             "0022_channel",
             "0023_api_operation",
-            "0025_audience_group",
-            "0027_narrowcast",
-            "0028_idempotency",
+            "0024_audience_group",
+            "0025_rich_menu",
+            "0026_narrowcast",
+            "0027_idempotency",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{

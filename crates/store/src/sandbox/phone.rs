@@ -111,6 +111,10 @@ pub enum DeedKind {
     /// A tap whose effect is elsewhere: a page, a coupon, the clipboard.
     Opened,
     TookCoupon,
+    /// A coupon that they had, shown to whoever takes it.
+    UsedCoupon,
+    /// A coupon that they wanted and did not get.
+    MissedCoupon,
     Copied,
 }
 
@@ -130,7 +134,7 @@ impl ContactState {
 }
 
 impl DeedKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Wrote,
         Self::Added,
         Self::Blocked,
@@ -140,6 +144,8 @@ impl DeedKind {
         Self::OptedIn,
         Self::Opened,
         Self::TookCoupon,
+        Self::UsedCoupon,
+        Self::MissedCoupon,
         Self::Copied,
     ];
 
@@ -154,6 +160,8 @@ impl DeedKind {
             Self::OptedIn => "opted-in",
             Self::Opened => "opened",
             Self::TookCoupon => "took-coupon",
+            Self::UsedCoupon => "used-coupon",
+            Self::MissedCoupon => "missed-coupon",
             Self::Copied => "copied",
         }
     }
