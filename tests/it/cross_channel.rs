@@ -98,6 +98,11 @@ impl Route {
         self.method == "POST" && self.path.ends_with("/richmenu/{richMenuId}/content")
     }
 
+    /// LINE says yes where there is no link to cut.
+    fn unlinks(&self) -> bool {
+        self.method == "DELETE" && self.path.ends_with("/{userId}/richmenu")
+    }
+
     fn needs_token(&self) -> bool {
         let is_open = |beginning: &&str| self.path.starts_with(*beginning);
         !WITHOUT_TOKEN.iter().any(is_open)
@@ -328,7 +333,12 @@ impl World {
                 "{} {address}: {answer:?}",
                 route.method
             );
-            if route.names_objects() {
+            if route.unlinks() {
+                // Nobody's link of ours is cut, and theirs stands.
+                let theirs = &self.theirs.client;
+                let linked = theirs.ask("GET", &address, None, &Value::Null)?;
+                ensure!((answer.status, linked.status) == (200, 200), "{linked:?}");
+            } else if route.names_objects() {
                 ensure!(
                     is_not_there(&answer),
                     "{} {address}: {answer:?}",
