@@ -13,7 +13,8 @@ import uuid
 import zlib
 from datetime import datetime, timedelta, timezone
 
-from linebot.v3 import insight, messaging, oauth
+from audiences import Audiences
+from linebot.v3 import audience, insight, messaging, oauth
 
 HOST = os.environ["CHINGU_URL"]
 TOKEN = os.environ["CHINGU_TOKEN"]
@@ -22,6 +23,9 @@ CHANNEL_SECRET = os.environ["CHINGU_CHANNEL_SECRET"]
 FRIENDS = int(os.environ["CHINGU_FRIENDS"])
 TODAY = datetime.now(timezone(timedelta(hours=9))).strftime("%Y%m%d")
 NOBODY = "U" + "0" * 32
+REFUSALS = tuple(
+    library.ApiException for library in [messaging, oauth, insight, audience]
+)
 
 
 def picture(width, height):
@@ -75,12 +79,14 @@ def every_message():
 class Operations:
     """Asks for everything, in one way of asking; remembers what came of it."""
 
-    def __init__(self, ask, messages, blobs, figures, tokens):
+    def __init__(self, ask, messages, blobs, figures, tokens, groups, files):
         self.ask = ask
         self.messages = messages
         self.blobs = blobs
         self.figures = figures
         self.tokens = tokens
+        self.groups = groups
+        self.files = files
         self.came = {}
         self.sent = []
 
@@ -94,7 +100,7 @@ class Operations:
     async def refuses(self, name, status, words, call, *arguments, **named):
         try:
             answer = await self.ask(call, *arguments, **named)
-        except (messaging.ApiException, oauth.ApiException, insight.ApiException) as error:
+        except REFUSALS as error:
             assert error.status == status, f"{name}: {error.status} {error.body}"
             assert words in error.body, f"{name}: {error.body}"
             assert error.headers.get("x-line-request-id"), f"{name}: no id"
@@ -108,6 +114,8 @@ class Operations:
         await self.validation()
         await self.sending(friends)
         await self.narrowcasting()
+        request = self.broadcast.headers["x-line-request-id"]
+        await Audiences(self, self.groups, self.files).all(friends, request)
         await self.chats(friends)
         await self.units()
         await self.numbers()
@@ -688,6 +696,7 @@ async def ordinary():
         messaging.ApiClient(configured(messaging)) as one,
         insight.ApiClient(configured(insight)) as two,
         oauth.ApiClient(configured(oauth)) as three,
+        audience.ApiClient(configured(audience)) as four,
     ):
         operations = Operations(
             at_once,
@@ -695,6 +704,8 @@ async def ordinary():
             messaging.MessagingApiBlob(one),
             insight.Insight(two),
             oauth.ChannelAccessToken(three),
+            audience.ManageAudience(four),
+            audience.ManageAudienceBlob(four),
         )
         await operations.all()
         return operations
@@ -705,6 +716,7 @@ async def asynchronous():
         messaging.AsyncApiClient(configured(messaging)) as one,
         insight.AsyncApiClient(configured(insight)) as two,
         oauth.AsyncApiClient(configured(oauth)) as three,
+        audience.AsyncApiClient(configured(audience)) as four,
     ):
         operations = Operations(
             waiting,
@@ -712,6 +724,8 @@ async def asynchronous():
             messaging.AsyncMessagingApiBlob(one),
             insight.AsyncInsight(two),
             oauth.AsyncChannelAccessToken(three),
+            audience.AsyncManageAudience(four),
+            audience.AsyncManageAudienceBlob(four),
         )
         await operations.all()
         return operations
