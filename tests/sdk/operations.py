@@ -1,7 +1,7 @@
 """LINE's official Python library against this server: the address changed and nothing else.
 
-Reads from the environment the server's address, a channel's id and secret, a long-lived token, and
-how many friends there are. Every operation is asked for by the ordinary client and by the
+Reads from the environment the server's address, a channel's id and secret, an assertion that one of
+its keys signed, a long-lived token, and how many friends there are. Every operation is asked for by the ordinary client and by the
 asynchronous one. Prints JSON: what each operation came to, and which requests were accepted.
 """
 
@@ -13,6 +13,7 @@ import uuid
 import zlib
 from datetime import datetime, timedelta, timezone
 
+import absent
 from audiences import Audiences
 from linebot.v3 import audience, insight, messaging, oauth
 
@@ -23,7 +24,8 @@ CHANNEL_SECRET = os.environ["CHINGU_CHANNEL_SECRET"]
 FRIENDS = int(os.environ["CHINGU_FRIENDS"])
 TODAY = datetime.now(timezone(timedelta(hours=9))).strftime("%Y%m%d")
 NOBODY = "U" + "0" * 32
-REFUSALS = tuple(
+ASSERTION = os.environ["CHINGU_ASSERTION"]
+REFUSALS = absent.REFUSALS + tuple(
     library.ApiException for library in [messaging, oauth, insight, audience]
 )
 
@@ -110,6 +112,7 @@ class Operations:
 
     async def all(self):
         await self.channel_tokens()
+        await self.asserted_tokens()
         friends = await self.bot()
         await self.validation()
         await self.sending(friends)
@@ -121,7 +124,6 @@ class Operations:
         await self.numbers()
         await self.rich_menus(friends)
         await self.coupons(friends)
-        await self.absent()
 
     async def channel_tokens(self):
         ask = self.tokens
@@ -156,6 +158,55 @@ class Operations:
             "client_credentials",
             CHANNEL_ID,
             "0" * 32,
+        )
+
+    async def asserted_tokens(self):
+        """By an assertion that was signed with a key of the channel's."""
+        ask = self.tokens
+        kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        issued = await self.does(
+            "issueChannelTokenByJWT",
+            ask.issue_channel_token_by_jwt,
+            "client_credentials",
+            kind,
+            ASSERTION,
+        )
+        token = issued.access_token
+        await self.does(
+            "verifyChannelTokenByJWT",
+            ask.verify_channel_token_by_jwt,
+            token,
+            check=lambda answer: answer.client_id == CHANNEL_ID,
+        )
+        await self.does(
+            "getsAllValidChannelAccessTokenKeyIds",
+            ask.gets_all_valid_channel_access_token_key_ids,
+            kind,
+            ASSERTION,
+            check=lambda answer: issued.key_id in answer.kids,
+        )
+        await self.does(
+            "revokeChannelTokenByJWT",
+            ask.revoke_channel_token_by_jwt,
+            CHANNEL_ID,
+            CHANNEL_SECRET,
+            token,
+        )
+        await self.refuses(
+            "verifyChannelTokenByJWT, revoked",
+            400,
+            "invalid_request",
+            ask.verify_channel_token_by_jwt,
+            token,
+        )
+        await self.refuses(
+            "issueChannelTokenByJWT, no assertion",
+            400,
+            "invalid_client",
+            ask.issue_channel_token_by_jwt,
+            "client_credentials",
+            kind,
+            "a.b.c",
         )
 
     async def bot(self):
@@ -662,20 +713,6 @@ class Operations:
             "01JYNW8JMQVFBNWF1APF8Z3FS7",
         )
 
-    async def absent(self):
-        ask = self.messages
-        await self.refuses(
-            "getGroupSummary", 404, "Not found", ask.get_group_summary, "C" + "0" * 32
-        )
-        await self.refuses(
-            "pushMessagesByPhone",
-            403,
-            "Access to this API is not available for your account",
-            ask.push_messages_by_phone,
-            messaging.PnpMessagesRequest(to="0" * 64, messages=[text("a")]),
-        )
-        await self.refuses("getMembershipList", 404, "", ask.get_membership_list)
-
 
 async def waiting(call, *arguments, **named):
     return await call(*arguments, **named)
@@ -708,6 +745,7 @@ async def ordinary():
             audience.ManageAudienceBlob(four),
         )
         await operations.all()
+        await absent.ordinary(operations, configured, TODAY)
         return operations
 
 
@@ -728,6 +766,7 @@ async def asynchronous():
             audience.AsyncManageAudienceBlob(four),
         )
         await operations.all()
+        await absent.asynchronous(operations, configured, TODAY)
         return operations
 
 
