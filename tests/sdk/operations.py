@@ -1,8 +1,9 @@
 """LINE's official Python library against this server: the address changed and nothing else.
 
 Reads from the environment the server's address, a channel's id and secret, an assertion that one of
-its keys signed, a long-lived token, and how many friends there are. Every operation is asked for by the ordinary client and by the
-asynchronous one. Prints JSON: what each operation came to, and which requests were accepted.
+its keys signed, a long-lived token, and how many friends there are. Every operation is asked for by
+the ordinary client and by the asynchronous one. Prints JSON: what each operation came to, and which
+requests were accepted.
 """
 
 import asyncio
@@ -193,11 +194,11 @@ class Operations:
             token,
         )
         await self.refuses(
-            "verifyChannelTokenByJWT, revoked",
+            "verifyChannelTokenByJWT, no token",
             400,
             "invalid_request",
             ask.verify_channel_token_by_jwt,
-            token,
+            "x",
         )
         await self.refuses(
             "issueChannelTokenByJWT, no assertion",
@@ -206,7 +207,7 @@ class Operations:
             ask.issue_channel_token_by_jwt,
             "client_credentials",
             kind,
-            "a.b.c",
+            "x",
         )
 
     async def bot(self):

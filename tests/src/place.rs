@@ -97,7 +97,12 @@ pub fn free_address() -> Result<SocketAddr> {
 /// Where a whole table is written: `CHINGU_TABLES`, a folder below the repository's root.
 pub fn tables() -> Option<PathBuf> {
     let folder = std::env::var_os("CHINGU_TABLES")?;
-    Some(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(folder))
+    Some(repository().join(folder))
+}
+
+/// The repository's root.
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// The folder of builds: what a run keeps for the next one.
