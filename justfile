@@ -114,6 +114,10 @@ ways: _program
 sdk: _program
     CHINGU_TABLES=docs just suite it line_sdk:: --nocapture
 
+# LINE's documented limits on both sides: docs/limits.md.
+limits: _program
+    CHINGU_TABLES=docs just suite it line_limits:: --nocapture
+
 # Every operation of our own API with made-up requests, as two businesses: docs/fuzz-api.md. A seed
 # repeats a run.
 fuzz-api examples="25" seed="1": _program

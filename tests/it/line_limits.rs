@@ -57,6 +57,7 @@ pub struct Limit {
 /// What the limits of other operations are asked with.
 struct Things {
     menu: String,
+    coupon: String,
     group: u64,
 }
 
@@ -161,7 +162,7 @@ fn hold() -> Result<()> {
     limits.extend(sending(&things));
     limits.extend(audiences(&things));
     limits.extend(rich_menus(&things));
-    limits.extend(coupons());
+    limits.extend(coupons(&things));
     ensure!(limits.len() >= LIMITS_MIN, "{} limits", limits.len());
     let mut table = Table::with_columns(&[
         "operation",
@@ -190,10 +191,10 @@ fn hold() -> Result<()> {
 }
 
 impl Things {
-    /// A rich menu with a picture, and an audience group of one friend.
+    /// A rich menu with a picture, an audience group of one friend, a coupon.
     fn make(client: &Client) -> Result<Self> {
-        let made = made(client, "/v2/bot/richmenu", &menu("name", json!("a")))?;
-        let menu = text(&made, "richMenuId")?.to_owned();
+        let created = made(client, "/v2/bot/richmenu", &menu("name", json!("a")))?;
+        let menu = text(&created, "richMenuId")?.to_owned();
         let pictured = send_picture(client.address, &client.token, &menu)?;
         ensure!(pictured.status == 200, "{pictured:?}");
         let page = client.get("/v2/bot/followers/ids?limit=1")?;
@@ -207,7 +208,13 @@ impl Things {
             || client.get(&path),
             |found| found["audienceGroup"]["status"] == "READY",
         )?;
-        Ok(Self { menu, group })
+        let created = made(client, "/v2/bot/coupon", &coupon("title", json!("a")))?;
+        let coupon = text(&created, "couponId")?.to_owned();
+        Ok(Self {
+            menu,
+            coupon,
+            group,
+        })
     }
 }
 
@@ -373,7 +380,10 @@ fn menu(key: &str, value: Value) -> Value {
 
 fn rich_menus(things: &Things) -> Vec<Limit> {
     let validate = "/v2/bot/richmenu/validate";
-    let area = |action: Value| json!({"bounds": {"x": 0, "y": 0, "width": 1, "height": 1}, "action": action});
+    let area = |action: Value| {
+        let bounds = json!({"x": 0, "y": 0, "width": 1, "height": 1});
+        json!({"bounds": bounds, "action": action})
+    };
     let switch = move |key: &str, value: Value| {
         let mut action = json!({"type": "richmenuswitch", "richMenuAliasId": "a", "data": "a"});
         action[key] = value;
@@ -434,28 +444,33 @@ fn rich_menus(things: &Things) -> Vec<Limit> {
             "/v2/bot/richmenu/validate/batch",
             "resumeRequestKey",
             100,
-            |count| json!({"operations": [{"type": "unlinkAll"}], "resumeRequestKey": letters(count)}),
+            |count| {
+                let operations = json!([{"type": "unlinkAll"}]);
+                json!({"operations": operations, "resumeRequestKey": letters(count)})
+            },
         ),
     ]
 }
 
-fn coupons() -> Vec<Limit> {
+fn coupon(key: &str, value: Value) -> Value {
+    let mut coupon = json!({"title": "a", "acquisitionCondition": {"type": "normal"},
+        "maxUseCountPerTicket": 1, "startTimestamp": 0, "endTimestamp": 1_924_959_599,
+        "timezone": "ASIA_TOKYO", "visibility": "UNLISTED", "reward": {"type": "free"}});
+    coupon[key] = value;
+    coupon
+}
+
+fn coupons(things: &Things) -> Vec<Limit> {
     let of = |property: &'static str, at_most, make: fn(usize) -> Value| {
         Limit::post(
             "createCoupon",
             "/v2/bot/coupon",
             property,
             at_most,
-            move |count| {
-                let mut coupon = json!({"title": "a", "acquisitionCondition": {"type": "normal"},
-                    "maxUseCountPerTicket": 1, "startTimestamp": 0,
-                    "endTimestamp": 1_924_959_599, "timezone": "ASIA_TOKYO",
-                    "visibility": "UNLISTED", "reward": {"type": "free"}});
-                coupon[property] = make(count);
-                coupon
-            },
+            move |count| coupon(property, make(count)),
         )
     };
+    let id = things.coupon.clone();
     vec![
         of("title", 60, letters),
         of("description", 1_000, letters),
@@ -463,6 +478,16 @@ fn coupons() -> Vec<Limit> {
         of("couponCode", 16, letters),
         of("imageUrl", 2_000, url_of),
         of("barcodeImageUrl", 2_000, url_of),
+        Limit::post(
+            "validatePush, coupon",
+            "/v2/bot/message/validate/push",
+            "messages[0].deliveryTag",
+            30,
+            move |count| {
+                let tag = letters(count);
+                json!({"messages": [{"type": "coupon", "couponId": id, "deliveryTag": tag}]})
+            },
+        ),
     ]
 }
 

@@ -90,12 +90,6 @@ fn simple() -> Vec<Limit> {
         of("video", "trackingId", 100, move |count| {
             with(video.clone(), "trackingId", letters(count))
         }),
-        of(
-            "coupon",
-            "deliveryTag",
-            30,
-            |count| json!({"type": "coupon", "couponId": "a", "deliveryTag": letters(count)}),
-        ),
     ];
     limits.extend(places);
     limits.extend(degrees);
@@ -104,7 +98,10 @@ fn simple() -> Vec<Limit> {
 }
 
 fn texts_v2() -> Vec<Limit> {
-    let message = |text: String, substitution: Value| json!({"type": "textV2", "text": text, "substitution": substitution});
+    let message = |text: String, names: Value| {
+        let message = json!({"type": "textV2", "text": text});
+        with(message, "substitution", names)
+    };
     let emoji = json!({"type": "emoji", "productId": "p", "emojiId": "e"});
     let all = json!({"type": "mention", "mentionee": {"type": "all"}});
     let many = {
