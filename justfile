@@ -45,6 +45,11 @@ requests: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
         cargo run --release -p chingu-tests --bin requests
 
+# A million and a half ids become an audience: docs/audiences.md.
+audience-upload: _release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
+        cargo run --release -p chingu-tests --bin audience_upload
+
 # The same on PostgreSQL and RabbitMQ; the database is empty, and holds the run afterwards.
 bench-production database_url amqp_url friends="1000000" *arguments:
     CHINGU_DATABASE_URL="{{ database_url }}" CHINGU_AMQP_URL="{{ amqp_url }}" \

@@ -37,9 +37,21 @@ pub fn request_bytes(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Answer> {
+    request_within(address, method, path, headers, body, ANSWER_WITHIN)
+}
+
+/// The same where a server may be silent for so long: a large body that is taken in.
+pub fn request_within(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    within: Duration,
+) -> Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, CONNECT_WITHIN)?;
-    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_read_timeout(Some(within))?;
+    stream.set_write_timeout(Some(within))?;
     // HTTP/1.0: the answer ends where the connection ends, and is never chunked.
     let mut text = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\n");
     for (name, value) in headers {

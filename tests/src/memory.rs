@@ -7,6 +7,11 @@ pub fn resident_bytes(process: u32) -> u64 {
     field(&format!("/proc/{process}/status"), "VmRSS:")
 }
 
+/// The most memory that a process ever held, in bytes.
+pub fn peak_bytes(process: u32) -> u64 {
+    field(&format!("/proc/{process}/status"), "VmHWM:")
+}
+
 /// Bytes of several processes together, what they share counted once.
 pub fn proportional_bytes(processes: &[u32]) -> u64 {
     let of = |process: &u32| field(&format!("/proc/{process}/smaps_rollup"), "Pss:");
@@ -45,6 +50,7 @@ mod tests {
     fn this_process_has_memory_and_a_group() {
         let own = std::process::id();
         assert!(resident_bytes(own) > 1_000_000);
+        assert!(peak_bytes(own) > 1_000_000);
         assert!(proportional_bytes(&[own]) > 100_000);
         let group = group_of(own).unwrap();
         assert!(members(group).contains(&own));
