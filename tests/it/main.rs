@@ -45,6 +45,7 @@ mod running; // a campaign under way, watched and stopped
 mod line_sdk; // LINE's official library, the address changed
 mod line_operations; // which of LINE's operations it was seen to do here
 mod line_limits; // LINE's documented limits, asked on both sides
+mod audiences; // audience groups of ids, of files and of what friends did
 mod narrowcast; // narrowcasts reach whom they name, and are told of
 mod line_tokens; // what brands' programs prove themselves with, and what tokens are worth
 mod v1; // our own API, from the first request to the bill
