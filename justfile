@@ -115,7 +115,7 @@ ways: _program
     CHINGU_TABLES=docs just suite it ways:: --nocapture
     CHINGU_TABLES=docs CHINGU_TEST_ENGINE=production just suite it ways:: --nocapture
 
-# LINE's official Python library against this server: docs/sdk-python.md.
+# LINE's official Python library against this server: docs/sdk-python.md, and the README's table.
 sdk: _program
     CHINGU_TABLES=docs just suite it line_sdk:: --nocapture
 

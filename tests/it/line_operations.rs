@@ -57,7 +57,7 @@ impl Came {
     /// in a way that is refused, `operation, how`.
     pub fn read(operations: &Value) -> Result<Self> {
         let mut rows = csv::Reader::from_reader(SPECIFICATION.as_bytes());
-        let listed: Vec<Operation> = rows.deserialize().collect::<Result<_, _>>()?;
+        let listed = rows.deserialize().collect::<Result<Vec<Operation>, _>>()?;
         let mut answers = BTreeMap::new();
         for (asked, by) in operations.as_object().context("operations")? {
             let name = asked.split(',').next().unwrap_or_default();
