@@ -2,25 +2,26 @@
 //! minute each, with database, broker, workers and messenger on the same machine. Writes
 //! `docs/requests.md`.
 //!
-//! A request is due by the clock, whatever became of those before it, and its time counts from then:
-//! a server that stalls is not asked less for it. Afterwards everything has to be with the
+//! A request is due by the clock, whatever became of those before it, and its time counts from
+//! then: a server that stalls is not asked less for it. Afterwards everything has to be with the
 //! messenger, once, recorded and captured, and the books have to close.
 //! `CHINGU_REQUESTS_SECONDS` says how long, sixty without it.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use chingu_tests::draw::Draw;
 use chingu_tests::engine::{self, Servers};
+use chingu_tests::place;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{admin, reconcile, text};
 use chingu_tests::table::{Table, grouped};
 use chingu_tests::verdict::violations;
+use chingu_tests::wait::{self, Stopwatch};
 use chingu_tests::world::{Brand, MESSAGES, WORDING};
-use chingu_tests::{place, wait};
 use domain::handle::Handle;
 use domain::id::RequestId;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ const FUNDS: &str = "10000000000";
 const SECONDS: u64 = 60;
 /// How long what was accepted may take to be captured.
 const LATER: Duration = Duration::from_secs(300);
-/// Every process leaves the machine to the measured ones until now and then.
+/// Between two looks at the clock; this thread does nothing else.
 const TICK: Duration = Duration::from_millis(1);
 
 /// One way of asking, at one pace.
@@ -119,11 +120,11 @@ fn main() -> Result<()> {
     ensure!(found.is_empty(), "{found:?}");
     let introduction = format!(
         "{}, {} cores; PostgreSQL (shared_buffers 1 GB), RabbitMQ, the messenger in a process of \
-         its own, one process with every role of ours, and whoever asks, on one machine. {} friends, \
-         {seconds} seconds of each. A request is due by the clock and its time counts from then, \
-         whatever became of those before. Rate limits are off. *Delivered* and *captured* count from \
-         the last answer until the messenger has everything and until all of it is paid for; \
-         afterwards `chingu reconcile` finds nothing. Written by `just requests`.",
+         its own, one process with every role of ours, and whoever asks, on one machine. \
+         {} friends, {seconds} seconds of each. A request is due by the clock and its time counts \
+         from then, whatever became of those before. Rate limits are off. *Delivered* and \
+         *captured* count from the last answer until the messenger has everything and until all \
+         of it is paid for; afterwards `chingu reconcile` finds nothing. Written by `just requests`.",
         place::profile()?,
         std::thread::available_parallelism()?,
         grouped(FRIENDS)
@@ -183,10 +184,10 @@ impl Bench {
         );
         let requests = case.requests_per_second * seconds;
         let bodies = self.bodies(case, requests)?;
-        let began = Instant::now();
+        let asking = Stopwatch::start();
         let asked = runtime.block_on(ask(&url, &self.token, bodies, case.requests_per_second))?;
-        let took = began.elapsed();
-        let answered = Instant::now();
+        let took = asking.elapsed();
+        let answered = Stopwatch::start();
         let accepted = asked.iter().filter(|one| one.status == 200).count() as u64;
         let refused = asked.len() as u64 - accepted;
         self.accepted += accepted * case.recipients as u64;
@@ -260,11 +261,11 @@ async fn ask(url: &str, token: &str, bodies: Vec<Vec<u8>>, per_second: u64) -> R
     let bearer: Arc<str> = format!("Bearer {token}").into();
     let mut running = tokio::task::JoinSet::new();
     let mut asked = Vec::with_capacity(bodies.len());
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     for (number, body) in bodies.into_iter().enumerate() {
-        let due = start + Duration::from_micros(number as u64 * 1_000_000 / per_second);
-        while Instant::now() < due {
-            tokio::time::sleep(TICK).await;
+        let due = Duration::from_micros(number as u64 * 1_000_000 / per_second);
+        while watch.elapsed() < due {
+            wait::let_pass(TICK);
         }
         let request = client
             .post(url)
@@ -278,7 +279,7 @@ async fn ask(url: &str, token: &str, bodies: Vec<Vec<u8>>, per_second: u64) -> R
             let id = id.and_then(|id| RequestId::parse_uuid(id.to_str().ok()?));
             answer.bytes().await?;
             Ok::<Asked, reqwest::Error>(Asked {
-                took: due.elapsed(),
+                took: watch.elapsed().saturating_sub(due),
                 status,
                 request: id,
             })
