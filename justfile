@@ -43,7 +43,7 @@ speed: _release
 # Pushes and multicasts of brands' programs at a steady pace: docs/requests.md.
 requests: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
-        cargo run --release -p chingu-tests --bin requests
+        cargo run -p chingu-tests --bin requests
 
 # The same on PostgreSQL and RabbitMQ; the database is empty, and holds the run afterwards.
 bench-production database_url amqp_url friends="1000000" *arguments:
