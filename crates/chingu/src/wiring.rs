@@ -17,7 +17,7 @@ use domain::handle::Handle;
 use domain::id::WorkerId;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
-use jobs::webhooks::{Guard, Poster};
+use jobs::webhooks::Guard;
 use jobs::{Audiences, MenuBatches, Uploads, Webhooks};
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
@@ -166,14 +166,13 @@ async fn open_webhooks(config: &Config, platform: &Platform) -> anyhow::Result<W
     let guard = Guard {
         allow_private: config.webhooks.allow_private_addresses,
     };
-    Ok(Webhooks {
-        store: platform.store.clone(),
-        channels: platform.channels().await?,
-        clock: platform.clock.clone(),
-        ids: platform.ids.clone(),
-        poster: Arc::new(Poster::open(guard)?),
-        wake: Arc::default(),
-    })
+    Ok(Webhooks::of(
+        platform.store.clone(),
+        platform.channels().await?,
+        platform.clock.clone(),
+        platform.ids.clone(),
+        guard,
+    )?)
 }
 
 /// RabbitMQ where it is named and this process has to do with chunks.

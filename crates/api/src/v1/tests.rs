@@ -14,6 +14,8 @@ use domain::message::Rules;
 use domain::money::{Currency, Money};
 use domain::time::Timestamp;
 use domain::user::UserKey;
+use jobs::Webhooks;
+use jobs::webhooks::Guard;
 use scheduler::CampaignControl;
 use serde_json::{Value, json};
 use store::Store;
@@ -113,6 +115,18 @@ async fn world_with(engine: Engine, rate: &str) -> World {
         accounts.push(account);
     }
     let state = V1State::of(V1Ports {
+        webhooks: Arc::new(
+            Webhooks::of(
+                store.clone(),
+                channels.clone(),
+                clock.clone(),
+                ids.clone(),
+                Guard {
+                    allow_private: true,
+                },
+            )
+            .unwrap(),
+        ),
         channels,
         wall: store.wall().await.unwrap(),
         store: store.clone(),

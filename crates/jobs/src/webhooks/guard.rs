@@ -20,21 +20,21 @@ const HTTPS_PORT: u16 = 443;
 
 /// Networks that are not on the public internet: first address, bits of its prefix.
 const FORBIDDEN_V4: [(Ipv4Addr, u32); 16] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network
-    (Ipv4Addr::new(10, 0, 0, 0), 8),      // private
-    (Ipv4Addr::new(100, 64, 0, 0), 10),   // behind a provider's translation
-    (Ipv4Addr::new(127, 0, 0, 0), 8),     // this machine
-    (Ipv4Addr::new(169, 254, 0, 0), 16),  // this link: metadata of clouds
-    (Ipv4Addr::new(172, 16, 0, 0), 12),   // private
-    (Ipv4Addr::new(192, 0, 0, 0), 24),    // protocol assignments
-    (Ipv4Addr::new(192, 0, 2, 0), 24),    // documentation
-    (Ipv4Addr::new(192, 88, 99, 0), 24),  // relays of 6to4, given up
-    (Ipv4Addr::new(192, 168, 0, 0), 16),  // private
-    (Ipv4Addr::new(198, 18, 0, 0), 15),   // benchmarks
-    (Ipv4Addr::new(198, 51, 100, 0), 24), // documentation
-    (Ipv4Addr::new(203, 0, 113, 0), 24),  // documentation
-    (Ipv4Addr::new(224, 0, 0, 0), 4),     // many at once
-    (Ipv4Addr::new(240, 0, 0, 0), 4),     // reserved
+    (Ipv4Addr::new(0, 0, 0, 0), 8),          // this network
+    (Ipv4Addr::new(10, 0, 0, 0), 8),         // private
+    (Ipv4Addr::new(100, 64, 0, 0), 10),      // behind a provider's translation
+    (Ipv4Addr::new(127, 0, 0, 0), 8),        // this machine
+    (Ipv4Addr::new(169, 254, 0, 0), 16),     // this link: metadata of clouds
+    (Ipv4Addr::new(172, 16, 0, 0), 12),      // private
+    (Ipv4Addr::new(192, 0, 0, 0), 24),       // protocol assignments
+    (Ipv4Addr::new(192, 0, 2, 0), 24),       // documentation
+    (Ipv4Addr::new(192, 88, 99, 0), 24),     // relays of 6to4, given up
+    (Ipv4Addr::new(192, 168, 0, 0), 16),     // private
+    (Ipv4Addr::new(198, 18, 0, 0), 15),      // benchmarks
+    (Ipv4Addr::new(198, 51, 100, 0), 24),    // documentation
+    (Ipv4Addr::new(203, 0, 113, 0), 24),     // documentation
+    (Ipv4Addr::new(224, 0, 0, 0), 4),        // many at once
+    (Ipv4Addr::new(240, 0, 0, 0), 4),        // reserved
     (Ipv4Addr::new(255, 255, 255, 255), 32), // everybody
 ];
 /// Of the addresses that are given out at all (2000::/3), those that lead nowhere in public.
@@ -156,7 +156,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let inside = WITH_V4_INSIDE.iter().find(|(first, bits, _)| is_in_v6(address, *first, *bits));
+    let inside = WITH_V4_INSIDE
+        .iter()
+        .find(|(first, bits, _)| is_in_v6(address, *first, *bits));
     if let Some((_, _, behind)) = inside {
         let shifted = address.to_bits() >> (u128::BITS - u32::BITS - behind);
         return is_public_v4(Ipv4Addr::from_bits(shifted as u32));
