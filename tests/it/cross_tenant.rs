@@ -439,6 +439,7 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     objects.insert("token", vec![text(&issued, "key_id")?.to_owned()]);
     objects.insert("menu", vec![rich_menu(handle, &mut owner)?]);
     objects.insert("coupon", vec![coupon(handle, &mut owner)?]);
+    objects.insert("event", vec![webhook_event(handle, &mut owner)?]);
     Ok(Tenant {
         handle,
         owner,
@@ -541,6 +542,43 @@ fn made(owner: &mut Browser, page: &str, fields: &[(&str, &str)], file: &[u8]) -
     let path = sent.location().split('?').next().unwrap_or_default();
     let id = path.rsplit('/').next().context("an id")?;
     Ok(id.to_owned())
+}
+
+/// Where a brand's program would be told.
+pub(crate) fn endpoint(handle: &str) -> String {
+    let host = marked(handle, "hook").replace(' ', "-");
+    format!("https://{host}.invalid/hook")
+}
+
+/// Somebody new comes by the account's link: what its program is told of.
+pub(crate) fn befriend(handle: &str, browser: &mut Browser) -> Result<()> {
+    let path = format!("/messenger/add/{handle}");
+    let page = browser.get(&path)?;
+    let wording = page.between("name=\"wording\" value=\"", "\"")?.to_owned();
+    let name = marked(handle, "새 친구");
+    let fields = [("who", "new"), ("name", &*name), ("wording", &*wording)];
+    let added = browser.post_form(&path, &fields)?;
+    ensure!(added.status == 303, "{added:?}");
+    Ok(())
+}
+
+/// An event that waits for the brand's program, which is nowhere.
+fn webhook_event(handle: &str, owner: &mut Browser) -> Result<String> {
+    let page = format!("/console/{handle}/settings/webhooks");
+    let url = endpoint(handle);
+    let fields = [("url", &*url), ("active", "1")];
+    let set = owner.post_form(&page, &fields)?;
+    ensure!(set.status == 303, "{set:?}");
+    befriend(handle, owner)?;
+    let log = "/settings/webhooks/log/";
+    let shown = until_state(
+        "an event of the webhook",
+        SOON,
+        || owner.read(&page),
+        |page| page.contains(log),
+    )?;
+    let id = shown.split(log).nth(1).and_then(|rest| rest.split('"').next());
+    Ok(id.context("an id")?.to_owned())
 }
 
 /// A rich menu that everybody sees.
