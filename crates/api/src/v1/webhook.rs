@@ -39,7 +39,7 @@ pub struct Webhook {
 /// Where events go, as it is asked for. What is left out stays as it is.
 #[derive(Debug, ToSchema)]
 pub struct WebhookBody {
-    /// Up to 500 characters; null takes the webhook away.
+    /// Up to 500 characters.
     pub endpoint: Option<String>,
     pub active: Option<bool>,
     pub redelivers: Option<bool>,
