@@ -577,7 +577,10 @@ fn webhook_event(handle: &str, owner: &mut Browser) -> Result<String> {
         || owner.read(&page),
         |page| page.contains(log),
     )?;
-    let id = shown.split(log).nth(1).and_then(|rest| rest.split('"').next());
+    let id = shown
+        .split(log)
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
     Ok(id.context("an id")?.to_owned())
 }
 

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use store::webhook::{EventFilter, WebhookEndpoint, WebhookEvent};
 use utoipa::ToSchema;
 
-use super::body::{Fields, Faults, Parameters, Posted};
+use super::body::{Faults, Fields, Parameters, Posted};
 use super::once::{Turn, begin};
 use super::page::{Page, Wanted, cursor};
 use super::{Caller, Refusal, V1State};
@@ -124,7 +124,9 @@ pub async fn put(
     let url = url.ok_or(Refusal::Broken)?;
     let active = active.unwrap_or(before.as_ref().is_none_or(|before| before.is_active));
     let again = again.unwrap_or(before.as_ref().is_some_and(|before| before.redelivers));
-    webhooks.set_endpoint(caller.account, url, active, again).await?;
+    webhooks
+        .set_endpoint(caller.account, url, active, again)
+        .await?;
     show(caller).await
 }
 
@@ -217,8 +219,12 @@ pub async fn replay(
         Turn::Answered(answer) => return Ok(answer),
     };
     let webhooks = behind(&state, &caller);
-    let replayed = webhooks.replay_in(&mut open.write, caller.account, id).await?;
-    let answer = open.end(StatusCode::OK, &WebhookEventEntry::of(replayed)?).await?;
+    let replayed = webhooks
+        .replay_in(&mut open.write, caller.account, id)
+        .await?;
+    let answer = open
+        .end(StatusCode::OK, &WebhookEventEntry::of(replayed)?)
+        .await?;
     webhooks.wake.notify_one();
     Ok(answer)
 }

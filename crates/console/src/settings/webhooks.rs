@@ -71,7 +71,10 @@ pub struct EndpointForm {
 
 impl EndpointForm {
     fn of(endpoint: Option<&WebhookEndpoint>) -> Self {
-        let checked = |is_checked: bool| if is_checked { "1" } else { "" }.to_owned();
+        let checked = |is_checked: bool| match is_checked {
+            true => "1".to_owned(),
+            false => String::new(),
+        };
         match endpoint {
             // Whoever names an address wants events.
             None => Self {
@@ -168,7 +171,9 @@ pub async fn change(desk: Desk, Form(fields): Form<EndpointForm>) -> Result<Resp
 pub async fn replay(desk: Desk, Form(query): Form<LogQuery>) -> Result<Response, Error> {
     desk.expect(Permission::ManageSettings)?;
     let filter = query.filter(&desk.zone);
-    desk.webhooks.replay_given_up(desk.account.id, &filter).await?;
+    desk.webhooks
+        .replay_given_up(desk.account.id, &filter)
+        .await?;
     Ok(done(&desk, "done-webhook-replayed"))
 }
 
@@ -183,7 +188,9 @@ async fn draw(desk: &Desk, shown: Shown) -> Result<Response, Error> {
     let endpoint = store.webhook_endpoint(account).await?;
     let filter = query.filter(&desk.zone);
     let after = query.after();
-    let found = store.webhook_events(account, &filter, after, log::PAGE).await?;
+    let found = store
+        .webhook_events(account, &filter, after, log::PAGE)
+        .await?;
     let failed = store.count_given_up(account, &filter).await?;
     let page = WebhooksPage {
         frame: Frame::of(desk, Place::Settings),
@@ -200,7 +207,11 @@ async fn draw(desk: &Desk, shown: Shown) -> Result<Response, Error> {
         is_filtered: query.is_filtered(),
         kinds: query.kinds(&words),
         states: query.states(&words),
-        rows: found.events.iter().map(|event| Row::of(desk, &path, event)).collect(),
+        rows: found
+            .events
+            .iter()
+            .map(|event| Row::of(desk, &path, event))
+            .collect(),
         failed,
         first: after.map(|_| query.address(&path, None)),
         next: found.next.map(|next| query.address(&path, Some(next))),
@@ -218,7 +229,10 @@ async fn week(desk: &Desk) -> Result<Chart, Error> {
     for number in today - CHART_DAYS + 1..=today {
         let day = LocalDay::from_number(number);
         let (from, until) = (day.begin(&desk.zone), day.end(&desk.zone));
-        let counts = desk.store.webhook_counts(desk.account.id, from, until).await?;
+        let counts = desk
+            .store
+            .webhook_counts(desk.account.id, from, until)
+            .await?;
         let failed = FailureReason::ALL.map(|reason| counts.failed_by(reason));
         days.push(DayCounts {
             day: number,

@@ -9,6 +9,7 @@ pub mod guard; // whom webhooks may be sent to
 pub mod post; // one request, and what came of it
 mod send; // the role: accounts beside each other, events of each in their order
 mod trial; // a request without events, because somebody wants to know
+mod change; // where events go, set, and events sent again
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 
 pub use guard::{Forbidden, Guard};
 pub use post::{Outcome, Poster};
+pub use trial::{Trial, TrialError};
 
 /// The way to everything about sending webhooks.
 #[derive(Clone)]

@@ -140,9 +140,7 @@ impl Outcome {
         match (error.is_connect(), error.is_timeout()) {
             (true, true) => no_connection("Connection timeout"),
             (true, false) if error.is_dns() => no_connection("Unknown host"),
-            (true, false) if is_of_handshake(url, error) => {
-                no_connection("TLS handshake failure")
-            }
+            (true, false) if is_of_handshake(url, error) => no_connection("TLS handshake failure"),
             (true, false) => no_connection("Connection failed"),
             (false, true) => {
                 let detail = format!("Request timeout: {url}");

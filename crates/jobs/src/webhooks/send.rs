@@ -9,8 +9,8 @@ use store::webhook::{DueEvent, TryEnd, WebhookAttempt};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::post::{ANSWER_TIMEOUT, Outcome};
 use super::Webhooks;
+use super::post::{ANSWER_TIMEOUT, Outcome};
 use crate::Error;
 
 /// Accounts that are told something at once.
@@ -131,11 +131,16 @@ impl Webhooks {
         let secret = self.channels.secret(&channel)?;
         let signature = webhook::sign(secret.reveal(), body.as_bytes());
         let began = self.clock.monotonic();
-        let outcome = self.poster.post(endpoint.url.as_str(), body, &signature).await;
+        let outcome = self
+            .poster
+            .post(endpoint.url.as_str(), body, &signature)
+            .await;
         let attempt = self.attempt(account, now, began, &outcome);
         count(&attempt, due.len());
         store::pause::point("webhook:sent").await;
-        let ends = due.iter().map(|event| self.end(event, &outcome, endpoint.redelivers));
+        let ends = due
+            .iter()
+            .map(|event| self.end(event, &outcome, endpoint.redelivers));
         let ends: Vec<TryEnd> = ends.collect();
         let mut write = self.store.write().await?;
         write.record_webhook(&attempt, &ends).await?;
@@ -181,7 +186,9 @@ impl Webhooks {
 /// How long to wait after so many tries; `None`: it is given up.
 fn pause_after(tries: u32) -> Option<Duration> {
     let place = usize::try_from(tries.checked_sub(1)?).ok()?;
-    PAUSES_SECONDS.get(place).map(|seconds| Duration::from_secs(*seconds))
+    PAUSES_SECONDS
+        .get(place)
+        .map(|seconds| Duration::from_secs(*seconds))
 }
 
 /// How many of these one request holds.

@@ -4,7 +4,6 @@ use domain::id::{AccountId, BusinessId};
 use domain::time::Timestamp;
 use domain::webhook::{self, EndpointUrl};
 use store::StoreError;
-use store::webhook::WebhookAttempt;
 
 use super::Webhooks;
 use super::post::Outcome;
@@ -51,14 +50,13 @@ impl Webhooks {
         let secret = self.channels.secret(&channel)?;
         let signature = webhook::sign(secret.reveal(), body.as_bytes());
         let outcome = self.poster.post(url.as_str(), body, &signature).await;
-        let took_ms = self.took_ms(began);
+        let attempt = self.attempt(account, at, began, &outcome);
         let mut write = self.store.write().await?;
-        let attempt = WebhookAttempt::test(account, at, took_ms, &outcome);
         write.record_webhook_test(&attempt).await?;
         write.commit().await?;
         Ok(Trial {
             at,
-            took_ms,
+            took_ms: attempt.took_ms,
             outcome,
         })
     }

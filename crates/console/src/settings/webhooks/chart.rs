@@ -81,9 +81,18 @@ pub fn of(days: &[DayCounts], reasons: &[&str], words: &Words) -> Chart {
         requests: taken + failed,
         failed,
         bars,
-        grid: (0..=steps).map(|line| number(100.0 * line as f64 / steps as f64)).collect(),
-        scale: (0..=steps).rev().map(|line| words.count(line * step)).collect(),
-        labels: ends.into_iter().flatten().map(|counts| day(counts.day, words)).collect(),
+        grid: (0..=steps)
+            .map(|line| number(100.0 * line as f64 / steps as f64))
+            .collect(),
+        scale: (0..=steps)
+            .rev()
+            .map(|line| words.count(line * step))
+            .collect(),
+        labels: ends
+            .into_iter()
+            .flatten()
+            .map(|counts| day(counts.day, words))
+            .collect(),
         reasons: rows.collect(),
         rows: days
             .iter()

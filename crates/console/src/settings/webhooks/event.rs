@@ -65,7 +65,10 @@ pub async fn show(desk: Desk, Path(path): Path<EventPath>) -> Result<Response, E
         badge: badge(event.state),
         at: words.time(event.at, &desk.zone),
         body: event.body,
-        attempts: attempts.iter().map(|one| AttemptRow::of(&desk, one)).collect(),
+        attempts: attempts
+            .iter()
+            .map(|one| AttemptRow::of(&desk, one))
+            .collect(),
     })
 }
 
@@ -74,7 +77,10 @@ pub async fn replay(desk: Desk, Path(path): Path<EventPath>) -> Result<Response,
     desk.expect(Permission::ManageSettings)?;
     let event = found(&desk, &path).await?;
     desk.webhooks.replay(desk.account.id, event.id).await?;
-    let path = desk.at(&format!("{HERE}/log/{}?done=done-webhook-replayed", event.id));
+    let path = desk.at(&format!(
+        "{HERE}/log/{}?done=done-webhook-replayed",
+        event.id
+    ));
     Ok(Redirect::to(&path).into_response())
 }
 
@@ -89,7 +95,10 @@ impl AttemptRow {
         let words = desk.words;
         let (said, badge) = match attempt.failure {
             None => (words.t("webhooks-taken"), "done"),
-            Some(reason) => (words.t(format!("webhooks-reason-{}", reason.name())), "failed"),
+            Some(reason) => (
+                words.t(format!("webhooks-reason-{}", reason.name())),
+                "failed",
+            ),
         };
         Self {
             at: words.time(attempt.at, &desk.zone),

@@ -118,11 +118,15 @@ impl Row {
 }
 
 pub fn kind_words(words: &Words, kind: EventKind) -> String {
-    words.t(format!("webhooks-kind-{}", kind.name())).to_string()
+    words
+        .t(format!("webhooks-kind-{}", kind.name()))
+        .to_string()
 }
 
 pub fn state_words(words: &Words, state: EventState) -> String {
-    words.t(format!("webhooks-state-{}", state.name())).to_string()
+    words
+        .t(format!("webhooks-state-{}", state.name()))
+        .to_string()
 }
 
 /// The look of a state.

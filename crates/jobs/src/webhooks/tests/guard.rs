@@ -178,5 +178,10 @@ async fn a_host_of_this_machine_is_refused_where_it_is_looked_up() {
         panic!("localhost is public");
     };
     assert!(refused.downcast_ref::<Forbidden>().is_some(), "{refused}");
-    assert!(ANYWHERE.resolve(name()).await.is_ok_and(|mut found| found.next().is_some()));
+    assert!(
+        ANYWHERE
+            .resolve(name())
+            .await
+            .is_ok_and(|mut found| found.next().is_some())
+    );
 }

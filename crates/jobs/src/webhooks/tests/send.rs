@@ -97,7 +97,12 @@ impl World {
         for number in 0..count {
             let fields = json!({"follow": {"isUnblocked": number % 2 == 1}});
             write
-                .add_webhook_event(account, EventKind::Follow, self.clock(), &fields.to_string())
+                .add_webhook_event(
+                    account,
+                    EventKind::Follow,
+                    self.clock(),
+                    &fields.to_string(),
+                )
                 .await
                 .unwrap();
         }
@@ -143,13 +148,22 @@ async fn events_are_sent_signed_and_in_their_order(engine: Engine) {
     let taken = taker.taken();
     assert_eq!(taken.len(), 1);
     let (webhooks, account) = (&world.webhooks, &world.accounts[0]);
-    let channel = webhooks.channels.channel(account.business, account.id).await.unwrap();
+    let channel = webhooks
+        .channels
+        .channel(account.business, account.id)
+        .await
+        .unwrap();
     let secret = webhooks.channels.secret(&channel).unwrap();
     let signature = domain::webhook::sign(secret.reveal(), taken[0].body.as_bytes());
     assert_eq!(taken[0].headers["x-line-signature"], signature);
     let body: Value = serde_json::from_str(&taken[0].body).unwrap();
     assert_eq!(body["destination"], channel.bot.to_string());
-    let kept: Vec<String> = world.events(0).await.iter().map(|one| one.id.to_string()).collect();
+    let kept: Vec<String> = world
+        .events(0)
+        .await
+        .iter()
+        .map(|one| one.id.to_string())
+        .collect();
     assert_eq!(ids(&taker.events()), kept);
     for event in taker.events() {
         assert_eq!(event["deliveryContext"]["isRedelivery"], false, "{event}");
@@ -169,17 +183,27 @@ async fn what_failed_is_given_up_at_once_unless_it_is_sent_again(engine: Engine)
     assert_eq!(world.step().await, 0);
     let events = world.events(0).await;
     let store = &world.webhooks.store;
-    let tries = store.webhook_attempts(world.accounts[0].id, events[0].id).await.unwrap();
+    let tries = store
+        .webhook_attempts(world.accounts[0].id, events[0].id)
+        .await
+        .unwrap();
     assert_eq!(tries.len(), 1);
     assert_eq!(tries[0].failure, Some(FailureReason::ErrorStatusCode));
     assert_eq!((tries[0].status, &*tries[0].detail), (Some(500), "500"));
     // Somebody has it sent again: one of them, with its id.
-    world.webhooks.replay(world.accounts[0].id, events[1].id).await.unwrap();
+    world
+        .webhooks
+        .replay(world.accounts[0].id, events[1].id)
+        .await
+        .unwrap();
     assert_eq!(world.step().await, 1);
     let again = taker.events().pop().unwrap();
     assert_eq!(again["webhookEventId"], events[1].id.to_string());
     assert_eq!(again["deliveryContext"]["isRedelivery"], true);
-    assert_eq!(world.states(0).await, [EventState::GivenUp, EventState::Delivered]);
+    assert_eq!(
+        world.states(0).await,
+        [EventState::GivenUp, EventState::Delivered]
+    );
 }
 
 async fn what_failed_comes_again_with_its_id_after_growing_pauses(engine: Engine) {
@@ -208,7 +232,10 @@ async fn what_failed_comes_again_with_its_id_after_growing_pauses(engine: Engine
     }
     let id: EventId = world.events(0).await[0].id;
     let store = &world.webhooks.store;
-    let tries = store.webhook_attempts(world.accounts[0].id, id).await.unwrap();
+    let tries = store
+        .webhook_attempts(world.accounts[0].id, id)
+        .await
+        .unwrap();
     assert_eq!(tries.len(), 4);
 }
 
@@ -233,9 +260,18 @@ async fn many_events_are_many_requests_one_after_the_other(engine: Engine) {
     world.set(0, &taker, true, false).await;
     world.happen(0, EVENTS_MAX * 2 + 1).await;
     while world.step().await > 0 {}
-    let sizes: Vec<usize> = taker.taken().iter().map(|taken| taken.events().len()).collect();
+    let sizes: Vec<usize> = taker
+        .taken()
+        .iter()
+        .map(|taken| taken.events().len())
+        .collect();
     assert_eq!(sizes, [100, 100, 1]);
-    let kept: Vec<String> = world.events(0).await.iter().map(|one| one.id.to_string()).collect();
+    let kept: Vec<String> = world
+        .events(0)
+        .await
+        .iter()
+        .map(|one| one.id.to_string())
+        .collect();
     assert_eq!(ids(&taker.events()), kept);
 }
 
@@ -265,7 +301,12 @@ async fn one_that_is_slow_holds_up_nobody(engine: Engine) {
         (told == [1, 1]).then_some(())
     };
     // Sooner than the silent one's two seconds are over.
-    testkit::wait::until("the others are told", Duration::from_millis(1_900), all_told).await;
+    testkit::wait::until(
+        "the others are told",
+        Duration::from_millis(1_900),
+        all_told,
+    )
+    .await;
     let has_failed = || async {
         let events = world.events(0).await;
         (events[0].tries == 1).then_some(())
