@@ -29,6 +29,7 @@ use crate::line::Rate;
 
 mod campaigns; // once per key, launched and stopped
 mod document; // what is documented is there, and nothing else
+mod webhook; // where events go, and which are sent again
 
 testkit::on_both_engines![
     everything_wrong_is_told_at_once,
