@@ -1,6 +1,6 @@
 //! Background jobs: work that is neither a request nor a delivery.
 //!
-//! It owns how files come in, of friends and of ids of audience groups, how the rich menus of many
+//! It owns how files come in, of friends and of ids of audience groups, how rich menus of many
 //! friends are changed at once, and how programs of brands are told what happened. What a valid
 //! friend is belongs to `domain`, what becomes of one to `directory`, how far a file is taken in and
 //! which events wait to `store`.
