@@ -147,7 +147,10 @@ impl fmt::Display for EndpointUrl {
 
 /// The body of a request with these events, each JSON already.
 pub fn body(destination: LineUserId, events: &[&str]) -> String {
-    format!(r#"{{"destination":"{destination}","events":[{}]}}"#, events.join(","))
+    format!(
+        r#"{{"destination":"{destination}","events":[{}]}}"#,
+        events.join(",")
+    )
 }
 
 /// An event as it is sent once more.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::AccountId;
+use domain::time::Timestamp;
 use domain::webhook::{self, FailureReason};
 use store::webhook::{DueEvent, TryEnd, WebhookAttempt};
 use tokio::task::JoinSet;
@@ -115,7 +116,7 @@ impl Webhooks {
         let endpoint = self.store.webhook_endpoint(account).await?;
         let Some(endpoint) = endpoint.filter(|endpoint| endpoint.is_active) else {
             let mut write = self.store.write().await?;
-            write.give_up_webhooks(account, now).await?;
+            write.give_up_webhooks(account).await?;
             return Ok(write.commit().await?);
         };
         let mut due = self.store.due_webhooks(account, now, EVENTS_MAX).await?;
@@ -135,8 +136,8 @@ impl Webhooks {
             .poster
             .post(endpoint.url.as_str(), body, &signature)
             .await;
-        let attempt = self.attempt(account, now, began, &outcome);
-        count(&attempt, due.len());
+        let attempt = self.attempt(account, (now, began), &outcome, due.len());
+        count(&attempt);
         store::pause::point("webhook:sent").await;
         let ends = due
             .iter()
@@ -162,13 +163,13 @@ impl Webhooks {
         }
     }
 
-    /// A try that began a while ago, as it is kept.
+    /// A request that began a while ago, as it is kept.
     pub(super) fn attempt(
         &self,
         account: AccountId,
-        at: domain::time::Timestamp,
-        began: Duration,
+        (at, began): (Timestamp, Duration),
         outcome: &Outcome,
+        events: usize,
     ) -> WebhookAttempt {
         let took = self.clock.monotonic().saturating_sub(began);
         WebhookAttempt {
@@ -179,6 +180,7 @@ impl Webhooks {
             status: outcome.status,
             failure: outcome.failure,
             detail: outcome.detail.clone(),
+            events: u32::try_from(events).unwrap_or(u32::MAX),
         }
     }
 }
@@ -202,10 +204,11 @@ fn within_bytes(due: &[DueEvent]) -> usize {
     due.iter().take_while(fits).count()
 }
 
-fn count(attempt: &WebhookAttempt, events: usize) {
+fn count(attempt: &WebhookAttempt) {
     let result = attempt.failure.map_or("taken", FailureReason::name);
+    let events = u64::from(attempt.events);
     metrics::counter!("chingu_webhooks_total", "result" => result).increment(1);
-    metrics::counter!("chingu_webhook_events_total", "result" => result).increment(events as u64);
+    metrics::counter!("chingu_webhook_events_total", "result" => result).increment(events);
     let seconds = f64::from(attempt.took_ms) / 1_000.0;
     metrics::histogram!("chingu_webhook_seconds").record(seconds);
 }

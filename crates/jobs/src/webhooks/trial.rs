@@ -50,7 +50,7 @@ impl Webhooks {
         let secret = self.channels.secret(&channel)?;
         let signature = webhook::sign(secret.reveal(), body.as_bytes());
         let outcome = self.poster.post(url.as_str(), body, &signature).await;
-        let attempt = self.attempt(account, at, began, &outcome);
+        let attempt = self.attempt(account, (at, began), &outcome, 0);
         let mut write = self.store.write().await?;
         write.record_webhook_test(&attempt).await?;
         write.commit().await?;

@@ -1,6 +1,7 @@
 //! The webhook: set, tried, its events listed page by page and sent again once per key.
 
-use domain::webhook::EventKind;
+use domain::id::IdSource;
+use domain::webhook::{EventId, EventKind};
 use testkit::{Mood, WebhookTaker};
 
 use super::*;
@@ -20,11 +21,12 @@ impl World {
     async fn happen(&self, count: u32) {
         let mut write = self.store.write().await.unwrap();
         for _ in 0..count {
-            let fields = json!({"follow": {"isUnblocked": false}}).to_string();
-            write
-                .add_webhook_event(self.account.id, EventKind::Follow, NOW, &fields)
-                .await
-                .unwrap();
+            let id = EventId::from_bytes(self.ids.next_bytes());
+            let body = json!({"type": "follow", "webhookEventId": id.to_string(),
+                "deliveryContext": {"isRedelivery": false}});
+            let (account, event) = (self.account.id, (id, EventKind::Follow));
+            let added = write.add_webhook_event(account, event, NOW, &body.to_string());
+            added.await.unwrap();
         }
         write.commit().await.unwrap();
     }

@@ -95,16 +95,14 @@ impl World {
         let account = self.accounts[nth].id;
         let mut write = self.webhooks.store.write().await.unwrap();
         for number in 0..count {
-            let fields = json!({"follow": {"isUnblocked": number % 2 == 1}});
-            write
-                .add_webhook_event(
-                    account,
-                    EventKind::Follow,
-                    self.clock(),
-                    &fields.to_string(),
-                )
-                .await
-                .unwrap();
+            let id = EventId::from_bytes(self.webhooks.ids.next_bytes());
+            let body = json!({"type": "follow", "webhookEventId": id.to_string(),
+                "timestamp": self.clock().as_millis(), "mode": "active",
+                "deliveryContext": {"isRedelivery": false},
+                "follow": {"isUnblocked": number % 2 == 1}});
+            let (event, at) = ((id, EventKind::Follow), self.clock());
+            let added = write.add_webhook_event(account, event, at, &body.to_string());
+            added.await.unwrap();
         }
         write.commit().await.unwrap();
     }
