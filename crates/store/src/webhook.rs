@@ -229,14 +229,35 @@ impl Store {
         account: AccountId,
         id: EventId,
     ) -> Result<Vec<WebhookAttempt>, StoreError> {
-        let sql = "SELECT a.id AS id, a.at AS at, a.took_ms AS took_ms, a.status AS status,
-              a.failure AS failure, a.detail AS detail, a.events AS events
-            FROM webhook_attempt_event l JOIN webhook_attempt a ON a.id = l.attempt
-            WHERE l.event = $2 AND l.account = $1 ORDER BY a.at DESC, a.id DESC";
-        let bound = values![account, *id.as_bytes()];
-        let rows = row::all(self.reader(), "webhook_attempt", sql, bound).await?;
-        let attempts = rows.iter().map(|row| {
-            Ok(WebhookAttempt {
+        let found = self.attempts_of_events(account, &[id]).await?;
+        Ok(found.into_iter().map(|(_, attempt)| attempt).collect())
+    }
+
+    /// The requests that some events of one page were in, the newest first.
+    pub async fn attempts_of_events(
+        &self,
+        account: AccountId,
+        ids: &[EventId],
+    ) -> Result<Vec<(EventId, WebhookAttempt)>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut bound = Vec::from(values![account]);
+        let mut places = Vec::with_capacity(ids.len());
+        for id in ids {
+            bound.extend(values![*id.as_bytes()]);
+            places.push(format!("${}", bound.len()));
+        }
+        let sql = format!(
+            "SELECT l.event AS event, a.id AS id, a.at AS at, a.took_ms AS took_ms,
+               a.status AS status, a.failure AS failure, a.detail AS detail, a.events AS events
+             FROM webhook_attempt_event l JOIN webhook_attempt a ON a.id = l.attempt
+             WHERE l.account = $1 AND l.event IN ({}) ORDER BY a.at DESC, a.id DESC",
+            places.join(", ")
+        );
+        let rows = row::all(self.reader(), "webhook_attempt", &sql, bound).await?;
+        let found = rows.iter().map(|row| {
+            let attempt = WebhookAttempt {
                 id: row.id("id")?,
                 account,
                 at: row.time("at")?,
@@ -245,9 +266,10 @@ impl Store {
                 failure: reason(row)?,
                 detail: row.get("detail")?,
                 events: row.int("events")?,
-            })
+            };
+            Ok((EventId::from_bytes(row.bytes("event")?), attempt))
         });
-        attempts.collect()
+        found.collect()
     }
 
     /// Requests of an account from one moment on and before another.

@@ -10,10 +10,10 @@ use axum::extract::{Form, Query};
 use axum::response::{IntoResponse, Redirect, Response};
 use directory::Permission;
 use domain::time::LocalDay;
-use domain::webhook::{EndpointUrl, FailureReason};
+use domain::webhook::{EventId, FailureReason};
 use jobs::webhooks::{Trial, TrialError};
 use serde::Deserialize;
-use store::webhook::WebhookEndpoint;
+use store::webhook::{WebhookEndpoint, WebhookEvent};
 use words::Words;
 
 use super::Tab;
@@ -207,11 +207,7 @@ async fn draw(desk: &Desk, shown: Shown) -> Result<Response, Error> {
         is_filtered: query.is_filtered(),
         kinds: query.kinds(&words),
         states: query.states(&words),
-        rows: found
-            .events
-            .iter()
-            .map(|event| Row::of(desk, &path, event))
-            .collect(),
+        rows: rows(desk, &path, &found.events).await?,
         failed,
         first: after.map(|_| query.address(&path, None)),
         next: found.next.map(|next| query.address(&path, Some(next))),
@@ -219,6 +215,19 @@ async fn draw(desk: &Desk, shown: Shown) -> Result<Response, Error> {
         path,
     };
     page::show_as(page.faults.status(), &page)
+}
+
+/// Events with the last request that each was in.
+async fn rows(desk: &Desk, path: &str, events: &[WebhookEvent]) -> Result<Vec<Row>, Error> {
+    let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+    let account = desk.account.id;
+    let attempts = desk.store.attempts_of_events(account, &ids).await?;
+    let row = |event: &WebhookEvent| {
+        // The newest come first.
+        let last = attempts.iter().find(|(id, _)| *id == event.id);
+        Row::of(desk, path, event, last.map(|(_, attempt)| attempt))
+    };
+    Ok(events.iter().map(row).collect())
 }
 
 /// The requests of the last days, today's so far among them.

@@ -10,7 +10,8 @@ use super::Webhooks;
 impl Webhooks {
     /// An address as a webhook may have one in this installation.
     pub fn endpoint_url(&self, text: &str) -> Option<EndpointUrl> {
-        EndpointUrl::parse(text).ok()
+        let url = EndpointUrl::parse(text).ok()?;
+        self.poster.may_ask(url.as_str()).then_some(url)
     }
 
     pub async fn set_endpoint(

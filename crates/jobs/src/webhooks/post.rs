@@ -59,6 +59,11 @@ impl Poster {
         })
     }
 
+    /// Whether an address is one that may be asked, as far as can be told without looking it up.
+    pub fn may_ask(&self, url: &str) -> bool {
+        self.guard.url(url).is_ok()
+    }
+
     /// Posts a body once. What fails is told, never more than that.
     pub async fn post(&self, url: &str, body: String, signature: &str) -> Outcome {
         let url = match self.guard.url(url) {

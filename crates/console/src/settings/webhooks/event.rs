@@ -10,7 +10,7 @@ use store::webhook::{WebhookAttempt, WebhookEvent};
 use words::Words;
 
 use super::HERE;
-use super::log::{badge, kind_words, state_words};
+use super::log::{attempt_words, badge, kind_words, state_words};
 use crate::desk::Desk;
 use crate::error::Error;
 use crate::frame::{Frame, Place};
@@ -93,17 +93,13 @@ async fn found(desk: &Desk, path: &EventPath) -> Result<WebhookEvent, Error> {
 impl AttemptRow {
     fn of(desk: &Desk, attempt: &WebhookAttempt) -> Self {
         let words = desk.words;
-        let (said, badge) = match attempt.failure {
-            None => (words.t("webhooks-taken"), "done"),
-            Some(reason) => (
-                words.t(format!("webhooks-reason-{}", reason.name())),
-                "failed",
-            ),
-        };
         Self {
             at: words.time(attempt.at, &desk.zone),
-            words: said.to_string(),
-            badge,
+            words: attempt_words(&words, attempt),
+            badge: match attempt.failure {
+                None => "done",
+                Some(_) => "failed",
+            },
             detail: attempt.detail.clone(),
             took: words.count(attempt.took_ms),
             events: attempt.events,

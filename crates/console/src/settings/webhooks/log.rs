@@ -4,7 +4,7 @@ use domain::time::LocalDay;
 use domain::webhook::{EventId, EventKind, EventState};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use store::webhook::{EventFilter, WebhookEvent};
+use store::webhook::{EventFilter, WebhookAttempt, WebhookEvent};
 use words::Words;
 
 use crate::desk::Desk;
@@ -102,7 +102,12 @@ impl LogQuery {
 }
 
 impl Row {
-    pub fn of(desk: &Desk, path: &str, event: &WebhookEvent) -> Self {
+    pub fn of(
+        desk: &Desk,
+        path: &str,
+        event: &WebhookEvent,
+        last: Option<&WebhookAttempt>,
+    ) -> Self {
         let words = desk.words;
         Self {
             path: format!("{path}/log/{}", event.id),
@@ -112,7 +117,9 @@ impl Row {
             state: state_words(&words, event.state),
             badge: badge(event.state),
             tries: event.tries,
-            last: String::new(),
+            last: last
+                .map(|attempt| last_words(desk, attempt))
+                .unwrap_or_default(),
         }
     }
 }
@@ -127,6 +134,28 @@ pub fn state_words(words: &Words, state: EventState) -> String {
     words
         .t(format!("webhooks-state-{}", state.name()))
         .to_string()
+}
+
+/// What a request came to, in words.
+pub fn attempt_words(words: &Words, attempt: &WebhookAttempt) -> String {
+    let said = match attempt.failure {
+        None => words.t("webhooks-taken"),
+        Some(reason) => words.t(format!("webhooks-reason-{}", reason.name())),
+    };
+    said.to_string()
+}
+
+/// The same with when it was, its status and how long it took.
+fn last_words(desk: &Desk, attempt: &WebhookAttempt) -> String {
+    let words = desk.words;
+    let took = words.count(attempt.took_ms);
+    let mut parts = vec![
+        words.time(attempt.at, &desk.zone),
+        attempt_words(&words, attempt),
+    ];
+    parts.extend(attempt.status.map(|status| status.to_string()));
+    parts.push(words.t("webhooks-took-ms").text("time", took).to_string());
+    parts.join(" · ")
 }
 
 /// The look of a state.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use directory::{AccountRequest, ChannelPorts, Channels, Directory, Vault};
+use domain::id::IdSource;
 use domain::money::Currency;
 use domain::time::Timestamp;
 use domain::webhook::{EventId, EventKind, EventState, FailureReason};
