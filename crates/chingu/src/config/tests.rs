@@ -136,7 +136,10 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[scheduler]\nwindow = 5", "window"),
         ("[sandbox]\nfault = [\"down\"]", "fault"),
         ("[webhooks]\nallow_private = true", "allow_private"),
-        ("[webhooks]\nallow_private_addresses = 1", "allow_private_addresses"),
+        (
+            "[webhooks]\nallow_private_addresses = 1",
+            "allow_private_addresses",
+        ),
         ("[log]\nlevel = \"info\"", "level"),
         ("[database]\nurl = \"postgres://x\"", "database"),
         // Wrong types.
