@@ -50,12 +50,27 @@ CREATE TABLE webhook_attempt_event (
   PRIMARY KEY (event, attempt)
 );
 
+-- By it a program answers an event, once and soon.
+CREATE TABLE reply_token (
+  -- SHA-256 of the token.
+  hash BYTEA PRIMARY KEY,
+  account BYTEA NOT NULL REFERENCES account (id),
+  -- Whom the answer goes to.
+  number BIGINT NOT NULL,
+  event BYTEA NOT NULL REFERENCES webhook_event (id),
+  issued_at BIGINT NOT NULL,
+  valid_until BIGINT NOT NULL,
+  used_at BIGINT
+);
+CREATE INDEX reply_token_of_event ON reply_token (event);
+CREATE INDEX reply_token_issued ON reply_token (issued_at);
+
 DO $$
 DECLARE
   name text;
 BEGIN
   FOREACH name IN ARRAY string_to_array(
-    'webhook_attempt webhook_attempt_event webhook_endpoint webhook_event', ' ')
+    'reply_token webhook_attempt webhook_attempt_event webhook_endpoint webhook_event', ' ')
   LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY wall ON %I USING (account IN (SELECT id FROM account))', name);

@@ -49,3 +49,18 @@ CREATE TABLE webhook_attempt_event (
   account BLOB NOT NULL REFERENCES account (id),
   PRIMARY KEY (event, attempt)
 ) STRICT, WITHOUT ROWID;
+
+-- By it a program answers an event, once and soon.
+CREATE TABLE reply_token (
+  -- SHA-256 of the token.
+  hash BLOB PRIMARY KEY,
+  account BLOB NOT NULL REFERENCES account (id),
+  -- Whom the answer goes to.
+  number INTEGER NOT NULL,
+  event BLOB NOT NULL REFERENCES webhook_event (id),
+  issued_at INTEGER NOT NULL,
+  valid_until INTEGER NOT NULL,
+  used_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reply_token_of_event ON reply_token (event);
+CREATE INDEX reply_token_issued ON reply_token (issued_at);

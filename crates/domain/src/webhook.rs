@@ -1,5 +1,7 @@
 //! What a brand's program is told: events in LINE's shapes, signed, at an address of the brand's.
 
+pub mod events; // what happened with a friend, field by field
+
 use std::fmt;
 
 use base64::Engine;

@@ -100,6 +100,7 @@ const GRANTS: [(&str, &[&str]); 4] = [
             "receipt_log",
             "receipt_people",
             "receipt_sum",
+            "reply_token",
             "rich_menu",
             "rich_menu_alias",
             "rich_menu_batch",
