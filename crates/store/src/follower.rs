@@ -130,7 +130,7 @@ impl Store {
     }
 }
 
-fn line_id(row: &Row) -> Result<LineUserId, StoreError> {
+pub(crate) fn line_id(row: &Row) -> Result<LineUserId, StoreError> {
     let key: String = row.get("user_key")?;
     let key = UserKey::parse(&key).map_err(|error| row.corrupt("user_key", error))?;
     let id: UserId = row.id("id")?;
