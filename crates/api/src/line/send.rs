@@ -59,6 +59,7 @@ pub async fn push(
         retry_key: retry.0,
         unit: sent.unit,
         answer: Some(answer.to_string()),
+        reply_token: None,
     };
     fresh(state.sends.send(request).await?)?;
     Ok(Json(answer))
@@ -88,6 +89,7 @@ pub async fn multicast(
         retry_key: retry.0,
         unit: sent.unit,
         answer: None,
+        reply_token: None,
     };
     fresh(state.sends.send(request).await?)?;
     Ok(Json(json!({})))

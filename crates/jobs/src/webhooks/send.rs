@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::id::AccountId;
 use domain::time::Timestamp;
-use domain::webhook::{self, FailureReason};
+use domain::webhook::{self, EventId, FailureReason};
 use store::webhook::{DueEvent, TryEnd, WebhookAttempt};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -131,6 +131,7 @@ impl Webhooks {
         let body = webhook::body(channel.bot, &events);
         let secret = self.channels.secret(&channel)?;
         let signature = webhook::sign(secret.reveal(), body.as_bytes());
+        self.renew_reply_tokens(&due).await?;
         let began = self.clock.monotonic();
         let outcome = self
             .poster
@@ -148,6 +149,14 @@ impl Webhooks {
         write.commit().await?;
         tracing::debug!(%account, events = due.len(), detail = %outcome.detail, "a webhook");
         Ok(())
+    }
+
+    /// Programs have a minute to answer from when they are told, not from when it happened.
+    async fn renew_reply_tokens(&self, due: &[DueEvent]) -> Result<(), Error> {
+        let ids: Vec<EventId> = due.iter().map(|event| event.id).collect();
+        let mut write = self.store.write().await?;
+        write.renew_reply_tokens(&ids, self.clock.now()).await?;
+        Ok(write.commit().await?)
     }
 
     /// What becomes of an event after a try.

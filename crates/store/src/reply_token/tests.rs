@@ -114,9 +114,9 @@ async fn a_token_is_over_after_a_minute_and_good_again_when_it_is_sent(engine: E
     let mut write = store.write().await.unwrap();
     let late = write.renew_reply_tokens(&[EVENT], NOW + MINUTE * 20).await;
     assert_eq!(late.unwrap(), 0);
-    let other = EventId::from_bytes([9; 16]);
-    let again = write.renew_reply_tokens(&[other, EVENT], NOW + MINUTE * 19);
-    assert_eq!(again.await.unwrap(), 1);
+    let both = [EventId::from_bytes([9; 16]), EVENT];
+    let again = write.renew_reply_tokens(&both, NOW + MINUTE * 19).await;
+    assert_eq!(again.unwrap(), 1);
     write.commit().await.unwrap();
     let over = NOW + MINUTE * 20;
     assert_eq!(used(&store, OURS, over).await, TokenUse::Expired);
