@@ -19,6 +19,7 @@ pub mod short_lived; // short-lived tokens: v2
 pub mod bot; // the bot, its friends
 pub mod retry; // requests that are made again
 pub mod send; // push, multicast, broadcast
+pub mod reply; // answers to events
 pub mod narrowcast; // to some friends, and how far that is
 pub mod content; // files that friends sent, of which there are none
 pub mod chat; // what a bot does in a chat beside writing
@@ -113,6 +114,7 @@ fn validation() -> Router<Arc<LineState>> {
 
 fn sending() -> Router<Arc<LineState>> {
     Router::new()
+        .route("/v2/bot/message/reply", post(reply::send))
         .route("/v2/bot/message/push", post(send::push))
         .route("/v2/bot/message/multicast", post(send::multicast))
         .route("/v2/bot/message/broadcast", post(send::broadcast))
