@@ -23,6 +23,15 @@ pub const RENEWED_UNTIL: Duration = Duration::from_secs(20 * 60);
 const KEPT: Duration = Duration::from_secs(60 * 60);
 const FORGOTTEN_PER_WRITE: u64 = 1_000;
 
+/// A token, and whom it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuedToken {
+    pub token: ReplyToken,
+    pub account: AccountId,
+    pub number: UserNumber,
+    pub event: EventId,
+}
+
 /// What came of using a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenUse {
@@ -51,20 +60,26 @@ impl Store {
 }
 
 impl Write {
-    /// Issues the token of an event that was added in this write; nothing where it was not, because
-    /// nobody is told.
-    pub async fn issue_reply_token(
+    /// Issues the tokens of events that were added in this write.
+    pub async fn issue_reply_tokens(
         &mut self,
-        token: &ReplyToken,
-        event: EventId,
-        number: UserNumber,
+        tokens: &[IssuedToken],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO reply_token
-              (hash, account, number, event, issued_at, valid_until, used_at)
-            SELECT $1, account, $3, id, $4, $5, NULL FROM webhook_event WHERE id = $2";
-        let bound = values![token.hash(), *event.as_bytes(), number.0, now, now + VALID];
-        row::execute(self.connection(), sql, bound).await?;
+        let rows = tokens.iter().map(|issued| {
+            values![
+                issued.token.hash(),
+                issued.account,
+                issued.number.0,
+                *issued.event.as_bytes(),
+                now,
+                now + VALID,
+            ]
+        });
+        let rows: Vec<_> = rows.collect();
+        let head = "INSERT INTO reply_token
+                      (hash, account, number, event, issued_at, valid_until)";
+        bulk::insert(self.connection(), head, "", rows).await?;
         Ok(())
     }
 

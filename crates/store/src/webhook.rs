@@ -3,6 +3,7 @@
 //! Events are sent in the order of their ids. An account is taken for a while before it is told
 //! anything, so that no two processes tell it the same.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use domain::id::{AccountId, RequestId};
@@ -11,7 +12,7 @@ use domain::webhook::{EndpointUrl, EventId, EventKind, EventState, FailureReason
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::row::{self, Row, values};
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError, Write, bulk};
 
 /// Where an account's events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,17 @@ pub struct WebhookEvent {
     pub state: EventState,
     /// Requests it was in.
     pub tries: u32,
+}
+
+/// Something that happened, to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeEvent {
+    pub id: EventId,
+    pub account: AccountId,
+    pub kind: EventKind,
+    pub at: Timestamp,
+    /// JSON in LINE's shape.
+    pub body: String,
 }
 
 /// An event that is to be sent now.
@@ -336,6 +348,43 @@ impl Write {
                    WHERE account = $2 AND active = 1";
         let bound = values![*id.as_bytes(), account, kind.code(), at, body];
         row::execute(self.connection(), sql, bound).await?;
+        Ok(())
+    }
+
+    /// Those of some accounts that are told what happens; they are until this write ends.
+    pub async fn accounts_with_webhooks(
+        &self,
+        accounts: &[AccountId],
+    ) -> Result<HashSet<AccountId>, StoreError> {
+        let items = accounts.iter().map(|account| account.as_bytes().to_vec());
+        let items: Vec<Value> = items.map(Value::from).collect();
+        let head = "SELECT account FROM webhook_endpoint WHERE active = 1 AND account IN";
+        let sql = [head, row::for_key_share(self.connection())];
+        let rows = bulk::look_up(self.connection(), "webhook_endpoint", sql, &[], &items).await?;
+        rows.iter().map(|row| row.id("account")).collect()
+    }
+
+    /// Adds what happened to accounts that are told, to be sent now.
+    pub async fn add_webhook_events(
+        &mut self,
+        events: &[MadeEvent],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let rows = events.iter().map(|event| {
+            values![
+                *event.id.as_bytes(),
+                event.account,
+                event.kind.code(),
+                event.at,
+                event.body.as_str(),
+                EventState::Waiting.code(),
+                0u32,
+                now,
+            ]
+        });
+        let rows: Vec<_> = rows.collect();
+        let head = "INSERT INTO webhook_event (id, account, kind, at, body, state, tries, due_at)";
+        bulk::insert(self.connection(), head, "", rows).await?;
         Ok(())
     }
 

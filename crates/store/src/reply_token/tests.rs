@@ -4,18 +4,18 @@ use domain::handle::Handle;
 use domain::id::BusinessId;
 use domain::money::Currency;
 use domain::user::UserKey;
-use domain::webhook::{EndpointUrl, EventKind};
+use domain::webhook::EventKind;
 use testkit::SeededIds;
 use testkit::database::{Engine, TestDatabase};
 
 use super::*;
 use crate::directory::{Account, Business};
 use crate::fixture;
+use crate::webhook::MadeEvent;
 
 testkit::on_both_engines![
     a_token_is_used_once_by_its_account,
     a_token_is_over_after_a_minute_and_good_again_when_it_is_sent,
-    nothing_is_issued_where_nobody_is_told,
     what_did_not_commit_is_not_used,
 ];
 
@@ -57,29 +57,27 @@ async fn store(engine: Engine) -> (Store, TestDatabase) {
     (store, database)
 }
 
-/// An event of Kim's with a token, told to an endpoint that is active or not; Kim's number.
-async fn issue(store: &Store, is_active: bool) -> UserNumber {
+/// An event of Kim's with a token; Kim's number.
+async fn issue(store: &Store) -> UserNumber {
     let mut write = store.write().await.unwrap();
-    let url = EndpointUrl::parse("https://brand.example/hook").unwrap();
-    write
-        .set_webhook_endpoint(OURS, &url, is_active, true, NOW)
-        .await
-        .unwrap();
     let kim = UserKey::parse(KIM).unwrap();
-    let numbers = write
-        .number_users(&SeededIds::of(1), &[&kim])
-        .await
-        .unwrap();
-    let number = numbers[&kim].number;
-    let event = (EVENT, EventKind::Follow);
-    write
-        .add_webhook_event(OURS, event, NOW, "{}")
-        .await
-        .unwrap();
-    write
-        .issue_reply_token(&TOKEN, EVENT, number, NOW)
-        .await
-        .unwrap();
+    let numbers = write.number_users(&SeededIds::of(1), &[&kim]).await;
+    let number = numbers.unwrap()[&kim].number;
+    let event = MadeEvent {
+        id: EVENT,
+        account: OURS,
+        kind: EventKind::Follow,
+        at: NOW,
+        body: "{}".to_owned(),
+    };
+    write.add_webhook_events(&[event], NOW).await.unwrap();
+    let issued = IssuedToken {
+        token: TOKEN,
+        account: OURS,
+        number,
+        event: EVENT,
+    };
+    write.issue_reply_tokens(&[issued], NOW).await.unwrap();
     write.commit().await.unwrap();
     number
 }
@@ -94,7 +92,7 @@ async fn used(store: &Store, account: AccountId, at: Timestamp) -> TokenUse {
 async fn a_token_is_used_once_by_its_account(engine: Engine) {
     let (store, _database) = store(engine).await;
     assert_eq!(used(&store, OURS, NOW).await, TokenUse::Unknown);
-    let number = issue(&store, true).await;
+    let number = issue(&store).await;
     let user = |account| store.user_of_reply_token(account, &TOKEN);
     assert_eq!(user(OURS).await.unwrap(), LineUserId::parse(KIM));
     assert_eq!(user(THEIRS).await.unwrap(), None);
@@ -109,7 +107,7 @@ async fn a_token_is_used_once_by_its_account(engine: Engine) {
 
 async fn a_token_is_over_after_a_minute_and_good_again_when_it_is_sent(engine: Engine) {
     let (store, _database) = store(engine).await;
-    let number = issue(&store, true).await;
+    let number = issue(&store).await;
     assert_eq!(used(&store, OURS, NOW + MINUTE).await, TokenUse::Expired);
     let mut write = store.write().await.unwrap();
     let late = write.renew_reply_tokens(&[EVENT], NOW + MINUTE * 20).await;
@@ -130,15 +128,9 @@ async fn a_token_is_over_after_a_minute_and_good_again_when_it_is_sent(engine: E
     assert_eq!(used(&store, OURS, soon).await, TokenUse::Unknown);
 }
 
-async fn nothing_is_issued_where_nobody_is_told(engine: Engine) {
-    let (store, _database) = store(engine).await;
-    issue(&store, false).await;
-    assert_eq!(used(&store, OURS, NOW).await, TokenUse::Unknown);
-}
-
 async fn what_did_not_commit_is_not_used(engine: Engine) {
     let (store, _database) = store(engine).await;
-    let number = issue(&store, true).await;
+    let number = issue(&store).await;
     let mut write = store.write().await.unwrap();
     let first = write.use_reply_token(OURS, &TOKEN, NOW).await.unwrap();
     write.roll_back().await.unwrap();
