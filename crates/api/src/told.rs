@@ -105,8 +105,8 @@ impl Telling {
                 at,
                 deed,
             };
-            let token = event.deed.takes_reply();
-            let token = token.then(|| webhooks.channels.draw_reply_token());
+            let takes_reply = event.deed.takes_reply();
+            let token = takes_reply.then(|| webhooks.channels.draw_reply_token());
             tokens.extend(token.map(|token| IssuedToken {
                 token,
                 account,
