@@ -29,6 +29,7 @@ use super::*;
 mod audience; // audience groups
 mod menus; // rich menus, their names, links and batches
 mod coupons; // coupons, and messages with one
+mod reply; // answers to events
 mod send; // sending, and its figures
 mod narrowcast; // to some friends, and what is answered beside sending
 mod webhook; // webhooks that are tried

@@ -82,12 +82,12 @@ fn kinds(told: &[Value]) -> Vec<&str> {
 async fn nobody_is_told_without_an_active_address(engine: Engine) {
     let world = told_world(engine).await;
     world.tell(&[added("e1", -60)]).await;
-    assert_eq!(world.told().await, [Value::Null; 0]);
+    assert!(world.told().await.is_empty());
     world.set_endpoint(false).await;
     world.tell(&[blocked("e2", -50)]).await;
-    assert_eq!(world.told().await, [Value::Null; 0]);
+    assert!(world.told().await.is_empty());
     world.set_endpoint(true).await;
-    assert_eq!(world.told().await, [Value::Null; 0]);
+    assert!(world.told().await.is_empty());
     // What was not told of is known all the same.
     world.tell(&[added("e3", -40)]).await;
     let told = world.told().await;
