@@ -1,19 +1,29 @@
 //! What a brand's program is told: signed, soon, with one id however often the server is killed;
 //! and to no address that is not public, however it is written.
 
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use chingu_tests::console::{Browser, between};
 use chingu_tests::draw::Draw;
+use chingu_tests::engine;
 use chingu_tests::http::Answer;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::{Program, Recipe};
-use chingu_tests::shell::{admin, text};
+use chingu_tests::shell::{admin, text, words};
 use chingu_tests::wait;
+use chingu_tests::world::Brand;
+use domain::campaign::{CampaignKind, StandingOperation};
+use domain::handle::Handle;
 use serde_json::{Value, json};
+use store::Store;
 use testkit::WebhookTaker;
+use testkit::webhook_taker::Taken;
 
+use crate::stage::{number, wait_for_shown};
 use crate::v1::Client;
 
 const FRIENDS: u64 = 5;
@@ -21,6 +31,7 @@ const FRIENDS: u64 = 5;
 const SOON: Duration = Duration::from_secs(20);
 const ENDPOINT: &str = "/v2/bot/channel/webhook/endpoint";
 const TEST: &str = "/v2/bot/channel/webhook/test";
+const REPLY: &str = "/v2/bot/message/reply";
 const ALLOW: &str = "CHINGU_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES";
 const RATE: &str = "CHINGU_API__RATE_LIMITS__WEBHOOK_TEST";
 
@@ -88,6 +99,9 @@ fn told() -> Result<()> {
         let body: Value = serde_json::from_str(&request.body)?;
         ensure!(body["destination"] == shown["bot_user_id"], "{body}");
     }
+    let classes = classes(secret, &taken)?;
+    ensure!(classes == ["FollowEvent"], "{classes:?}");
+    reply(&platform, &client, &events[0])?;
 
     // Killed when the events are sent and nobody has written down that they were.
     let recipe = program.kill()?;
@@ -111,6 +125,64 @@ fn told() -> Result<()> {
     );
     program.stop()?;
     Ok(())
+}
+
+/// What LINE's own library takes the events of these requests for.
+fn classes(secret: &str, taken: &[Taken]) -> Result<Vec<String>> {
+    let one = |request: &Taken| json!({"signature": request.headers["x-line-signature"], "body": request.body});
+    let requests: Vec<Value> = taken.iter().map(one).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
+    let mut child = Command::new(folder.join("python"))
+        .arg(folder.join("webhooks.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = child.stdin.take().context("its standard input")?;
+    let got = json!({"secret": secret, "requests": requests});
+    stdin.write_all(got.to_string().as_bytes())?;
+    drop(stdin);
+    let output = child.wait_with_output()?;
+    ensure!(output.status.success(), "{}", words(&output));
+    let of_requests: Vec<Vec<String>> = serde_json::from_slice(&output.stdout)?;
+    Ok(of_requests.concat())
+}
+
+/// Answers an event: accepted once, recorded once, and free.
+fn reply(platform: &Platform, client: &Client, event: &Value) -> Result<()> {
+    let body = json!({
+        "replyToken": event["replyToken"],
+        "messages": [{"type": "text", "text": "어서 오세요"}],
+    });
+    let sent = client.ask("POST", REPLY, None, &body)?;
+    ensure!(sent.status == 200, "{sent:?}");
+    let again = client.ask("POST", REPLY, None, &body)?;
+    ensure!(again.status == 400, "{again:?}");
+    ensure!(again.body.contains("Invalid reply token"), "{again:?}");
+    let runtime = tokio::runtime::Runtime::new()?;
+    let campaigns = runtime.block_on(campaigns_of_replies(&platform.brand))?;
+    let [campaign] = &*campaigns else {
+        bail!("replies are of {campaigns:?}");
+    };
+    let shown = wait_for_shown(platform, campaign, "a reply is recorded", |shown| {
+        shown["pending"] == 0 && shown["accepted"] != 0
+    })?;
+    ensure!(number(&shown, "accepted")? == 1, "{shown}");
+    ensure!(number(&shown, "captured_micro")? == 0, "{shown}");
+    Ok(())
+}
+
+async fn campaigns_of_replies(brand: &Brand) -> Result<Vec<String>> {
+    let store = Store::open(&engine::database(&brand.data)).await?;
+    let account = store.account_by_handle(&Handle::parse(&brand.handle)?);
+    let account = account.await?.context("the account")?.id;
+    let alive = store.campaigns_alive().await?;
+    store.close().await?;
+    let reply = CampaignKind::Standing(StandingOperation::Reply);
+    let replies = alive
+        .iter()
+        .filter(|campaign| campaign.account == account && campaign.kind == reply);
+    Ok(replies.map(|campaign| campaign.id.to_string()).collect())
 }
 
 fn expect_follow(event: &Value) -> Result<()> {
