@@ -174,8 +174,9 @@ fn reply(platform: &Platform, client: &Client, event: &Value) -> Result<()> {
 
 async fn campaigns_of_replies(brand: &Brand) -> Result<Vec<String>> {
     let store = Store::open(&engine::database(&brand.data)).await?;
-    let account = store.account_by_handle(&Handle::parse(&brand.handle)?);
-    let account = account.await?.context("the account")?.id;
+    let handle = Handle::parse(&brand.handle)?;
+    let account = store.account_by_handle(&handle).await?;
+    let account = account.context("the account")?.id;
     let alive = store.campaigns_alive().await?;
     store.close().await?;
     let reply = CampaignKind::Standing(StandingOperation::Reply);
