@@ -8,9 +8,12 @@ use directory::{AccountRequest, ChannelPorts, Channels, Directory, Vault};
 use domain::id::IdSource;
 use domain::money::Currency;
 use domain::time::Timestamp;
+use domain::user::UserKey;
+use domain::webhook::events::ReplyToken;
 use domain::webhook::{EventId, EventKind, EventState, FailureReason};
 use serde_json::{Value, json};
 use store::directory::Account;
+use store::reply_token::{IssuedToken, TokenUse};
 use store::webhook::WebhookEvent;
 use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, Mood, SeededIds, WebhookTaker};
@@ -25,6 +28,7 @@ testkit::on_both_engines![
     what_failed_is_given_up_at_once_unless_it_is_sent_again,
     what_failed_comes_again_with_its_id_after_growing_pauses,
     a_day_of_failures_ends,
+    what_is_sent_again_can_be_answered_again,
     many_events_are_many_requests_one_after_the_other,
     who_is_switched_off_is_told_nothing,
     one_that_is_slow_holds_up_nobody,
@@ -251,6 +255,42 @@ async fn a_day_of_failures_ends(engine: Engine) {
     assert_eq!(told, 11);
     assert_eq!(taker.taken().len(), 11);
     assert_eq!(world.states(0).await, [EventState::GivenUp]);
+}
+
+async fn what_is_sent_again_can_be_answered_again(engine: Engine) {
+    let world = world(engine, 1).await;
+    let taker = WebhookTaker::in_moods([Mood::Answer(503)]);
+    world.set(0, &taker, true, true).await;
+    world.happen(0, 1).await;
+    let (account, token) = (world.accounts[0].id, ReplyToken::from_bytes([9; 16]));
+    let kim = UserKey::parse("kim").unwrap();
+    let mut write = world.webhooks.store.write().await.unwrap();
+    let numbers = write.number_users(&*world.webhooks.ids, &[&kim]).await;
+    let number = numbers.unwrap()[&kim].number;
+    let issued = IssuedToken {
+        token,
+        account,
+        number,
+        event: world.events(0).await[0].id,
+    };
+    write.issue_reply_tokens(&[issued], NOW).await.unwrap();
+    write.commit().await.unwrap();
+    let look = async || {
+        let mut write = world.webhooks.store.write().await.unwrap();
+        let used = write.use_reply_token(account, &token, world.clock()).await;
+        write.roll_back().await.unwrap();
+        used.unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(world.step().await, 1);
+        assert_eq!(look().await, TokenUse::Fresh(number));
+        world.clock.advance(Duration::from_secs(60));
+        assert_eq!(look().await, TokenUse::Expired);
+    }
+    // Twenty minutes after it happened nobody waits for an answer any more.
+    world.clock.advance(Duration::from_secs(20 * 60));
+    assert_eq!(world.step().await, 1);
+    assert_eq!(look().await, TokenUse::Expired);
 }
 
 async fn many_events_are_many_requests_one_after_the_other(engine: Engine) {
