@@ -24,6 +24,8 @@ pub async fn post_events(
     let (bytes, now) = signed(&state, request).await?;
     let events = parse_events(&bytes, now)?;
     let taken = take(&state, events, now).await?;
+    // Whether anybody wants to be told of them is looked up by whoever tells.
+    state.webhooks.notify_one();
     for (result, count) in taken.counts() {
         metrics::counter!("chingu_events_total", "result" => result).increment(count);
     }

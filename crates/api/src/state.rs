@@ -7,7 +7,7 @@ use domain::id::IdSource;
 use domain::time::Clock;
 use gateway::Secrets;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::pushes::Pushes;
 
@@ -26,6 +26,8 @@ pub struct ApiState {
     /// Where others reach this installation, without a slash at the end: the addresses of pictures
     /// begin with it.
     pub public_url: String,
+    /// Told when there may be something to tell programs of brands.
+    pub(crate) webhooks: Arc<Notify>,
     pub(crate) requests: Semaphore,
     pub(crate) pushes: Pushes,
 }
@@ -44,8 +46,14 @@ impl ApiState {
             ids,
             secrets,
             public_url,
+            webhooks: Arc::default(),
             requests: Semaphore::new(REQUESTS_AT_ONCE),
             pushes: Pushes::default(),
         }
+    }
+
+    /// The same that wakes whoever tells programs of brands.
+    pub fn waking(self, webhooks: Arc<Notify>) -> Self {
+        Self { webhooks, ..self }
     }
 }

@@ -338,13 +338,14 @@ impl Actors<'_> {
     }
 
     fn api(&self, credentials: &Credentials) -> Arc<ApiState> {
-        Arc::new(ApiState::of(
+        let state = ApiState::of(
             self.platform.store.clone(),
             self.platform.clock.clone(),
             self.platform.ids.clone(),
             credentials.secrets.clone(),
             self.platform.public_url.clone(),
-        ))
+        );
+        Arc::new(state.waking(self.webhooks.wake.clone()))
     }
 
     async fn line(&self) -> anyhow::Result<Arc<LineState>> {
