@@ -214,10 +214,7 @@ fn coupons() -> Router<Arc<LineState>> {
     Router::new()
         .route("/v2/bot/coupon", post(coupon::create).get(coupon::list))
         .route("/v2/bot/coupon/{couponId}", get(coupon::show))
-        .route(
-            "/v2/bot/coupon/{couponId}/close",
-            put(coupon::close),
-        )
+        .route("/v2/bot/coupon/{couponId}/close", put(coupon::close))
 }
 
 /// An official account talks to people, not to groups.
