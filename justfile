@@ -40,6 +40,11 @@ speed: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
         cargo run -p chingu-tests --bin speed
 
+# Pushes and multicasts of brands' programs at a steady pace: docs/requests.md.
+requests: _release
+    CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
+        cargo run --release -p chingu-tests --bin requests
+
 # The same on PostgreSQL and RabbitMQ; the database is empty, and holds the run afterwards.
 bench-production database_url amqp_url friends="1000000" *arguments:
     CHINGU_DATABASE_URL="{{ database_url }}" CHINGU_AMQP_URL="{{ amqp_url }}" \

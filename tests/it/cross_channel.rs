@@ -1,7 +1,7 @@
 //! Two channels beside each other: no route for brands' programs shows or touches what is
 //! another's, and a token that is none opens nothing.
 //!
-//! Our own routes are read from the document that the server serves, LINE's from `line/mod.rs` as
+//! Our own routes are read from the document that the server serves, LINE's from their files as
 //! text, so a new one is tried as soon as it is there; one whose objects this file does not know
 //! fails until it is told. Everything the one business wrote carries a mark, and no answer to the
 //! other's token may hold a byte of it.
@@ -24,9 +24,8 @@ use domain::api_request::ApiOperation;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cross_tenant::{
-    MARK, OURS, THEIRS, befriend, brand, endpoint, marked, up_to_its_end, wait_for,
-};
+use crate::cross_tenant::objects::{befriend, endpoint};
+use crate::cross_tenant::{MARK, OURS, THEIRS, brand, marked, up_to_its_end, wait_for};
 use crate::stage::{SOON, now};
 use crate::v1::Client;
 
@@ -34,15 +33,19 @@ const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 /// Asked without a bearer token: they prove themselves by what they send.
 const WITHOUT_TOKEN: [&str; 3] = ["/oauth2/", "/v2/oauth/", "/module/auth/"];
 /// What nobody has here, whoever asks.
-const NOBODYS: [(&str, &str); 6] = [
+const NOBODYS: [(&str, &str); 7] = [
     ("groupId", "C00000000000000000000000000000000"),
     ("roomId", "R00000000000000000000000000000000"),
     ("chatId", "U00000000000000000000000000000000"),
+    // Friends' files stay with the messenger.
+    ("messageId", "1"),
     ("membershipId", "1"),
     ("liffId", "1"),
     // One of two names, the same for everybody.
     ("purpose", "promotion"),
 ];
+/// Where LINE's routes are told.
+const ROUTE_FILES: [&str; 2] = ["mod.rs", "rich_menu.rs"];
 const MONTH_MS: i64 = 30 * 86_400_000;
 
 #[test]
@@ -94,6 +97,15 @@ impl Route {
         self.path.contains("/membership/") || self.placeholders().any(is_nobodys)
     }
 
+    fn takes_picture(&self) -> bool {
+        self.method == "POST" && self.path.ends_with("/richmenu/{richMenuId}/content")
+    }
+
+    /// LINE says yes where there is no link to cut.
+    fn unlinks(&self) -> bool {
+        self.method == "DELETE" && self.path.ends_with("/{userId}/richmenu")
+    }
+
     fn needs_token(&self) -> bool {
         let is_open = |beginning: &&str| self.path.starts_with(*beginning);
         !WITHOUT_TOKEN.iter().any(is_open)
@@ -117,6 +129,11 @@ impl Route {
             };
             addresses = addresses.iter().flat_map(with).collect();
         }
+        if self.path.contains("/insight/richmenu/") {
+            let today = now().to_string()[..10].replace('-', "");
+            let days = |address: &String| format!("{address}?from={today}&to={today}");
+            addresses = addresses.iter().map(days).collect();
+        }
         Ok(addresses)
     }
 
@@ -135,6 +152,10 @@ impl Route {
                 json!({"schedule": {"at": {"wall": "2026-12-24 09:00", "zone": "Asia/Seoul"}}})
             }
             path if path.contains("/consents/") => json!({"granted": false}),
+            path if path.ends_with("/updateDescription") => json!({"description": "theirs"}),
+            path if path.contains("/alias/") => {
+                json!({"richMenuId": tenant.objects["richMenuId"][0]})
+            }
             _ => json!({}),
         }
     }
@@ -147,8 +168,12 @@ fn nobodys(name: &str) -> Option<&'static str> {
 
 /// Every route of LINE's as its file lists them.
 fn lines_routes() -> Result<Vec<Route>> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/api/src/line/mod.rs");
-    let source = std::fs::read_to_string(file).context(file)?;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/api/src/line");
+    let mut source = String::new();
+    for file in ROUTE_FILES {
+        let file = Path::new(folder).join(file);
+        source += &std::fs::read_to_string(&file).with_context(|| format!("{file:?}"))?;
+    }
     let mut routes = Vec::new();
     for part in source.split(".route(").skip(1) {
         let part = up_to_its_end(part);
@@ -301,16 +326,24 @@ impl World {
     fn try_foreign(&mut self, route: &Route) -> Result<()> {
         let (addresses, body) = (route.addresses(&self.theirs)?, route.body(&self.theirs));
         for address in addresses {
-            let answer = self.ours.client.ask(route.method, &address, None, &body)?;
+            let answer = match route.takes_picture() {
+                true => self.ours.client.send_picture(&address)?,
+                false => self.ours.client.ask(route.method, &address, None, &body)?,
+            };
             self.count(&answer);
             ensure!(
                 answer.status < 500,
                 "{} {address}: {answer:?}",
                 route.method
             );
-            if route.names_objects() {
+            if route.unlinks() {
+                // Nobody's link of ours is cut, and theirs stands.
+                let theirs = &self.theirs.client;
+                let linked = theirs.ask("GET", &address, None, &Value::Null)?;
+                ensure!((answer.status, linked.status) == (200, 200), "{linked:?}");
+            } else if route.names_objects() {
                 ensure!(
-                    answer.status == 404,
+                    is_not_there(&answer),
                     "{} {address}: {answer:?}",
                     route.method
                 );
@@ -358,6 +391,15 @@ impl World {
     }
 }
 
+/// LINE has a word of its own for audience groups that are not there.
+fn is_not_there(answer: &Answer) -> bool {
+    match answer.status {
+        404 => true,
+        400 => answer.body.contains("AUDIENCE_GROUP_NOT_FOUND"),
+        _ => false,
+    }
+}
+
 fn body_of(route: &Route, body: &Value) -> String {
     match route.method {
         "GET" => String::new(),
@@ -378,10 +420,15 @@ fn tenant(address: SocketAddr, brand: &Brand) -> Result<Tenant> {
         users.push(text(friend, "user_id")?.to_owned());
     }
     friends.extend(users.iter().cloned());
+    let alias = format!("{}-menu", &brand.handle[1..]);
     let objects = BTreeMap::from([
         ("campaign", campaigns(brand)?),
         ("event", vec![webhook_event(&client, brand)?]),
         ("friend", friends),
+        ("richMenuId", vec![client.menu(brand, &users, &alias)?]),
+        ("richMenuAliasId", vec![alias]),
+        ("couponId", vec![client.coupon(brand)?]),
+        ("audienceGroupId", vec![client.audience_group(brand)?]),
         ("userId", users),
     ]);
     Ok(Tenant { client, objects })
@@ -400,6 +447,57 @@ fn webhook_event(client: &Client, brand: &Brand) -> Result<String> {
         |page| page["items"][0].is_object(),
     )?;
     Ok(text(&page["items"][0], "id")?.to_owned())
+}
+
+impl Client {
+    fn made(&self, path: &str, body: &Value) -> Result<Value> {
+        let answer = self.ask("POST", path, None, body)?;
+        let is_done = matches!(answer.status, 200 | 202);
+        ensure!(is_done, "{path}: {answer:?}");
+        Ok(serde_json::from_str(&answer.body)?)
+    }
+
+    fn send_picture(&self, path: &str) -> Result<Answer> {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [("Authorization", &*bearer), ("Content-Type", "image/png")];
+        let picture = testkit::png::plain(800, 250);
+        http::request_bytes(self.address, "POST", path, &headers, &picture)
+    }
+
+    /// A menu with a picture and a name, that friends see.
+    fn menu(&self, brand: &Brand, users: &[String], alias: &str) -> Result<String> {
+        let name = marked(&brand.handle, "menu");
+        let bounds = json!({"x": 0, "y": 0, "width": 800, "height": 250});
+        let action = json!({"type": "message", "label": "hours", "text": name});
+        let menu = json!({"size": {"width": 800, "height": 250}, "selected": true, "name": name,
+            "chatBarText": "Menu", "areas": [{ "bounds": bounds, "action": action }]});
+        let made = self.made("/v2/bot/richmenu", &menu)?;
+        let id = text(&made, "richMenuId")?.to_owned();
+        let pictured = self.send_picture(&format!("/v2/bot/richmenu/{id}/content"))?;
+        ensure!(pictured.status == 200, "{pictured:?}");
+        let named = json!({"richMenuAliasId": alias, "richMenuId": id});
+        self.made("/v2/bot/richmenu/alias", &named)?;
+        for user in users {
+            let link = format!("/v2/bot/user/{user}/richmenu/{id}");
+            self.made(&link, &json!({}))?;
+        }
+        Ok(id)
+    }
+
+    fn coupon(&self, brand: &Brand) -> Result<String> {
+        let coupon = json!({"title": marked(&brand.handle, "20 %"), "startTimestamp": 0,
+            "endTimestamp": 1_924_959_599, "timezone": "ASIA_TOKYO", "visibility": "UNLISTED",
+            "maxUseCountPerTicket": 1, "acquisitionCondition": {"type": "normal"},
+            "reward": {"type": "gift"}});
+        let made = self.made("/v2/bot/coupon", &coupon)?;
+        Ok(text(&made, "couponId")?.to_owned())
+    }
+
+    fn audience_group(&self, brand: &Brand) -> Result<String> {
+        let group = json!({"description": marked(&brand.handle, "regulars")});
+        let made = self.made("/v2/bot/audienceGroup/upload", &group)?;
+        Ok(made["audienceGroupId"].to_string())
+    }
 }
 
 /// A campaign that was sent, one with a time, and one that waits for its launch.

@@ -10,17 +10,15 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use chingu_tests::console::{Browser, PASSWORD, Page, add_member};
 use chingu_tests::draw::Draw;
-use chingu_tests::engine;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{admin, text};
 use chingu_tests::wait::until_state;
 use chingu_tests::world::{Brand, friends_csv};
-use domain::time::Timestamp;
-use store::Store;
-use testkit::assertion::SigningKey;
 
-use crate::stage::{SOON, now};
+use crate::stage::SOON;
+
+pub(crate) mod objects; // one of everything that routes name
 
 /// In everything that the one business wrote.
 pub(crate) const MARK: &str = "zq7hidden";
@@ -36,7 +34,6 @@ pub(crate) const THEIRS: &str = "@theirs";
 pub(crate) const OURS: &str = "@ours";
 const FORM: &str = "application/x-www-form-urlencoded";
 const FRIENDS: u64 = 40;
-const MONTH_MS: i64 = 30 * 86_400_000;
 
 #[test]
 fn what_is_anothers_is_not_there_on_any_route() {
@@ -431,15 +428,19 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
         text(&other, "id")?.to_owned(),
     ];
     let mut objects = BTreeMap::from([("member", Vec::from(ids))]);
-    objects.insert("campaign", campaigns(brand, &mut owner)?);
-    objects.insert("friend", friends(brand, handle)?);
-    objects.insert("import", imports(handle, &mut owner)?);
-    objects.insert("key", assertion_keys(handle, &mut owner)?);
+    objects.insert("campaign", objects::campaigns(brand, &mut owner)?);
+    objects.insert("friend", objects::friends(brand, handle)?);
+    objects.insert("import", objects::imports(handle, &mut owner)?);
+    objects.insert("key", objects::assertion_keys(handle, &mut owner)?);
     let issued = admin(&brand.data, &["token", "issue", "--account", handle])?;
     objects.insert("token", vec![text(&issued, "key_id")?.to_owned()]);
-    objects.insert("menu", vec![rich_menu(handle, &mut owner)?]);
-    objects.insert("coupon", vec![coupon(handle, &mut owner)?]);
-    objects.insert("event", vec![webhook_event(handle, &mut owner)?]);
+    objects.insert(
+        "group",
+        vec![objects::group(handle, &mut owner, text(&issued, "token")?)?],
+    );
+    objects.insert("menu", vec![objects::rich_menu(handle, &mut owner)?]);
+    objects.insert("coupon", vec![objects::coupon(handle, &mut owner)?]);
+    objects.insert("event", vec![objects::webhook_event(handle, &mut owner)?]);
     Ok(Tenant {
         handle,
         owner,
@@ -447,195 +448,9 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     })
 }
 
-/// Campaigns of a brand in the states that pages know.
-fn campaigns(brand: &Brand, owner: &mut Browser) -> Result<Vec<String>> {
-    let create = |name: &str, flags: &[&str]| -> Result<String> {
-        let name = marked(&brand.handle, name);
-        let words = marked(&brand.handle, "(광고) 안녕하세요");
-        let messages = format!(r#"[{{"type":"text","text":"{words}"}}]"#);
-        let campaign = ["campaign", "create", "--account", &brand.handle];
-        let said = ["--name", &name, "--messages", &messages];
-        let created = admin(&brand.data, &[&campaign[..], &said, flags].concat())?;
-        Ok(text(&created, "id")?.to_owned())
-    };
-    let closed = create("closed", &[])?;
-    let paused = create("paused", &["--rate", "1"])?;
-    let cancelled = create("cancelled", &["--rate", "1"])?;
-    for launched in [&closed, &paused, &cancelled] {
-        brand.launch(launched)?;
-    }
-    for running in [&paused, &cancelled] {
-        wait_for(brand, running, "running")?;
-    }
-    admin(&brand.data, &["campaign", "pause", &paused])?;
-    admin(&brand.data, &["campaign", "cancel", &cancelled])?;
-    let later = Timestamp::from_millis(now().as_millis() + MONTH_MS).to_string();
-    let later = format!("{} 09:00", &later[..10]);
-    let scheduled = create("scheduled", &["--at", &later])?;
-    let approved = create("approved", &[])?;
-    let begun = owner.post_form(&format!("/console/{}/campaigns", brand.handle), &[])?;
-    let draft = begun
-        .location()
-        .split('/')
-        .find(|part| part.starts_with("cmp_"));
-    let draft = draft
-        .with_context(|| format!("a draft begins: {begun:?}"))?
-        .to_owned();
-    wait_for(brand, &closed, "closed")?;
-    Ok(vec![draft, closed, paused, cancelled, scheduled, approved])
-}
-
 pub(crate) fn wait_for(brand: &Brand, campaign: &str, state: &str) -> Result<()> {
     let what = format!("{campaign} is {state}");
     let shown = || brand.show(campaign);
     until_state(&what, SOON, shown, |shown| shown["state"] == state)?;
     Ok(())
-}
-
-/// A file that waits for its columns to be named, and the one the friends came from.
-fn imports(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
-    let page = format!("/console/{handle}/friends/import");
-    let name = marked(handle, "more");
-    let body = format!(
-        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}.csv\"\r\n\r\n\
-         user_key,{name}\r\nU0,{name}\r\n--b--\r\n"
-    );
-    let sent = owner.post_body(&page, "multipart/form-data; boundary=b", body.into_bytes())?;
-    ensure!(sent.status == 303, "{sent:?}");
-    let list = owner.read(&page)?;
-    let ids = list.split("/friends/import/imp_").skip(1).map(|rest| {
-        let end = rest.find('"').unwrap_or(rest.len());
-        format!("imp_{}", &rest[..end])
-    });
-    let ids: Vec<String> = ids.collect();
-    ensure!(ids.len() == 2, "{ids:?}");
-    Ok(ids)
-}
-
-/// A key that the brand's programs sign with.
-fn assertion_keys(handle: &str, owner: &mut Browser) -> Result<Vec<String>> {
-    let page = format!("/console/{handle}/settings/developers");
-    let jwk = SigningKey::generate().jwk().to_string();
-    let sent = owner.post_form(&format!("{page}/keys"), &[("jwk", &jwk)])?;
-    ensure!(sent.status == 303, "{sent:?}");
-    let kid = owner
-        .get(&page)?
-        .between("/developers/keys/", "/remove")?
-        .to_owned();
-    Ok(vec![kid])
-}
-
-/// A form of several parts, sent to a page; the last part of the address that it leads to.
-fn made(owner: &mut Browser, page: &str, fields: &[(&str, &str)], file: &[u8]) -> Result<String> {
-    let mut body = Vec::new();
-    for (name, value) in fields {
-        let head = format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n");
-        body.extend(head.bytes().chain(value.bytes()).chain(*b"\r\n"));
-    }
-    body.extend(
-        b"--b\r\ncontent-disposition: form-data; name=\"picture\"; filename=\"a.png\"\r\n\r\n",
-    );
-    body.extend(file);
-    body.extend(b"\r\n--b--\r\n");
-    let sent = owner.post_body(page, "multipart/form-data; boundary=b", body)?;
-    ensure!(sent.status == 303, "{sent:?}");
-    let path = sent.location().split('?').next().unwrap_or_default();
-    let id = path.rsplit('/').next().context("an id")?;
-    Ok(id.to_owned())
-}
-
-/// Where a brand's program would be told.
-pub(crate) fn endpoint(handle: &str) -> String {
-    let host = marked(handle, "hook").replace(' ', "-");
-    format!("https://{host}.invalid/hook")
-}
-
-/// Somebody new comes by the account's link: what its program is told of.
-pub(crate) fn befriend(handle: &str, browser: &mut Browser) -> Result<()> {
-    let path = format!("/messenger/add/{handle}");
-    let page = browser.get(&path)?;
-    let wording = page.between("name=\"wording\" value=\"", "\"")?.to_owned();
-    let name = marked(handle, "새 친구");
-    let fields = [("who", "new"), ("name", &*name), ("wording", &*wording)];
-    let added = browser.post_form(&path, &fields)?;
-    ensure!(added.status == 303, "{added:?}");
-    Ok(())
-}
-
-/// An event that waits for the brand's program, which is nowhere.
-fn webhook_event(handle: &str, owner: &mut Browser) -> Result<String> {
-    let page = format!("/console/{handle}/settings/webhooks");
-    let url = endpoint(handle);
-    let fields = [("url", &*url), ("active", "1")];
-    let set = owner.post_form(&page, &fields)?;
-    ensure!(set.status == 303, "{set:?}");
-    befriend(handle, owner)?;
-    let log = "/settings/webhooks/log/";
-    let shown = until_state(
-        "an event of the webhook",
-        SOON,
-        || owner.read(&page),
-        |page| page.contains(log),
-    )?;
-    let id = shown
-        .split(log)
-        .nth(1)
-        .and_then(|rest| rest.split('"').next());
-    Ok(id.context("an id")?.to_owned())
-}
-
-/// A rich menu that everybody sees.
-fn rich_menu(handle: &str, owner: &mut Browser) -> Result<String> {
-    let name = marked(handle, "menu");
-    let fields = [
-        ("layout", "compact-one"),
-        ("name", name.as_str()),
-        ("bar", "Menu"),
-        ("open", "1"),
-        ("area-0-kind", "message"),
-        ("area-0", "hello"),
-    ];
-    let page = format!("/console/{handle}/menus");
-    let id = made(owner, &page, &fields, &testkit::png::plain(2_500, 843))?;
-    let shown = owner.post_form(&format!("{page}/{id}/default"), &[("on", "1")])?;
-    ensure!(shown.status == 303, "{shown:?}");
-    Ok(id)
-}
-
-fn coupon(handle: &str, owner: &mut Browser) -> Result<String> {
-    let title = marked(handle, "coupon");
-    let fields = [
-        ("title", title.as_str()),
-        ("reward", "percent"),
-        ("worth", "20"),
-        ("from", "2026-01-01T00:00"),
-        ("until", "2099-01-01T00:00"),
-    ];
-    let picture = testkit::png::plain(64, 64);
-    made(
-        owner,
-        &format!("/console/{handle}/coupons"),
-        &fields,
-        &picture,
-    )
-}
-
-/// Public ids of a brand's friends: those of one import follow each other.
-fn friends(brand: &Brand, handle: &str) -> Result<Vec<String>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let store = Store::open(&engine::database(&brand.data)).await?;
-        let first = if handle == THEIRS {
-            1
-        } else {
-            FRIENDS as u32 + 1
-        };
-        let snapshot = store.snapshot().await?;
-        let ids = snapshot.user_ids(&[first, first + 1]).await?;
-        snapshot.end().await?;
-        store.close().await?;
-        Ok(ids.iter().map(ToString::to_string).collect())
-    })
 }

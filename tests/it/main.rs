@@ -43,6 +43,7 @@ mod draft_steps; // whom a draft reaches, when it goes, and that it is launched 
 mod taken_back; // what came another way keeps its audience when it is a draft again
 mod running; // a campaign under way, watched and stopped
 mod line_sdk; // LINE's official library, the address changed
+mod retry_keys; // a retry key stands for one send, whatever dies
 mod narrowcast; // narrowcasts reach whom they name, and are told of
 mod line_tokens; // what brands' programs prove themselves with, and what tokens are worth
 mod v1; // our own API, from the first request to the bill

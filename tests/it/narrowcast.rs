@@ -297,8 +297,11 @@ impl Asking<'_> {
         let brand = &self.platform.brand;
         Runtime::new()?.block_on(async {
             let store = Store::open(&engine::database(&brand.data)).await?;
-            let account = store.account_by_handle(&Handle::parse(&brand.handle)?);
-            let account = account.await?.context("the account")?;
+            let handle = Handle::parse(&brand.handle)?;
+            let account = store
+                .account_by_handle(&handle)
+                .await?
+                .context("the account")?;
             let request = RequestId::parse_uuid(request).context("an id")?;
             let found = store.api_request(account.id, request).await?;
             store.close().await?;

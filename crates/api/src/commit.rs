@@ -31,7 +31,7 @@ pub(crate) enum What {
         friends: FriendsOf,
         fact: FriendFact,
         /// The campaign that loses them, where they go.
-        loss: Option<Fitting>,
+        loss: Option<Box<Fitting>>,
     },
     Receipt(Fitting),
     Message(Message),
@@ -142,7 +142,7 @@ impl Sorted {
                     of_account.0.push(fact);
                     of_account.1 = Some(friends);
                     if let Some(loss) = loss {
-                        sorted.receipt(loss);
+                        sorted.receipt(*loss);
                     }
                     taken.accepted += 1;
                 }

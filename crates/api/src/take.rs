@@ -247,7 +247,7 @@ impl Reading<'_> {
             let losses = receipts::losses(self.state, &gone).await?;
             for ((place, _), lost) in self.gone.iter().zip(losses) {
                 if let What::Friend { loss, .. } = &mut self.work[*place].what {
-                    *loss = lost;
+                    *loss = lost.map(Box::new);
                 }
             }
         }

@@ -164,7 +164,9 @@ impl Shared {
         let mood = self.mood();
         if mood == Mood::Garbage {
             let mut some = [0; 1_024];
-            let _ = stream.read(&mut some)?;
+            if stream.read(&mut some)? == 0 {
+                return Ok(());
+            }
             return stream.write_all(b"this is no such protocol\r\n\r\n");
         }
         let Some(request) = read(&mut stream)? else {

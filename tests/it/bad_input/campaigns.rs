@@ -3,6 +3,7 @@
 use anyhow::Result;
 use chingu_tests::shell;
 use chingu_tests::world::Brand;
+use domain::audience::DEPTH_MAX;
 use serde_json::json;
 
 use super::{CANNOT, Cases, is_refusal};
@@ -204,9 +205,9 @@ pub(super) fn messages(brand: &Brand, cases: &mut Cases) -> Result<()> {
 pub(super) fn audiences(brand: &Brand, cases: &mut Cases) -> Result<()> {
     let deep = format!(
         "{}{}{}",
-        r#"{"not":"#.repeat(9),
+        r#"{"not":"#.repeat(DEPTH_MAX),
         r#"{"all":true}"#,
-        "}".repeat(9)
+        "}".repeat(DEPTH_MAX)
     );
     let wide = json!({"or": vec![json!({"tag": "x"}); 101]}).to_string();
     let table: Vec<(&str, String, &str)> = vec![

@@ -73,7 +73,9 @@ impl World {
         let signature = sign(&Secret::parse(SECRET).unwrap(), NOW, body.as_bytes());
         let request = Request::post(path).header(SIGNATURE_HEADER, signature);
         let router = crate::router(self.state.clone());
-        let response = router.oneshot(request.body(body.into()).unwrap()).await;
+        let response = router
+            .oneshot(request.body(axum::body::Body::from(body)).unwrap())
+            .await;
         let (head, body) = response.unwrap().into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         (

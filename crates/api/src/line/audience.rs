@@ -60,7 +60,7 @@ pub async fn create(
     body: Properties,
 ) -> Result<Response, LineError> {
     let audiences = audiences(&state, &channel);
-    let new = new_group(&channel, body.typed("description")?);
+    let new = group_to_make(&channel, body.typed("description")?);
     expect_user_ids(body.typed("isIfaAudience")?)?;
     let upload = match given_ids(&body)? {
         ids if ids.is_empty() => None,
@@ -124,7 +124,7 @@ async fn of_request(
     kind: GroupKind,
     click_url: Option<String>,
 ) -> Result<Response, LineError> {
-    let new = new_group(channel, body.typed("description")?);
+    let new = group_to_make(channel, body.typed("description")?);
     let text: String = body.typed("requestId")?.unwrap_or_default();
     let request = RequestId::parse_uuid(&text);
     let source = Source {
@@ -312,7 +312,7 @@ pub(super) fn audiences(state: &LineState, channel: &Channel) -> Audiences {
     state.audiences.on(state.wall.store_of(channel.business))
 }
 
-pub(super) fn new_group(channel: &Channel, description: Option<String>) -> NewGroup {
+pub(super) fn group_to_make(channel: &Channel, description: Option<String>) -> NewGroup {
     NewGroup {
         account: channel.account,
         description: description.unwrap_or_default(),

@@ -15,7 +15,9 @@ use jobs::Audiences;
 use jobs::audiences::{Accepts, IdsArriving, Upload};
 use serde_json::json;
 
-use super::audience::{accepted, audiences, created, expect_user_ids, new_group, refusal, refused};
+use super::audience::{
+    accepted, audiences, created, expect_user_ids, group_to_make, refusal, refused,
+};
 use super::request::{expect_type, unread};
 use super::{Channel, LineError, LineState};
 use crate::body;
@@ -48,7 +50,7 @@ pub async fn create(
     let audiences = audiences(&state, &channel);
     let given = read(&audiences, request).await?;
     expect_user_ids(given.is_ifa)?;
-    let new = new_group(&channel, given.description.clone());
+    let new = group_to_make(&channel, given.description.clone());
     let group = audiences.create(new, Some(given.upload()?)).await;
     Ok(created(&group.map_err(refused)?))
 }

@@ -34,6 +34,7 @@ pub mod validate; // messages looked at, not sent
 pub mod rich_menu; // rich menus: made, pictured, shown to friends
 pub mod menu_insight; // what friends did with a rich menu
 pub mod coupon; // coupons: made, listed, closed, looked at before they are sent
+pub mod webhook_endpoint; // where events go
 pub mod webhook_test; // a webhook that is tried
 pub mod absent; // what this platform does not have, in LINE's words
 
@@ -100,6 +101,10 @@ fn bot() -> Router<Arc<LineState>> {
         .route("/v2/bot/info", get(bot::info))
         .route("/v2/bot/profile/{userId}", get(bot::profile))
         .route("/v2/bot/followers/ids", get(bot::followers))
+        .route(
+            "/v2/bot/channel/webhook/endpoint",
+            get(webhook_endpoint::show).put(webhook_endpoint::set),
+        )
         .route("/v2/bot/channel/webhook/test", post(webhook_test::test))
         .merge(validation())
 }

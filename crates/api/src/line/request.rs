@@ -11,6 +11,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
+use domain::message::ValidationError;
 use serde_json::value::RawValue;
 
 use super::{LineError, LineState};
@@ -80,6 +81,16 @@ impl Properties {
     pub fn raw(&self, name: &str) -> Option<&str> {
         let text = self.0.get(name)?.get();
         (text != "null").then_some(text)
+    }
+
+    /// The JSON text of a property that has to be there.
+    pub fn required(&self, name: &str) -> Result<&str, LineError> {
+        self.raw(name).ok_or_else(|| {
+            LineError::body(vec![ValidationError {
+                message: "May not be empty".to_owned(),
+                property: name.to_owned(),
+            }])
+        })
     }
 
     /// A property as a value of our own; one of another shape is refused by its name.
@@ -280,6 +291,7 @@ mod tests {
         let refused = properties.typed::<u32>("flag").unwrap_err().to_string();
         let words = "The property, flag, in the request body is invalid (line: -, column: -)";
         assert_eq!(refused, words);
+        assert!(properties.required("none").is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use domain::time::Clock;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use store::idempotency::AnsweredRequest;
-use store::{Write, pause};
+use store::{Store, Write, pause};
 
 use super::{Caller, Refusal, V1State};
 
@@ -48,6 +48,8 @@ pub enum Turn {
 /// A write that ends with an answer.
 pub struct Open {
     pub write: Write,
+    /// Where the write is begun anew.
+    store: Store,
     asked: Asked,
     account: AccountId,
     clock: Arc<dyn Clock>,
@@ -126,13 +128,29 @@ pub(super) async fn answered_before(
 
 /// Begins the write of a request, unless it was answered before.
 pub async fn begin(state: &V1State, caller: &Caller, asked: Asked) -> Result<Turn, Refusal> {
+    begin_on(state, &caller.behind, caller, asked).await
+}
+
+/// The same before the wall, for what launches: it makes the partitions of what will be recorded,
+/// which only their owner may. Whose the campaign is was found behind the wall, and is looked at
+/// once more by what launches it.
+pub async fn begin_launch(state: &V1State, caller: &Caller, asked: Asked) -> Result<Turn, Refusal> {
+    begin_on(state, &state.store, caller, asked).await
+}
+
+async fn begin_on(
+    state: &V1State,
+    store: &Store,
+    caller: &Caller,
+    asked: Asked,
+) -> Result<Turn, Refusal> {
     let busy = match &asked.key {
         Some(key) => Some(state.busy.enter(caller.account, key)?),
         None => None,
     };
-    let write = caller.behind.write().await?;
     let open = Open {
-        write,
+        write: store.write().await?,
+        store: store.clone(),
         asked,
         account: caller.account,
         clock: state.clock.clone(),
@@ -159,18 +177,19 @@ impl Open {
     }
 
     /// Takes back what was written so far and begins anew.
-    pub async fn start_over(self, caller: &Caller) -> Result<Turn, Refusal> {
+    pub async fn start_over(self) -> Result<Turn, Refusal> {
         let Self {
             write,
+            store,
             asked,
             account,
             clock,
             busy,
         } = self;
         write.roll_back().await?;
-        let write = caller.behind.write().await?;
         let open = Self {
-            write,
+            write: store.write().await?,
+            store,
             asked,
             account,
             clock,
@@ -187,6 +206,7 @@ impl Open {
     ) -> Result<Response, Refusal> {
         let Self {
             mut write,
+            store: _,
             asked,
             account,
             clock,

@@ -81,7 +81,7 @@ pub enum Refusal {
     TooLarge(usize),
     #[error("{0}")]
     UnsupportedType(String),
-    #[error("{} of the request wrong", in_words(.0))]
+    #[error("{} in the request", in_words(.0))]
     Invalid(Vec<Fault>),
     #[error("the key came before with another request: another request has another key")]
     KeyReused,
@@ -321,8 +321,8 @@ fn broken(error: &dyn std::error::Error) -> Refusal {
 
 fn in_words(faults: &[Fault]) -> String {
     match faults.len() {
-        1 => "1 thing is".to_owned(),
-        several => format!("{several} things are"),
+        1 => "1 thing is wrong".to_owned(),
+        several => format!("{several} things are wrong"),
     }
 }
 

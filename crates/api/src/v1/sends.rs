@@ -98,7 +98,7 @@ pub struct SealEvidence {
     params(
         ("campaign" = String, Path, description = "`cmp_…`"),
         ("outcome" = Option<String>, Query,
-         description = "delivered, failed, excluded, uncertain, cancelled or pending"),
+         description = "delivered, failed, skipped, uncertain, not_sent or pending"),
         ("friend" = Option<String>, Query, description = "`usr_…` or `U…`"),
     ),
     responses((status = 200, description = "The file", body = String, content_type = "text/csv")),

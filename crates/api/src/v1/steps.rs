@@ -22,7 +22,7 @@ use super::amount::Amount;
 use super::body::{Faults, Fields, Posted};
 use super::campaign::Campaign;
 use super::campaigns::{amount, schedule};
-use super::once::{Open, Turn, begin};
+use super::once::{Open, Turn, begin, begin_launch};
 use super::{Caller, Refusal, V1State};
 
 /// Characters of a reason, at most.
@@ -195,7 +195,7 @@ pub async fn launch(
     posted.fields.only(&LAUNCH_PROPERTIES, &mut faults);
     let highest = amount(&posted.fields, "highest_amount", currency, &mut faults);
     faults.finish()?;
-    let mut open = match begin(&state, &caller, posted.asked).await? {
+    let mut open = match begin_launch(&state, &caller, posted.asked).await? {
         Turn::Fresh(open) => open,
         Turn::Answered(answer) => return Ok(answer),
     };
@@ -222,7 +222,7 @@ async fn wait(
     needed: Money,
     highest: Option<Money>,
 ) -> Result<Response, Refusal> {
-    let mut open = match open.start_over(caller).await? {
+    let mut open = match open.start_over().await? {
         Turn::Fresh(open) => open,
         Turn::Answered(answer) => return Ok(answer),
     };
@@ -375,7 +375,7 @@ pub async fn test(
     let testers = testers(&caller, to, &mut faults).await?;
     faults.finish()?;
     let currency = caller.currency().await?;
-    let mut open = match begin(&state, &caller, posted.asked).await? {
+    let mut open = match begin_launch(&state, &caller, posted.asked).await? {
         Turn::Fresh(open) => open,
         Turn::Answered(answer) => return Ok(answer),
     };

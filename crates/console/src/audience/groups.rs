@@ -267,12 +267,12 @@ async fn make_of_campaign(desk: &Desk, fields: &OfCampaign) -> Result<(), Setbac
         },
         click_url: None,
     };
-    let new = new_group(desk, &fields.name);
+    let new = group_to_make(desk, &fields.name);
     desk.audiences.create_of_campaign(new, source).await?;
     Ok(())
 }
 
-fn new_group(desk: &Desk, name: &str) -> NewGroup {
+fn group_to_make(desk: &Desk, name: &str) -> NewGroup {
     NewGroup {
         account: desk.account.id,
         description: name.trim().to_owned(),
@@ -302,7 +302,7 @@ async fn of_file(desk: &Desk, mut parts: Multipart, name: &mut String) -> Result
         ids,
         description: (!file_name.is_empty()).then_some(file_name),
     };
-    let new = new_group(desk, name);
+    let new = group_to_make(desk, name);
     desk.audiences.create(new, Some(upload)).await?;
     Ok(())
 }

@@ -288,7 +288,7 @@ impl ComposerPage<'_> {
         NAME_CHARS_MAX
     }
 
-    fn kinds(&self) -> [Kind; 8] {
+    fn kinds(&self) -> [Kind; 9] {
         Kind::ALL
     }
 

@@ -55,8 +55,8 @@ async fn a_narrowcast_is_a_campaign_of_its_own(engine: Engine) {
         .await;
     assert_eq!((first.status, &first.body), (202, &json!({})));
     assert_eq!(world.recipients(&first).await, 2);
-    let again = world.ask_by_key(NARROWCAST, KEY, &json!({"messages": hello()}));
-    let again = again.await;
+    let body = json!({"messages": hello()});
+    let again = world.ask_by_key(NARROWCAST, KEY, &body).await;
     let accepted = &again.headers["x-line-accepted-request-id"];
     assert_eq!(accepted, &first.headers["x-line-request-id"]);
     let words = "The retry key is already accepted";

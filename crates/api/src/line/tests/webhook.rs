@@ -7,6 +7,7 @@ use super::*;
 testkit::on_both_engines![
     a_test_says_what_came_of_it,
     a_test_needs_an_address_that_is_one,
+    an_endpoint_is_set_and_told,
     tests_are_sixty_an_hour,
 ];
 
@@ -74,6 +75,27 @@ async fn a_test_needs_an_address_that_is_one(engine: Engine) {
     let tried = world.post(TEST, JSON, "{}").await;
     assert_eq!(tried.body["success"], true, "{}", tried.body);
     assert_eq!(taker.taken().len(), 2);
+}
+
+async fn an_endpoint_is_set_and_told(engine: Engine) {
+    let world = world(engine).await;
+    let path = "/v2/bot/channel/webhook/endpoint";
+    let none = world.get(path).await;
+    let words = json!({"message": "Webhook endpoint not found"});
+    assert_eq!((none.status, none.body), (404, words));
+    for (body, status) in [
+        (json!({}), 400),
+        (json!({"endpoint": "nothing"}), 400),
+        (json!({"endpoint": "https://brand.example/hook"}), 200),
+    ] {
+        let request = world.request("PUT", path).header(CONTENT_TYPE, JSON);
+        let request = request.body(Body::from(body.to_string()));
+        let set = world.send(request.unwrap()).await;
+        assert_eq!(set.status, status, "{body}: {}", set.body);
+    }
+    let told = world.get(path).await;
+    let expected = json!({"endpoint": "https://brand.example/hook", "active": true});
+    assert_eq!((told.status, told.body), (200, expected));
 }
 
 async fn tests_are_sixty_an_hour(engine: Engine) {
