@@ -27,7 +27,7 @@ impl World {
     /// A friend wrote to an account; what its program is told.
     async fn written_to(&self, account: &Account, key: &str) -> Value {
         let mut bytes = [0; REPLY_TOKEN_BYTES];
-        domain::id::SecretSource::fill(self.ids.as_ref(), &mut bytes);
+        domain::id::SecretSource::fill(&*self.ids, &mut bytes);
         let token = ReplyToken::from_bytes(bytes);
         let key = UserKey::parse(key).unwrap();
         let mut write = self.store.write().await.unwrap();
