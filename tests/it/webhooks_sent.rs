@@ -129,7 +129,10 @@ fn told() -> Result<()> {
 
 /// What LINE's own library takes the events of these requests for.
 fn classes(secret: &str, taken: &[Taken]) -> Result<Vec<String>> {
-    let one = |request: &Taken| json!({"signature": request.headers["x-line-signature"], "body": request.body});
+    let one = |request: &Taken| {
+        let signature = &request.headers["x-line-signature"];
+        json!({"signature": signature, "body": request.body})
+    };
     let requests: Vec<Value> = taken.iter().map(one).collect();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
     let mut child = Command::new(folder.join("python"))
