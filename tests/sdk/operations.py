@@ -107,6 +107,7 @@ class Operations:
         friends = await self.bot()
         await self.validation()
         await self.sending(friends)
+        await self.webhook()
         await self.narrowcasting()
         await self.chats(friends)
         await self.units()
@@ -652,6 +653,42 @@ class Operations:
             "The request body has",
             ask.get_coupon_detail,
             "01JYNW8JMQVFBNWF1APF8Z3FS7",
+        )
+
+    async def webhook(self):
+        ask = self.messages
+        endpoint = "https://nobody.invalid/hook"
+        await self.does(
+            "setWebhookEndpoint",
+            ask.set_webhook_endpoint,
+            messaging.SetWebhookEndpointRequest(endpoint=endpoint),
+        )
+        await self.refuses(
+            "setWebhookEndpoint, no address",
+            400,
+            "Invalid webhook endpoint URL",
+            ask.set_webhook_endpoint,
+            messaging.SetWebhookEndpointRequest(endpoint="nobody.invalid"),
+        )
+        await self.does(
+            "getWebhookEndpoint",
+            ask.get_webhook_endpoint,
+            check=lambda answer: answer.endpoint == endpoint and answer.active,
+        )
+        await self.does(
+            "testWebhookEndpoint",
+            ask.test_webhook_endpoint,
+            messaging.TestWebhookEndpointRequest(endpoint=endpoint),
+            check=lambda answer: not answer.success
+            and answer.reason == "COULD_NOT_CONNECT",
+        )
+        # Good tokens come with webhooks: `webhooks.py` reads what they bring.
+        await self.refuses(
+            "replyMessage, unknown token",
+            400,
+            "Invalid reply token",
+            ask.reply_message,
+            messaging.ReplyMessageRequest(reply_token="0" * 32, messages=[text("hello")]),
         )
 
     async def absent(self):

@@ -16,6 +16,7 @@ use crate::coupon_deeds::{self, Wanted};
 use crate::menu_deeds::{self, MenuDone};
 use crate::receipts::{Fitting, UsedCoupon};
 use crate::take::{NotTaken, Taken};
+use crate::told::{Did, DidWhat, Telling};
 use crate::{ApiError, ApiState};
 
 /// An event that is to be written.
@@ -61,6 +62,8 @@ struct Sorted {
     deliveries: Vec<Delivery>,
     /// Of the deliveries, in their order.
     places: Vec<usize>,
+    /// In the order of their events.
+    did: Vec<Did>,
 }
 
 /// Takes what is fresh of `work`.
@@ -78,6 +81,7 @@ pub(crate) async fn commit(
     let ids: Vec<&str> = work.iter().map(|work| work.id.as_str()).collect();
     let mut fresh = write.remember_events(&ids, now).await?;
     let sorted = Sorted::of(work, &mut fresh, &mut taken);
+    let telling = Telling::of(state, &write, sorted.did).await?;
     for (facts, friends) in sorted.facts.into_values() {
         if let Some(friends) = friends {
             friends::apply(&mut write, &*state.ids, friends, facts, now).await?;
@@ -103,7 +107,11 @@ pub(crate) async fn commit(
         }
     }
     write.forget_events(&without_room).await?;
+    let is_told = telling.record(state, &mut write, now).await?;
     write.commit().await?;
+    if let Some(webhooks) = state.webhooks.as_ref().filter(|_| is_told) {
+        webhooks.wake.notify_one();
+    }
     Ok(in_order(taken))
 }
 
@@ -122,6 +130,14 @@ impl Sorted {
                     fact,
                     loss,
                 } => {
+                    sorted
+                        .did
+                        .extend(DidWhat::of_fact(&fact.fact).map(|what| Did {
+                            account: friends.account,
+                            user: fact.user.clone(),
+                            at: fact.at,
+                            what,
+                        }));
                     let of_account = sorted.facts.entry(friends.account).or_default();
                     of_account.0.push(fact);
                     of_account.1 = Some(friends);
@@ -135,6 +151,12 @@ impl Sorted {
                     taken.accepted += 1;
                 }
                 What::Message(message) => {
+                    sorted.did.push(Did {
+                        account: message.account,
+                        user: message.user.clone(),
+                        at: message.at,
+                        what: DidWhat::of_message(message.is_postback, &message.content),
+                    });
                     sorted.messages.push((id, message));
                     taken.accepted += 1;
                 }

@@ -21,6 +21,7 @@ use store::directory::Account;
 use store::friend::Standing;
 use store::hot::FrozenChunk;
 use store::receipt::CampaignLink;
+use store::reply_token::TokenUse;
 use store::standing::AcceptedRequest;
 use store::{StoreError, Write};
 
@@ -102,7 +103,11 @@ impl ApiSender {
                 if answers[place].is_some() {
                     continue;
                 }
-                match self.fit(&account, &campaign, (place, request), &people) {
+                let mut fit = self.fit(&account, &campaign, (place, request), &people);
+                if fit.is_ok() && !may_answer(write, request, now).await? {
+                    fit = Err(SchedulerError::InvalidReplyToken);
+                }
+                match fit {
                     Ok(fit) => fits.push(fit),
                     Err(error) => answers[place] = Some(Err(error)),
                 }
@@ -218,6 +223,19 @@ impl ApiSender {
             units => Ok(Some(self.use_units(write, campaign, units, now).await?.id)),
         }
     }
+}
+
+/// Uses the token of a reply. Of two with one token the first may answer.
+async fn may_answer(
+    write: &mut Write,
+    request: &SendRequest<'_>,
+    now: Timestamp,
+) -> Result<bool, SchedulerError> {
+    let Some(token) = request.reply_token else {
+        return Ok(true);
+    };
+    let used = write.use_reply_token(request.account, token, now).await?;
+    Ok(matches!(used, TokenUse::Fresh(_)))
 }
 
 /// The links of all of them, in places of the campaign that follow each other.

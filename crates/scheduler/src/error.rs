@@ -24,6 +24,9 @@ pub enum SchedulerError {
     /// A request names somebody who is no user here, and wants all of them known.
     #[error("a recipient is not known here")]
     UnknownRecipient,
+    /// A reply to what nobody may answer so: never, any more, or twice.
+    #[error("the reply token is not good")]
+    InvalidReplyToken,
     /// Dearer than the person saw: back to review.
     #[error("the campaign would cost {now}, more than the {seen} that were shown")]
     Dearer { seen: Money, now: Money },

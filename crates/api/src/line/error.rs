@@ -244,6 +244,7 @@ impl From<SchedulerError> for LineError {
                 | BillingError::BeyondBudget { .. }),
             ) => Self::QuotaExceeded(error.to_string()),
             SchedulerError::UnknownRecipient => Self::invalid("Failed to send messages"),
+            SchedulerError::InvalidReplyToken => Self::invalid("Invalid reply token"),
             SchedulerError::Stopped => Self::NotAvailable,
             SchedulerError::NotPossible(why) => Self::invalid(why),
             SchedulerError::Store(error) => error.into(),

@@ -43,6 +43,7 @@ pub struct Config {
     pub scheduler: SchedulerSection,
     pub worker: WorkerSection,
     pub sandbox: SandboxSection,
+    pub webhooks: WebhooksSection,
     pub log: LogSection,
     pub traces: TracesSection,
 }
@@ -140,6 +141,15 @@ pub struct SandboxSection {
     pub faults: Vec<String>,
     /// The screen at `/messenger`, where whoever reaches it may be anybody.
     pub phone: bool,
+}
+
+/// What is sent to programs of brands.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhooksSection {
+    /// To this machine and its neighbours as well, by http:// too: for development. Whoever can set
+    /// a webhook can then ask whatever this machine reaches.
+    pub allow_private_addresses: bool,
 }
 
 #[derive(Debug, Clone, Deserialize, Default)]

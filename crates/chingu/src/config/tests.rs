@@ -24,6 +24,7 @@ fn nothing_configured_is_the_embedded_engine() {
     assert_eq!(config.database_file(), Path::new("data/chingu.db"));
     assert_eq!(config.database_in_words(), "data/chingu.db");
     assert_eq!(config.roles(), Role::ALL);
+    assert!(!config.webhooks.allow_private_addresses);
     config.check_roles_together().unwrap();
 }
 
@@ -42,6 +43,7 @@ fn variables_lie_over_the_file_and_flags_over_both() {
         ("CHINGU_API__RATE_LIMITS__BROADCAST", "5/min"),
         ("CHINGU_API__RATE_LIMITS__OTHER", "off"),
         ("CHINGU_API__RATE_LIMITS__V1", "7/s"),
+        ("CHINGU_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES", "true"),
         // Of flags and of test builds: not of this reading.
         ("CHINGU_LISTEN", "127.0.0.1:7"),
         ("CHINGU_PAUSE_AT", "freeze"),
@@ -72,6 +74,7 @@ fn variables_lie_over_the_file_and_flags_over_both() {
     assert_eq!(limits.other.to_string(), "off");
     assert_eq!(limits.v1.to_string(), "7/s");
     assert_eq!(limits.multicast.to_string(), "200/s");
+    assert!(config.webhooks.allow_private_addresses);
     assert_eq!(
         config.api.key.unwrap().reveal(),
         "00000000000000000000000000000001"
@@ -132,6 +135,11 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[gateway]\nbase_url = \"http://127.0.0.1\"", "base_url"),
         ("[scheduler]\nwindow = 5", "window"),
         ("[sandbox]\nfault = [\"down\"]", "fault"),
+        ("[webhooks]\nallow_private = true", "allow_private"),
+        (
+            "[webhooks]\nallow_private_addresses = 1",
+            "allow_private_addresses",
+        ),
         ("[log]\nlevel = \"info\"", "level"),
         ("[database]\nurl = \"postgres://x\"", "database"),
         // Wrong types.

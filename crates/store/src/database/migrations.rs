@@ -35,6 +35,7 @@ macro_rules! migrator {
             "0025_rich_menu",
             "0026_narrowcast",
             "0027_idempotency",
+            "0028_webhook",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
