@@ -22,7 +22,7 @@ use store::friend::Standing;
 use store::hot::FrozenChunk;
 use store::receipt::CampaignLink;
 use store::reply_token::TokenUse;
-use store::standing::AcceptedRequest;
+use store::standing::{AcceptedRequest, RecordedRequest};
 use store::{StoreError, Write};
 
 use crate::SchedulerError;
@@ -167,7 +167,8 @@ impl ApiSender {
         let block = self.block_for(write, campaign, &fits, now).await?;
         add_links(write, campaign, &fits).await?;
         let mut written: Option<[u8; 32]> = None;
-        for fit in fits {
+        let mut accepted = Vec::with_capacity(fits.len());
+        for fit in &fits {
             let request = &requests[fit.place];
             let hash = fit.body.hash();
             // Programs send the same message again and again.
@@ -175,7 +176,7 @@ impl ApiSender {
                 write.insert_message(hash, &fit.body.to_stored()).await?;
                 written = Some(hash);
             }
-            let accepted = AcceptedRequest {
+            accepted.push(AcceptedRequest {
                 id: request.id,
                 operation: request.operation.into(),
                 campaign: campaign.id,
@@ -185,13 +186,22 @@ impl ApiSender {
                 answer: request.answer.map(ToOwned::to_owned),
                 accepted_at: now,
                 recipients: fit.chosen.recipients,
-                left_out: fit.chosen.left_out,
+                left_out: fit.chosen.left_out.clone(),
                 unknown_users: fit.chosen.unknown_users,
-            };
-            let block = block.filter(|_| accepted.recipients > 0);
-            write
-                .insert_request(&accepted, &launch, hash, block, &fit.chunks)
-                .await?;
+            });
+        }
+        let recorded = fits.iter().zip(&accepted);
+        let recorded = recorded.map(|(fit, accepted)| RecordedRequest {
+            accepted,
+            message: fit.body.hash(),
+            chunks: &fit.chunks,
+        });
+        let recorded: Vec<RecordedRequest<'_>> = recorded.collect();
+        write
+            .insert_requests(campaign.id, &launch, block, &recorded)
+            .await?;
+        for (fit, accepted) in fits.iter().zip(accepted) {
+            let request = &requests[fit.place];
             if let Some(unit) = request.unit.filter(|_| accepted.unit.is_some()) {
                 let messages = request.messages.len() as u8;
                 write

@@ -90,8 +90,8 @@ fn bodies_are_documented_as_they_are_read(document: &Value) {
         ("TestBody", &steps::TEST_PROPERTIES[..]),
         ("ConsentBody", &consents::PROPERTIES[..]),
         ("EstimateBody", &audiences::PROPERTIES[..]),
-        ("WebhookBody", &webhook::PROPERTIES[..]),
-        ("WebhookTestBody", &webhook::TEST_PROPERTIES[..]),
+        ("WebhookBody", &crate::v1::webhook::PROPERTIES[..]),
+        ("WebhookTestBody", &crate::v1::webhook::TEST_PROPERTIES[..]),
     ] {
         let schema = &document["components"]["schemas"][name]["properties"];
         let documented = schema.as_object().unwrap_or_else(|| panic!("{name}"));

@@ -24,8 +24,9 @@ impl World {
             let id = EventId::from_bytes(self.ids.next_bytes());
             let body = json!({"type": "follow", "webhookEventId": id.to_string(),
                 "deliveryContext": {"isRedelivery": false}});
+            let body = body.to_string();
             let (account, event) = (self.account.id, (id, EventKind::Follow));
-            let added = write.add_webhook_event(account, event, NOW, &body.to_string());
+            let added = write.add_webhook_event(account, event, NOW, &body);
             added.await.unwrap();
         }
         write.commit().await.unwrap();

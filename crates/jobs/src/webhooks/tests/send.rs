@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use directory::{AccountRequest, ChannelPorts, Channels, Directory, Vault};
-use domain::id::IdSource;
 use domain::money::Currency;
 use domain::time::Timestamp;
 use domain::user::UserKey;
@@ -14,7 +13,7 @@ use domain::webhook::{EventId, EventKind, EventState, FailureReason};
 use serde_json::{Value, json};
 use store::directory::Account;
 use store::reply_token::{IssuedToken, TokenUse};
-use store::webhook::WebhookEvent;
+use store::webhook::{EventFilter, WebhookEvent};
 use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, Mood, SeededIds, WebhookTaker};
 use tokio_util::sync::CancellationToken;
@@ -105,8 +104,9 @@ impl World {
                 "timestamp": self.clock().as_millis(), "mode": "active",
                 "deliveryContext": {"isRedelivery": false},
                 "follow": {"isUnblocked": number % 2 == 1}});
+            let body = body.to_string();
             let (event, at) = ((id, EventKind::Follow), self.clock());
-            let added = write.add_webhook_event(account, event, at, &body.to_string());
+            let added = write.add_webhook_event(account, event, at, &body);
             added.await.unwrap();
         }
         write.commit().await.unwrap();
@@ -122,8 +122,9 @@ impl World {
 
     async fn events(&self, nth: usize) -> Vec<WebhookEvent> {
         let (store, account) = (&self.webhooks.store, self.accounts[nth].id);
-        let found = store.webhook_events(account, &Default::default(), None, 1_000);
-        let mut events = found.await.unwrap().events;
+        let filter = EventFilter::default();
+        let found = store.webhook_events(account, &filter, None, 1_000).await;
+        let mut events = found.unwrap().events;
         // The newest come first.
         events.reverse();
         events
