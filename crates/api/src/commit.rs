@@ -45,8 +45,30 @@ pub(crate) struct Message {
     pub account: AccountId,
     pub user: UserKey,
     pub at: Timestamp,
-    pub is_postback: bool,
-    pub content: String,
+    pub wrote: Wrote,
+}
+
+#[derive(Clone)]
+pub(crate) enum Wrote {
+    /// A message object, as JSON.
+    Message(String),
+    /// What a tap posts, and what was picked with it.
+    Postback {
+        data: String,
+        params: BTreeMap<String, String>,
+    },
+}
+
+impl Wrote {
+    fn is_postback(&self) -> bool {
+        matches!(self, Self::Postback { .. })
+    }
+
+    fn content(&self) -> &str {
+        match self {
+            Self::Message(content) | Self::Postback { data: content, .. } => content,
+        }
+    }
 }
 
 /// What is fresh of a request, by where it is written.
@@ -155,7 +177,7 @@ impl Sorted {
                         account: message.account,
                         user: message.user.clone(),
                         at: message.at,
-                        what: DidWhat::of_message(message.is_postback, &message.content),
+                        what: DidWhat::Wrote(message.wrote.clone()),
                     });
                     sorted.messages.push((id, message));
                     taken.accepted += 1;
@@ -206,8 +228,8 @@ async fn keep_messages(
             account: message.account,
             number: numbers.get(&message.user)?.number,
             at: message.at,
-            is_postback: message.is_postback,
-            content: message.content.clone(),
+            is_postback: message.wrote.is_postback(),
+            content: message.wrote.content().to_owned(),
         })
     });
     let kept: Vec<FriendMessage> = kept.collect();

@@ -17,6 +17,7 @@ use store::reply_token::IssuedToken;
 use store::webhook::MadeEvent;
 use store::{StoreError, Write};
 
+use crate::commit::Wrote;
 use crate::{ApiError, ApiState};
 
 /// Something a friend did, as an event of the messenger's says it.
@@ -30,10 +31,8 @@ pub(crate) struct Did {
 pub(crate) enum DidWhat {
     /// They came, or went.
     Became(FriendState),
-    /// A message object, as JSON.
-    Wrote(String),
-    /// What a tap posts.
-    Posted(String),
+    /// They wrote, or tapped something that posts.
+    Wrote(Wrote),
 }
 
 impl DidWhat {
@@ -44,13 +43,6 @@ impl DidWhat {
             Fact::Blocked => Some(Self::Became(FriendState::Blocked)),
             Fact::Left => Some(Self::Became(FriendState::Left)),
             Fact::Consent { .. } | Fact::Profile(_) | Fact::Imported(_) => None,
-        }
-    }
-
-    pub fn of_message(is_postback: bool, content: &str) -> Self {
-        match is_postback {
-            true => Self::Posted(content.to_owned()),
-            false => Self::Wrote(content.to_owned()),
         }
     }
 }
@@ -156,8 +148,15 @@ async fn standings_before(write: &Write, did: &[Did]) -> Result<Stood, StoreErro
 /// What is told of something a friend did; `None` where nothing is.
 fn deed(did: &Did, stood: &mut Stood) -> Option<Deed> {
     let state = match &did.what {
-        DidWhat::Wrote(json) => return WrittenMessage::parse(json).map(Deed::Wrote),
-        DidWhat::Posted(data) => return Some(Deed::Posted { data: data.clone() }),
+        DidWhat::Wrote(Wrote::Message(json)) => {
+            return WrittenMessage::parse(json).map(Deed::Wrote);
+        }
+        DidWhat::Wrote(Wrote::Postback { data, params }) => {
+            return Some(Deed::Posted {
+                data: data.clone(),
+                params: params.clone(),
+            });
+        }
         DidWhat::Became(state) => *state,
     };
     let fact = StateFact { state, at: did.at };

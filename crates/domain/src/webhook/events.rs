@@ -4,10 +4,13 @@
 //! Ids and tokens of a message follow from the event's id, so that they are the same whenever they
 //! are asked for. A reply token is drawn by whoever makes the event.
 
+mod written; // what friends write
+
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{EventId, EventKind};
@@ -15,6 +18,7 @@ use crate::api_request::{message_id, quote_token};
 use crate::id::RequestId;
 use crate::time::Timestamp;
 use crate::user::LineUserId;
+pub use written::{ContentProvider, MESSAGE_BYTES_MAX, WrittenMessage};
 
 /// Bytes of a reply token: twice as many hexadecimal digits.
 pub const REPLY_TOKEN_BYTES: usize = 16;
@@ -28,16 +32,11 @@ pub enum Deed {
     },
     Unfollowed,
     Wrote(WrittenMessage),
-    /// What a tap posts.
+    /// What a tap posts, and what was picked with it.
     Posted {
         data: String,
+        params: BTreeMap<String, String>,
     },
-}
-
-/// A message of a friend, of a kind that programs are told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WrittenMessage {
-    Text(String),
 }
 
 /// One deed, told.
@@ -82,17 +81,6 @@ impl std::fmt::Debug for ReplyToken {
     }
 }
 
-impl WrittenMessage {
-    /// A message object as the messenger tells it; `None` where programs are told of none such.
-    pub fn parse(json: &str) -> Option<Self> {
-        let message: Value = serde_json::from_str(json).ok()?;
-        match (message["type"].as_str()?, message["text"].as_str()) {
-            ("text", Some(text)) => Some(Self::Text(text.to_owned())),
-            _ => None,
-        }
-    }
-}
-
 impl Deed {
     pub const fn kind(&self) -> EventKind {
         match self {
@@ -119,11 +107,11 @@ impl FriendEvent {
                 },
             },
             Deed::Unfollowed => DeedFields::Unfollow {},
-            Deed::Wrote(WrittenMessage::Text(text)) => DeedFields::Message {
-                message: MessageContent::Text(self.text(text)),
+            Deed::Wrote(written) => DeedFields::Message {
+                message: self.message(written),
             },
-            Deed::Posted { data } => DeedFields::Postback {
-                postback: PostbackContent { data },
+            Deed::Posted { data, params } => DeedFields::Postback {
+                postback: PostbackContent { data, params },
             },
         };
         let fields = EventFields {
@@ -146,12 +134,12 @@ impl FriendEvent {
         json
     }
 
-    fn text<'a>(&self, text: &'a str) -> TextContent<'a> {
+    fn message<'a>(&self, written: &'a WrittenMessage) -> MessageFields<'a> {
         let request = RequestId::from_bytes(*self.id.as_bytes());
-        TextContent {
+        MessageFields {
+            written,
             id: message_id(request, 0),
-            text,
-            quote_token: quote_token(request, 0),
+            quote_token: written.is_quotable().then(|| quote_token(request, 0)),
             mark_as_read_token: read_token(self.id),
         }
     }
@@ -187,7 +175,7 @@ struct EventFields<'a> {
 enum DeedFields<'a> {
     Follow { follow: FollowDetail },
     Unfollow {},
-    Message { message: MessageContent<'a> },
+    Message { message: MessageFields<'a> },
     Postback { postback: PostbackContent<'a> },
 }
 
@@ -212,28 +200,26 @@ struct FollowDetail {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum MessageContent<'a> {
-    Text(TextContent<'a>),
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TextContent<'a> {
+struct MessageFields<'a> {
+    #[serde(flatten)]
+    written: &'a WrittenMessage,
     id: String,
-    text: &'a str,
-    quote_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quote_token: Option<String>,
     mark_as_read_token: String,
 }
 
 #[derive(Serialize)]
 struct PostbackContent<'a> {
     data: &'a str,
+    #[serde(skip_serializing_if = "<BTreeMap<String, String>>::is_empty")]
+    params: &'a BTreeMap<String, String>,
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -274,10 +260,18 @@ mod tests {
         }
         let (_, event) = told(Deed::Unfollowed, None);
         assert_eq!(event, with_common("unfollow", json!({})));
-        let data = "action=buy".to_owned();
-        let (_, event) = told(Deed::Posted { data }, Some(TOKEN));
-        let fields = json!({"replyToken": token, "postback": {"data": "action=buy"}});
-        assert_eq!(event, with_common("postback", fields));
+        for (params, postback) in [
+            (BTreeMap::new(), json!({"data": "action=buy"})),
+            (
+                BTreeMap::from([("date".to_owned(), "2026-12-24".to_owned())]),
+                json!({"data": "action=buy", "params": {"date": "2026-12-24"}}),
+            ),
+        ] {
+            let data = "action=buy".to_owned();
+            let (_, event) = told(Deed::Posted { data, params }, Some(TOKEN));
+            let fields = json!({"replyToken": token, "postback": postback});
+            assert_eq!(event, with_common("postback", fields));
+        }
         let text = WrittenMessage::parse(r#"{"type":"text","text":"안녕"}"#).unwrap();
         let (_, event) = told(Deed::Wrote(text), Some(TOKEN));
         let message = &event["message"];
@@ -294,12 +288,29 @@ mod tests {
     #[test]
     fn only_the_delivery_changes_when_it_is_sent_again() {
         let text = r#"{"deliveryContext":{"isRedelivery":false}}"#.to_owned();
-        let (sent, event) = told(Deed::Wrote(WrittenMessage::Text(text.clone())), Some(TOKEN));
+        let written = WrittenMessage::Text { text: text.clone() };
+        let (sent, event) = told(Deed::Wrote(written), Some(TOKEN));
         let again: Value = serde_json::from_str(&crate::webhook::again(&sent)).unwrap();
         let mut expected = event;
         expected["deliveryContext"]["isRedelivery"] = true.into();
         assert_eq!(again, expected);
         assert_eq!(again["message"]["text"], text);
+    }
+
+    #[test]
+    fn only_what_can_be_quoted_has_a_token_for_that() {
+        for (json, is_quotable) in [
+            (
+                r#"{"type":"sticker","packageId":"1","stickerId":"2"}"#,
+                true,
+            ),
+            (r#"{"type":"audio"}"#, false),
+        ] {
+            let written = WrittenMessage::parse(json).unwrap();
+            let (_, event) = told(Deed::Wrote(written), Some(TOKEN));
+            assert_eq!(event["message"]["quoteToken"].is_string(), is_quotable);
+            assert!(event["message"]["markAsReadToken"].is_string(), "{event}");
+        }
     }
 
     #[test]
@@ -317,9 +328,6 @@ mod tests {
         }
         for text in ["", "a", "AQEBAQEBAQEBAQEBAQEBAQE", "한국어"] {
             assert_eq!(event_of_read_token(text), None, "{text}");
-        }
-        for json in ["", "[]", r#"{"type":"sticker"}"#, r#"{"type":"text"}"#] {
-            assert_eq!(WrittenMessage::parse(json), None, "{json}");
         }
     }
 }

@@ -100,6 +100,7 @@ async fn what_friends_do_is_told_once_and_in_order(engine: Engine) {
     world.set_endpoint(true).await;
     let text = json!({"type": "text", "text": "안녕"});
     let sticker = json!({"type": "sticker", "packageId": "1", "stickerId": "2"});
+    let picked = json!({"date": "2026-12-24"});
     let events = [
         added("e1", -60),
         added("e1", -60),
@@ -109,31 +110,51 @@ async fn what_friends_do_is_told_once_and_in_order(engine: Engine) {
             -50,
             json!({"user": KIM, "message": text}),
         ),
-        event("e3", "message.received", -45, json!({"message": sticker})),
-        event("e4", "postback", -40, json!({"user": KIM, "data": "a=1"})),
-        blocked("e5", -30),
+        event(
+            "e3",
+            "message.received",
+            -45,
+            json!({"user": KIM, "message": sticker}),
+        ),
+        // No library knows such a one.
+        event(
+            "e4",
+            "message.received",
+            -42,
+            json!({"user": KIM, "message": {"type": "hologram"}}),
+        ),
+        event(
+            "e5",
+            "postback",
+            -40,
+            json!({"user": KIM, "data": "a=1", "params": picked}),
+        ),
+        blocked("e6", -30),
     ];
     let answer = world.tell(&events).await;
-    assert_eq!(answer.body["accepted"], 5, "{}", answer.body);
+    assert_eq!(answer.body["accepted"], 6, "{}", answer.body);
     let answer = world.tell(&events).await;
-    assert_eq!(answer.body["duplicates"], 6, "{}", answer.body);
+    assert_eq!(answer.body["duplicates"], 7, "{}", answer.body);
     let told = world.told().await;
-    assert_eq!(kinds(&told), ["follow", "message", "postback", "unfollow"]);
-    for (event, seconds) in told.iter().zip([-60, -50, -40, -30]) {
+    let expected = ["follow", "message", "message", "postback", "unfollow"];
+    assert_eq!(kinds(&told), expected);
+    for (event, seconds) in told.iter().zip([-60, -50, -45, -40, -30]) {
         let at = NOW.as_millis() + seconds * 1_000;
         assert_eq!(event["timestamp"], at);
         assert_eq!(event["source"], json!({"type": "user", "userId": KIM}));
     }
     assert_eq!(told[0]["follow"]["isUnblocked"], false);
     assert_eq!(told[1]["message"]["text"], "안녕");
-    assert_eq!(told[2]["postback"]["data"], "a=1");
-    assert!(told[3]["replyToken"].is_null());
+    assert_eq!(told[2]["message"]["type"], "sticker");
+    assert_eq!(told[3]["postback"]["data"], "a=1");
+    assert_eq!(told[3]["postback"]["params"], picked);
+    assert!(told[4]["replyToken"].is_null());
 
     let store = &world.state.store;
     let kim = UserKey::parse(KIM).unwrap();
     let number = store.user_number(&kim).await.unwrap().unwrap();
     let mut write = store.write().await.unwrap();
-    for event in &told[..3] {
+    for event in &told[..4] {
         let token = ReplyToken::parse(event["replyToken"].as_str().unwrap()).unwrap();
         let used = write.use_reply_token(world.account.id, &token, NOW).await;
         assert_eq!(used.unwrap(), TokenUse::Fresh(number));

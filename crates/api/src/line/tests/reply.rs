@@ -38,7 +38,9 @@ impl World {
             id: EventId::from_bytes(self.ids.next_bytes()),
             user: users[&key].line_id,
             at: NOW,
-            deed: Deed::Wrote(WrittenMessage::Text("hello?".to_owned())),
+            deed: Deed::Wrote(WrittenMessage::Text {
+                text: "hello?".to_owned(),
+            }),
         };
         let made = MadeEvent {
             id: event.id,
