@@ -114,7 +114,9 @@ impl Telling {
             });
         }
         write.add_webhook_events(&events, now).await?;
-        write.issue_reply_tokens(&tokens, now).await?;
+        write
+            .issue_reply_tokens(&tokens, now, webhooks.replies_within)
+            .await?;
         write.sweep_reply_tokens(now).await?;
         Ok(true)
     }

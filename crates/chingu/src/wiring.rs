@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use api::ApiState;
 use api::line::LineState;
@@ -166,13 +167,15 @@ async fn open_webhooks(config: &Config, platform: &Platform) -> anyhow::Result<W
     let guard = Guard {
         allow_private: config.webhooks.allow_private_addresses,
     };
-    Ok(Webhooks::of(
+    let webhooks = Webhooks::of(
         platform.store.clone(),
         platform.channels().await?,
         platform.clock.clone(),
         platform.ids.clone(),
         guard,
-    )?)
+    )?;
+    let replies_within = Duration::from_millis(config.webhooks.reply_token_ms);
+    Ok(webhooks.with_replies_within(replies_within))
 }
 
 /// RabbitMQ where it is named and this process has to do with chunks.

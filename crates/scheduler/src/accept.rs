@@ -15,13 +15,13 @@ use domain::id::BlockId;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
 use domain::user::{LineUserId, UserKey, UserNumber};
+use domain::webhook::events::TokenRefusal;
 use gateway::FrozenBody;
 use store::campaign::{Campaign, Launch};
 use store::directory::Account;
 use store::friend::Standing;
 use store::hot::FrozenChunk;
 use store::receipt::CampaignLink;
-use store::reply_token::TokenUse;
 use store::standing::{AcceptedRequest, RecordedRequest};
 use store::{StoreError, Write};
 
@@ -104,8 +104,10 @@ impl ApiSender {
                     continue;
                 }
                 let mut fit = self.fit(&account, &campaign, (place, request), &people);
-                if fit.is_ok() && !may_answer(write, request, now).await? {
-                    fit = Err(SchedulerError::InvalidReplyToken);
+                if fit.is_ok()
+                    && let Err(why) = may_answer(write, request, now).await?
+                {
+                    fit = Err(SchedulerError::InvalidReplyToken(why));
                 }
                 match fit {
                     Ok(fit) => fits.push(fit),
@@ -240,12 +242,12 @@ async fn may_answer(
     write: &mut Write,
     request: &SendRequest<'_>,
     now: Timestamp,
-) -> Result<bool, SchedulerError> {
+) -> Result<Result<(), TokenRefusal>, SchedulerError> {
     let Some(token) = request.reply_token else {
-        return Ok(true);
+        return Ok(Ok(()));
     };
     let used = write.use_reply_token(request.account, token, now).await?;
-    Ok(matches!(used, TokenUse::Fresh(_)))
+    Ok(used.map(|_| ()))
 }
 
 /// The links of all of them, in places of the campaign that follow each other.

@@ -5,6 +5,7 @@ use broker::BrokerError;
 use domain::campaign::InvalidTransition;
 use domain::id::CampaignId;
 use domain::money::Money;
+use domain::webhook::events::TokenRefusal;
 use store::StoreError;
 
 use crate::Progress;
@@ -25,8 +26,8 @@ pub enum SchedulerError {
     #[error("a recipient is not known here")]
     UnknownRecipient,
     /// A reply to what nobody may answer so: never, any more, or twice.
-    #[error("the reply token is not good")]
-    InvalidReplyToken,
+    #[error("{0}")]
+    InvalidReplyToken(TokenRefusal),
     /// Dearer than the person saw: back to review.
     #[error("the campaign would cost {now}, more than the {seen} that were shown")]
     Dearer { seen: Money, now: Money },

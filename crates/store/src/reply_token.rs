@@ -9,18 +9,21 @@ use domain::id::AccountId;
 use domain::time::Timestamp;
 use domain::user::{LineUserId, UserNumber};
 use domain::webhook::EventId;
-use domain::webhook::events::ReplyToken;
+use domain::webhook::events::{ReplyToken, TokenRefusal};
 use sea_orm::Value;
 
 use crate::row::{self, values};
 use crate::{Store, StoreError, Write, bulk, follower};
 
-/// How long an answer may take after an event is sent.
-pub const VALID: Duration = Duration::from_secs(60);
+/// How long an answer may take after an event is sent, unless the installation says otherwise.
+pub const USUALLY_VALID: Duration = Duration::from_secs(60);
 /// An older event, sent again, can be answered no more.
 pub const RENEWED_UNTIL: Duration = Duration::from_secs(20 * 60);
+/// The longest that an installation may say.
+pub const VALID_MAX: Duration = RENEWED_UNTIL;
 /// By then no token of an event can be good any more.
 const KEPT: Duration = Duration::from_secs(60 * 60);
+const _: () = assert!(RENEWED_UNTIL.as_secs() + VALID_MAX.as_secs() < KEPT.as_secs());
 const FORGOTTEN_PER_WRITE: u64 = 1_000;
 
 /// A token, and whom it answers.
@@ -32,16 +35,8 @@ pub struct IssuedToken {
     pub event: EventId,
 }
 
-/// What came of using a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenUse {
-    /// Never issued to this account, or forgotten.
-    Unknown,
-    Expired,
-    Used,
-    /// Used now, to answer this user.
-    Fresh(UserNumber),
-}
+/// What came of using a token: whom it answers, now and never again, or why it answers nobody.
+pub type TokenUse = Result<UserNumber, TokenRefusal>;
 
 impl Store {
     /// Whom a token of the account's answers, whether it is still good or not.
@@ -65,6 +60,7 @@ impl Write {
         &mut self,
         tokens: &[IssuedToken],
         now: Timestamp,
+        valid_for: Duration,
     ) -> Result<(), StoreError> {
         let rows = tokens.iter().map(|issued| {
             values![
@@ -73,7 +69,7 @@ impl Write {
                 issued.number.0,
                 *issued.event.as_bytes(),
                 now,
-                now + VALID,
+                now + valid_for,
             ]
         });
         let rows: Vec<_> = rows.collect();
@@ -97,12 +93,12 @@ impl Write {
         let sql = "SELECT number, used_at FROM reply_token WHERE hash = $1 AND account = $2";
         let bound = values![token.hash(), account];
         let Some(row) = row::one(self.connection(), "reply_token", sql, bound).await? else {
-            return Ok(TokenUse::Unknown);
+            return Ok(Err(TokenRefusal::Unknown));
         };
         Ok(match (is_used, row.optional_time("used_at")?) {
-            (true, _) => TokenUse::Fresh(UserNumber(row.int("number")?)),
-            (false, Some(_)) => TokenUse::Used,
-            (false, None) => TokenUse::Expired,
+            (true, _) => Ok(UserNumber(row.int("number")?)),
+            (false, Some(_)) => Err(TokenRefusal::Used),
+            (false, None) => Err(TokenRefusal::Expired),
         })
     }
 
@@ -112,10 +108,11 @@ impl Write {
         &mut self,
         events: &[EventId],
         now: Timestamp,
+        valid_for: Duration,
     ) -> Result<u64, StoreError> {
         let head = "UPDATE reply_token SET valid_until = {}
                     WHERE used_at IS NULL AND issued_at > {} AND event IN";
-        let first = values![now + VALID, now - RENEWED_UNTIL];
+        let first = values![now + valid_for, now - RENEWED_UNTIL];
         let events: Vec<Value> = events
             .iter()
             .map(|event| event.as_bytes().to_vec().into())

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use domain::api_request::{ApiOperation, SentMessage};
 use domain::campaign::{Purpose, StandingOperation};
-use domain::webhook::events::ReplyToken;
+use domain::webhook::events::{ReplyToken, TokenRefusal};
 use scheduler::SchedulerError;
 use scheduler::send_queue::QueuedRequest;
 use serde_json::Value;
@@ -30,10 +30,11 @@ pub async fn send(
     let Some(token) = body.typed::<String>("replyToken")? else {
         return Err(LineError::body(vec![empty("replyToken")]));
     };
-    let token = ReplyToken::parse(&token).ok_or(SchedulerError::InvalidReplyToken)?;
+    let unknown = || SchedulerError::InvalidReplyToken(TokenRefusal::Unknown);
+    let token = ReplyToken::parse(&token).ok_or_else(unknown)?;
     // Whose it is cannot change; whether it is still good is found out where it is used.
     let user = channel.store.user_of_reply_token(channel.account, &token);
-    let user = user.await?.ok_or(SchedulerError::InvalidReplyToken)?;
+    let user = user.await?.ok_or_else(unknown)?;
     let answer = sent_messages(&SentMessage::of(id, &sent.messages));
     let request = QueuedRequest {
         id,

@@ -52,6 +52,18 @@ pub struct FriendEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReplyToken([u8; REPLY_TOKEN_BYTES]);
 
+/// Why a token answers nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefusal {
+    /// Never issued to the channel, or long over.
+    #[error("The reply token is not known to this channel")]
+    Unknown,
+    #[error("The reply token has expired")]
+    Expired,
+    #[error("The reply token has been used")]
+    Used,
+}
+
 impl ReplyToken {
     pub const fn from_bytes(bytes: [u8; REPLY_TOKEN_BYTES]) -> Self {
         Self(bytes)

@@ -14,11 +14,13 @@ mod change; // where events go, set, and events sent again
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use directory::Channels;
 use domain::id::IdSource;
 use domain::time::Clock;
 use store::Store;
+use store::reply_token::USUALLY_VALID;
 use tokio::sync::Notify;
 
 pub use guard::{Forbidden, Guard};
@@ -36,6 +38,8 @@ pub struct Webhooks {
     pub poster: Arc<Poster>,
     /// Told when there is something to send.
     pub wake: Arc<Notify>,
+    /// How long a program may take to answer an event.
+    pub replies_within: Duration,
 }
 
 impl Webhooks {
@@ -53,7 +57,16 @@ impl Webhooks {
             ids,
             poster: Arc::new(Poster::open(guard)?),
             wake: Arc::default(),
+            replies_within: USUALLY_VALID,
         })
+    }
+
+    /// The same where programs may take so long to answer an event.
+    pub fn with_replies_within(self, replies_within: Duration) -> Self {
+        Self {
+            replies_within,
+            ..self
+        }
     }
 
     /// The same on another store.

@@ -155,7 +155,10 @@ impl Webhooks {
     async fn renew_reply_tokens(&self, due: &[DueEvent]) -> Result<(), Error> {
         let ids: Vec<EventId> = due.iter().map(|event| event.id).collect();
         let mut write = self.store.write().await?;
-        write.renew_reply_tokens(&ids, self.clock.now()).await?;
+        let now = self.clock.now();
+        write
+            .renew_reply_tokens(&ids, now, self.replies_within)
+            .await?;
         Ok(write.commit().await?)
     }
 

@@ -77,7 +77,10 @@ async fn issue(store: &Store) -> UserNumber {
         number,
         event: EVENT,
     };
-    write.issue_reply_tokens(&[issued], NOW).await.unwrap();
+    let made = write
+        .issue_reply_tokens(&[issued], NOW, USUALLY_VALID)
+        .await;
+    made.unwrap();
     write.commit().await.unwrap();
     number
 }
@@ -91,41 +94,50 @@ async fn used(store: &Store, account: AccountId, at: Timestamp) -> TokenUse {
 
 async fn a_token_is_used_once_by_its_account(engine: Engine) {
     let (store, _database) = store(engine).await;
-    assert_eq!(used(&store, OURS, NOW).await, TokenUse::Unknown);
+    assert_eq!(used(&store, OURS, NOW).await, Err(TokenRefusal::Unknown));
     let number = issue(&store).await;
     let user = |account| store.user_of_reply_token(account, &TOKEN);
     assert_eq!(user(OURS).await.unwrap(), LineUserId::parse(KIM));
     assert_eq!(user(THEIRS).await.unwrap(), None);
-    assert_eq!(used(&store, THEIRS, NOW).await, TokenUse::Unknown);
-    assert_eq!(used(&store, OURS, NOW).await, TokenUse::Fresh(number));
-    assert_eq!(used(&store, OURS, NOW).await, TokenUse::Used);
+    assert_eq!(used(&store, THEIRS, NOW).await, Err(TokenRefusal::Unknown));
+    assert_eq!(used(&store, OURS, NOW).await, Ok(number));
+    assert_eq!(used(&store, OURS, NOW).await, Err(TokenRefusal::Used));
     // Used stays used, however it is sent.
     let mut write = store.write().await.unwrap();
-    let renewed = write.renew_reply_tokens(&[EVENT], NOW + MINUTE).await;
+    let renewed = write
+        .renew_reply_tokens(&[EVENT], NOW + MINUTE, USUALLY_VALID)
+        .await;
     assert_eq!(renewed.unwrap(), 0);
 }
 
 async fn a_token_is_over_after_a_minute_and_good_again_when_it_is_sent(engine: Engine) {
     let (store, _database) = store(engine).await;
     let number = issue(&store).await;
-    assert_eq!(used(&store, OURS, NOW + MINUTE).await, TokenUse::Expired);
+    assert_eq!(
+        used(&store, OURS, NOW + MINUTE).await,
+        Err(TokenRefusal::Expired)
+    );
     let mut write = store.write().await.unwrap();
-    let late = write.renew_reply_tokens(&[EVENT], NOW + MINUTE * 20).await;
+    let late = write
+        .renew_reply_tokens(&[EVENT], NOW + MINUTE * 20, USUALLY_VALID)
+        .await;
     assert_eq!(late.unwrap(), 0);
     let both = [EventId::from_bytes([9; 16]), EVENT];
-    let again = write.renew_reply_tokens(&both, NOW + MINUTE * 19).await;
+    let again = write
+        .renew_reply_tokens(&both, NOW + MINUTE * 19, USUALLY_VALID)
+        .await;
     assert_eq!(again.unwrap(), 1);
     write.commit().await.unwrap();
     let over = NOW + MINUTE * 20;
-    assert_eq!(used(&store, OURS, over).await, TokenUse::Expired);
+    assert_eq!(used(&store, OURS, over).await, Err(TokenRefusal::Expired));
     let soon = over - Duration::from_millis(1);
-    assert_eq!(used(&store, OURS, soon).await, TokenUse::Fresh(number));
+    assert_eq!(used(&store, OURS, soon).await, Ok(number));
     let mut write = store.write().await.unwrap();
     assert_eq!(write.sweep_reply_tokens(NOW + KEPT).await.unwrap(), 0);
     let later = NOW + KEPT + Duration::from_millis(1);
     assert_eq!(write.sweep_reply_tokens(later).await.unwrap(), 1);
     write.commit().await.unwrap();
-    assert_eq!(used(&store, OURS, soon).await, TokenUse::Unknown);
+    assert_eq!(used(&store, OURS, soon).await, Err(TokenRefusal::Unknown));
 }
 
 async fn what_did_not_commit_is_not_used(engine: Engine) {
@@ -134,6 +146,6 @@ async fn what_did_not_commit_is_not_used(engine: Engine) {
     let mut write = store.write().await.unwrap();
     let first = write.use_reply_token(OURS, &TOKEN, NOW).await.unwrap();
     write.roll_back().await.unwrap();
-    assert_eq!(first, TokenUse::Fresh(number));
+    assert_eq!(first, Ok(number));
     assert_eq!(used(&store, OURS, NOW).await, first);
 }

@@ -5,7 +5,6 @@ use domain::webhook::EndpointUrl;
 use domain::webhook::events::ReplyToken;
 use jobs::Webhooks;
 use jobs::webhooks::Guard;
-use store::reply_token::TokenUse;
 
 use super::*;
 
@@ -157,7 +156,7 @@ async fn what_friends_do_is_told_once_and_in_order(engine: Engine) {
     for event in &told[..4] {
         let token = ReplyToken::parse(event["replyToken"].as_str().unwrap()).unwrap();
         let used = write.use_reply_token(world.account.id, &token, NOW).await;
-        assert_eq!(used.unwrap(), TokenUse::Fresh(number));
+        assert_eq!(used.unwrap(), Ok(number));
     }
 }
 

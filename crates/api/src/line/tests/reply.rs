@@ -3,7 +3,7 @@
 use domain::campaign::{CampaignKind, StandingOperation};
 use domain::webhook::events::{Deed, FriendEvent, REPLY_TOKEN_BYTES, ReplyToken, WrittenMessage};
 use domain::webhook::{EventId, EventKind};
-use store::reply_token::IssuedToken;
+use store::reply_token::{IssuedToken, USUALLY_VALID};
 use store::webhook::MadeEvent;
 
 use super::send::{KEY, hello, message, world_for};
@@ -57,7 +57,10 @@ impl World {
         };
         let told = serde_json::from_str(&made.body).unwrap();
         write.add_webhook_events(&[made], NOW).await.unwrap();
-        write.issue_reply_tokens(&[issued], NOW).await.unwrap();
+        let made = write
+            .issue_reply_tokens(&[issued], NOW, USUALLY_VALID)
+            .await;
+        made.unwrap();
         write.commit().await.unwrap();
         told
     }
@@ -79,7 +82,15 @@ async fn a_reply_is_sent_once_and_costs_nothing(engine: Engine) {
     assert!(messages[0]["id"].is_string() && messages[0]["quoteToken"].is_string());
     let again = world.reply(&told["replyToken"]).await;
     assert_eq!((again.status, message(&again)), (400, BAD_TOKEN));
+    assert_eq!(why(&again), "The reply token has been used");
     assert_eq!(world.accepted().await, ONLY_ONE);
+}
+
+/// What is wrong with the token.
+fn why(answer: &Answer) -> &str {
+    let detail = &answer.body["details"][0];
+    assert_eq!(detail["property"], "replyToken");
+    detail["message"].as_str().unwrap()
 }
 
 async fn of_two_replies_at_once_one_is_sent(engine: Engine) {
@@ -99,21 +110,26 @@ async fn tokens_that_are_not_good(engine: Engine) {
     world.clock.advance(MINUTE);
     let theirs = world.written_to(&world.other, KIM).await;
     let upper = late["replyToken"].as_str().unwrap().to_uppercase();
+    let (over, unknown) = (
+        "The reply token has expired",
+        "The reply token is not known to this channel",
+    );
     let tokens = [
-        late["replyToken"].clone(),
-        theirs["replyToken"].clone(),
-        json!("0".repeat(32)),
-        json!(upper),
-        json!("x"),
-        json!(""),
+        (late["replyToken"].clone(), over),
+        (theirs["replyToken"].clone(), unknown),
+        (json!("0".repeat(32)), unknown),
+        (json!(upper), unknown),
+        (json!("x"), unknown),
+        (json!(""), unknown),
     ];
-    for token in tokens {
+    for (token, words) in tokens {
         let answer = world.reply(&token).await;
         assert_eq!(
             (answer.status, message(&answer)),
             (400, BAD_TOKEN),
             "{token}"
         );
+        assert_eq!(why(&answer), words, "{token}");
     }
     let missing = world.reply(&Value::Null).await;
     let expected = json!([{"message": "May not be empty", "property": "replyToken"}]);

@@ -8,11 +8,11 @@ use directory::{AccountRequest, ChannelPorts, Channels, Directory, Vault};
 use domain::money::Currency;
 use domain::time::Timestamp;
 use domain::user::UserKey;
-use domain::webhook::events::ReplyToken;
+use domain::webhook::events::{ReplyToken, TokenRefusal};
 use domain::webhook::{EventId, EventKind, EventState, FailureReason};
 use serde_json::{Value, json};
 use store::directory::Account;
-use store::reply_token::{IssuedToken, TokenUse};
+use store::reply_token::{IssuedToken, USUALLY_VALID};
 use store::webhook::{EventFilter, WebhookEvent};
 use testkit::database::{Engine, TestDatabase};
 use testkit::{ManualClock, Mood, SeededIds, WebhookTaker};
@@ -274,7 +274,10 @@ async fn what_is_sent_again_can_be_answered_again(engine: Engine) {
         number,
         event: world.events(0).await[0].id,
     };
-    write.issue_reply_tokens(&[issued], NOW).await.unwrap();
+    let made = write
+        .issue_reply_tokens(&[issued], NOW, USUALLY_VALID)
+        .await;
+    made.unwrap();
     write.commit().await.unwrap();
     let look = async || {
         let mut write = world.webhooks.store.write().await.unwrap();
@@ -284,14 +287,14 @@ async fn what_is_sent_again_can_be_answered_again(engine: Engine) {
     };
     for _ in 0..3 {
         assert_eq!(world.step().await, 1);
-        assert_eq!(look().await, TokenUse::Fresh(number));
+        assert_eq!(look().await, Ok(number));
         world.clock.advance(Duration::from_secs(60));
-        assert_eq!(look().await, TokenUse::Expired);
+        assert_eq!(look().await, Err(TokenRefusal::Expired));
     }
     // Twenty minutes after it happened nobody waits for an answer any more.
     world.clock.advance(Duration::from_secs(20 * 60));
     assert_eq!(world.step().await, 1);
-    assert_eq!(look().await, TokenUse::Expired);
+    assert_eq!(look().await, Err(TokenRefusal::Expired));
 }
 
 async fn many_events_are_many_requests_one_after_the_other(engine: Engine) {
