@@ -3,6 +3,8 @@
 //! Events are sent in the order of their ids. An account is taken for a while before it is told
 //! anything, so that no two processes tell it the same.
 
+pub mod sweep; // what is forgotten
+
 use std::collections::HashSet;
 use std::time::Duration;
 

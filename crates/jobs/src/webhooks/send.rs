@@ -146,6 +146,7 @@ impl Webhooks {
         let ends: Vec<TryEnd> = ends.collect();
         let mut write = self.store.write().await?;
         write.record_webhook(&attempt, &ends).await?;
+        write.sweep_webhooks(account, now).await?;
         write.commit().await?;
         tracing::debug!(%account, events = due.len(), detail = %outcome.detail, "a webhook");
         Ok(())

@@ -36,6 +36,7 @@ macro_rules! migrator {
             "0026_narrowcast",
             "0027_idempotency",
             "0028_webhook",
+            "0029_webhook_age",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
