@@ -1,6 +1,7 @@
 //! What a brand's program is told: signed, soon, with one id however often the server is killed;
 //! and to no address that is not public, however it is written.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,6 +19,10 @@ use chingu_tests::wait;
 use chingu_tests::world::Brand;
 use domain::campaign::{CampaignKind, StandingOperation};
 use domain::handle::Handle;
+use domain::time::Timestamp;
+use domain::user::LineUserId;
+use domain::webhook::events::{Deed, FriendEvent, ReplyToken, WrittenMessage};
+use domain::webhook::{self, EventId};
 use serde_json::{Value, json};
 use store::Store;
 use testkit::WebhookTaker;
@@ -38,6 +43,11 @@ const RATE: &str = "CHINGU_API__RATE_LIMITS__WEBHOOK_TEST";
 #[test]
 fn a_new_friend_is_told_signed_and_with_one_id_whatever_is_killed() {
     told().unwrap();
+}
+
+#[test]
+fn lines_library_knows_every_event_that_is_made() {
+    every_class().unwrap();
 }
 
 #[test]
@@ -127,6 +137,75 @@ fn told() -> Result<()> {
     Ok(())
 }
 
+/// Every kind of event, and of message in one, with nothing and with everything that may be there;
+/// each with the classes that it should become.
+fn every_deed() -> Result<Vec<(Deed, String)>> {
+    let picked = BTreeMap::from([("date".to_owned(), "2026-12-24".to_owned())]);
+    let posted = |params: BTreeMap<String, String>| Deed::Posted {
+        data: "a=1".to_owned(),
+        params,
+    };
+    let mut deeds: Vec<(Deed, String)> = vec![
+        (Deed::Followed { is_unblocked: true }, "FollowEvent".into()),
+        (Deed::Unfollowed, "UnfollowEvent".into()),
+        (posted(BTreeMap::new()), "PostbackEvent".into()),
+        (posted(picked), "PostbackEvent".into()),
+    ];
+    let url = "https://brand.example/original";
+    for (message, class) in [
+        (json!({"type": "text", "text": "안녕"}), "Text"),
+        (
+            json!({"type": "sticker", "packageId": "1", "stickerId": "2"}),
+            "Sticker",
+        ),
+        (json!({"type": "image"}), "Image"),
+        (json!({"type": "image", "originalContentUrl": url}), "Image"),
+        (json!({"type": "video", "duration": 60_000}), "Video"),
+        (json!({"type": "audio", "duration": 60_000}), "Audio"),
+        (json!({"type": "audio", "originalContentUrl": url}), "Audio"),
+        (
+            json!({"type": "file", "fileName": "a.pdf", "fileSize": 2_138}),
+            "File",
+        ),
+        (
+            json!({"type": "location", "latitude": 35.65, "longitude": 139}),
+            "Location",
+        ),
+    ] {
+        let written = WrittenMessage::parse(&message.to_string()).context("a message")?;
+        let class = format!("MessageEvent {class}MessageContent");
+        deeds.push((Deed::Wrote(written), class));
+    }
+    Ok(deeds)
+}
+
+fn every_class() -> Result<()> {
+    let (mut bodies, mut expected) = (Vec::new(), Vec::new());
+    for (place, (deed, class)) in (0u8..).zip(every_deed()?) {
+        let token = deed.takes_reply();
+        let event = FriendEvent {
+            id: EventId::from_bytes([place; 16]),
+            user: LineUserId::from_bytes([place; 16]),
+            at: Timestamp::from_millis(1_795_000_000_000),
+            deed,
+        };
+        bodies.push(event.to_json(token.then(|| ReplyToken::from_bytes([place; 16]))));
+        expected.push(class);
+    }
+    let again: Vec<String> = bodies.iter().map(|body| webhook::again(body)).collect();
+    let secret = "8c570fa6dd201bb328f1c1eac23a96d8";
+    let mut requests = Vec::new();
+    for bodies in [&bodies, &again] {
+        let events: Vec<&str> = bodies.iter().map(String::as_str).collect();
+        let body = webhook::body(LineUserId::from_bytes([7; 16]), &events);
+        let signature = webhook::sign(secret, body.as_bytes());
+        requests.push(json!({"signature": signature, "body": body}));
+    }
+    let classes = parsed(secret, &requests)?;
+    ensure!(classes == [expected.clone(), expected], "{classes:?}");
+    Ok(())
+}
+
 /// What LINE's own library takes the events of these requests for.
 fn classes(secret: &str, taken: &[Taken]) -> Result<Vec<String>> {
     let one = |request: &Taken| {
@@ -134,6 +213,11 @@ fn classes(secret: &str, taken: &[Taken]) -> Result<Vec<String>> {
         json!({"signature": signature, "body": request.body})
     };
     let requests: Vec<Value> = taken.iter().map(one).collect();
+    Ok(parsed(secret, &requests)?.concat())
+}
+
+/// The same for each request, as signature and body.
+fn parsed(secret: &str, requests: &[Value]) -> Result<Vec<Vec<String>>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk");
     let mut child = Command::new(folder.join("python"))
         .arg(folder.join("webhooks.py"))
@@ -147,8 +231,7 @@ fn classes(secret: &str, taken: &[Taken]) -> Result<Vec<String>> {
     drop(stdin);
     let output = child.wait_with_output()?;
     ensure!(output.status.success(), "{}", words(&output));
-    let of_requests: Vec<Vec<String>> = serde_json::from_slice(&output.stdout)?;
-    Ok(of_requests.concat())
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// Answers an event: accepted once, recorded once, and free.
