@@ -2,8 +2,8 @@
 //!
 //! It owns how files come in, of friends and of ids of audience groups, how rich menus of many
 //! friends are changed at once, and how programs of brands are told what happened. What a valid
-//! friend is belongs to `domain`, what becomes of one to `directory`, how far a file is taken in and
-//! which events wait to `store`.
+//! friend is belongs to `domain`, what becomes of one to `directory`, how far a file is taken in
+//! and which events wait to `store`.
 //!
 //! Invariants: a row is taken whole or not at all; a killed import goes on at its last commit; no
 //! file, however wrong, makes it stop without a word or take memory without a bound; an event is

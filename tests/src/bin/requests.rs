@@ -127,7 +127,8 @@ fn main() -> Result<()> {
          {} friends, {seconds} seconds of each. A request is due by the clock and its time counts \
          from then, whatever became of those before. Rate limits are off. *Delivered* and \
          *captured* count from the last answer until the messenger has everything and until all \
-         of it is paid for; afterwards `chingu reconcile` finds nothing. Written by `just requests`.",
+         of it is paid for; afterwards `chingu reconcile` finds nothing. Written by \
+         `just requests`.",
         place::profile()?,
         std::thread::available_parallelism()?,
         grouped(FRIENDS)
