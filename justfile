@@ -43,7 +43,7 @@ speed: _release
 # Pushes and multicasts of brands' programs at a steady pace: docs/requests.md.
 requests: _release
     CHINGU_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/release/chingu" CHINGU_TABLES=docs \
-        cargo run --release -p chingu-tests --bin requests
+        cargo run -p chingu-tests --bin requests
 
 # A million and a half ids become an audience: docs/audiences.md.
 audience-upload: _release

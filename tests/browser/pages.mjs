@@ -35,6 +35,7 @@ export async function everyPage(page, address) {
     ["budgets", `${CONSOLE}/settings/budgets`],
     ["testers", `${CONSOLE}/settings/testers`],
     ["developers", `${CONSOLE}/settings/developers`],
+    ["webhooks", `${CONSOLE}/settings/webhooks`],
     ["me", `${CONSOLE}/settings/me`],
     ["styleguide", `${CONSOLE}/styleguide`],
     ["problem", `${CONSOLE}/nothing-here`],

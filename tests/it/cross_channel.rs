@@ -11,19 +11,22 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use chingu_tests::console::Browser;
 use chingu_tests::draw::Draw;
 use chingu_tests::http::{self, Answer};
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{self, admin, text};
 use chingu_tests::verdict::violations;
+use chingu_tests::wait::until_state;
 use chingu_tests::world::Brand;
 use domain::api_request::ApiOperation;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 
+use crate::cross_tenant::objects::{befriend, endpoint};
 use crate::cross_tenant::{MARK, OURS, THEIRS, brand, marked, up_to_its_end, wait_for};
-use crate::stage::now;
+use crate::stage::{SOON, now};
 use crate::v1::Client;
 
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
@@ -420,6 +423,7 @@ fn tenant(address: SocketAddr, brand: &Brand) -> Result<Tenant> {
     let alias = format!("{}-menu", &brand.handle[1..]);
     let objects = BTreeMap::from([
         ("campaign", campaigns(brand)?),
+        ("event", vec![webhook_event(&client, brand)?]),
         ("friend", friends),
         ("richMenuId", vec![client.menu(brand, &users, &alias)?]),
         ("richMenuAliasId", vec![alias]),
@@ -428,6 +432,21 @@ fn tenant(address: SocketAddr, brand: &Brand) -> Result<Tenant> {
         ("userId", users),
     ]);
     Ok(Tenant { client, objects })
+}
+
+/// An event that waits for the brand's program, which is nowhere.
+fn webhook_event(client: &Client, brand: &Brand) -> Result<String> {
+    let body = json!({"endpoint": endpoint(&brand.handle), "active": true});
+    let set = client.ask("PUT", "/v1/webhook", None, &body)?;
+    ensure!(set.status == 200, "{set:?}");
+    befriend(&brand.handle, &mut Browser::open(client.address)?)?;
+    let page = until_state(
+        "an event of the webhook",
+        SOON,
+        || client.get("/v1/webhook/events"),
+        |page| page["items"][0].is_object(),
+    )?;
+    Ok(text(&page["items"][0], "id")?.to_owned())
 }
 
 impl Client {

@@ -18,7 +18,7 @@ use chingu_tests::world::{Brand, friends_csv};
 
 use crate::stage::SOON;
 
-mod objects; // one of everything that routes name
+pub(crate) mod objects; // one of everything that routes name
 
 /// In everything that the one business wrote.
 pub(crate) const MARK: &str = "zq7hidden";
@@ -440,6 +440,7 @@ fn tenant(program: &Program, brand: &Brand, handle: &'static str) -> Result<Tena
     );
     objects.insert("menu", vec![objects::rich_menu(handle, &mut owner)?]);
     objects.insert("coupon", vec![objects::coupon(handle, &mut owner)?]);
+    objects.insert("event", vec![objects::webhook_event(handle, &mut owner)?]);
     Ok(Tenant {
         handle,
         owner,

@@ -216,6 +216,7 @@ fn sent_by_api(brand: &Brand, keys: &[UserKey]) -> Result<String> {
             retry_key: None,
             unit: None,
             answer: None,
+            reply_token: None,
         };
         let accepted = sender.send(&request).await?.request;
         sender.end_blocks().await?;

@@ -17,16 +17,10 @@ pub const CLIENTS: [&str; 2] = ["ordinary", "asynchronous"];
 const NOT_OFFERED: &str = "X";
 
 /// What the library's program does not ask for, and why. A row goes when its operation comes.
-const NOT_ASKED: [(&str, &str); 5] = [
-    ("replyMessage", "it needs a webhook"),
-    ("getWebhookEndpoint", "it is asked for with the webhooks"),
-    ("setWebhookEndpoint", "it is asked for with the webhooks"),
-    ("testWebhookEndpoint", "it is asked for with the webhooks"),
-    (
-        "callback",
-        "the messenger asks for it, and the brand answers",
-    ),
-];
+const NOT_ASKED: [(&str, &str); 1] = [(
+    "callback",
+    "the messenger asks for it, and the brand answers",
+)];
 
 /// What a client of the library cannot ask of any server: it fails before.
 const UNABLE: [(&str, &str); 1] = [("addUserIdsToAudience", "asynchronous")];

@@ -46,10 +46,12 @@ mod line_sdk; // LINE's official library, the address changed
 mod line_operations; // which of LINE's operations it was seen to do here
 mod line_limits; // LINE's documented limits, asked on both sides
 mod audiences; // audience groups of ids, of files and of what friends did
+mod retry_keys; // a retry key stands for one send, whatever dies
 mod narrowcast; // narrowcasts reach whom they name, and are told of
 mod line_tokens; // what brands' programs prove themselves with, and what tokens are worth
 mod v1; // our own API, from the first request to the bill
 mod cross_channel; // two channels beside each other, on every route of both APIs
+mod webhooks_sent; // what programs of brands are told, and where it never goes
 mod menus; // rich menus and coupons, from a brand's program to a friend's phone and back
 mod cross_tenant; // two businesses beside each other, on every route
 mod operator_terms; // contracts, prices and credit on the operators' pages, and their password

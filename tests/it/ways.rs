@@ -356,6 +356,7 @@ impl Ways {
                 retry_key: None,
                 unit: None,
                 answer: None,
+                reply_token: None,
             };
             let accepted = sender.send(&request).await?.request;
             ensure!(accepted.recipients as usize == recipients.len());

@@ -17,6 +17,7 @@ from linebot.v3 import audience, insight, messaging, oauth
 import absent
 from audiences import Audiences
 from rich_menus import RichMenus
+from webhook import webhook
 
 HOST = os.environ["CHINGU_URL"]
 TOKEN = os.environ["CHINGU_TOKEN"]
@@ -100,6 +101,7 @@ class Operations:
         friends = await self.bot()
         await self.validation()
         await self.sending(friends)
+        await webhook(self)
         await self.narrowcasting()
         request = self.broadcast.headers["x-line-request-id"]
         await Audiences(self, self.groups, self.files).all(friends, request)

@@ -16,6 +16,7 @@ use crate::coupon_deeds::{self, Wanted};
 use crate::menu_deeds::{self, MenuDone};
 use crate::receipts::{Fitting, UsedCoupon};
 use crate::take::{NotTaken, Taken};
+use crate::told::{Did, DidWhat, Telling};
 use crate::{ApiError, ApiState};
 
 /// An event that is to be written.
@@ -44,8 +45,30 @@ pub(crate) struct Message {
     pub account: AccountId,
     pub user: UserKey,
     pub at: Timestamp,
-    pub is_postback: bool,
-    pub content: String,
+    pub wrote: Wrote,
+}
+
+#[derive(Clone)]
+pub(crate) enum Wrote {
+    /// A message object, as JSON.
+    Message(String),
+    /// What a tap posts, and what was picked with it.
+    Postback {
+        data: String,
+        params: BTreeMap<String, String>,
+    },
+}
+
+impl Wrote {
+    fn is_postback(&self) -> bool {
+        matches!(self, Self::Postback { .. })
+    }
+
+    fn content(&self) -> &str {
+        match self {
+            Self::Message(content) | Self::Postback { data: content, .. } => content,
+        }
+    }
 }
 
 /// What is fresh of a request, by where it is written.
@@ -61,6 +84,8 @@ struct Sorted {
     deliveries: Vec<Delivery>,
     /// Of the deliveries, in their order.
     places: Vec<usize>,
+    /// In the order of their events.
+    did: Vec<Did>,
 }
 
 /// Takes what is fresh of `work`.
@@ -78,6 +103,7 @@ pub(crate) async fn commit(
     let ids: Vec<&str> = work.iter().map(|work| work.id.as_str()).collect();
     let mut fresh = write.remember_events(&ids, now).await?;
     let sorted = Sorted::of(work, &mut fresh, &mut taken);
+    let telling = Telling::of(state, &write, sorted.did).await?;
     for (facts, friends) in sorted.facts.into_values() {
         if let Some(friends) = friends {
             friends::apply(&mut write, &*state.ids, friends, facts, now).await?;
@@ -103,7 +129,11 @@ pub(crate) async fn commit(
         }
     }
     write.forget_events(&without_room).await?;
+    let is_told = telling.record(state, &mut write, now).await?;
     write.commit().await?;
+    if let Some(webhooks) = state.webhooks.as_ref().filter(|_| is_told) {
+        webhooks.wake.notify_one();
+    }
     Ok(in_order(taken))
 }
 
@@ -122,6 +152,14 @@ impl Sorted {
                     fact,
                     loss,
                 } => {
+                    sorted
+                        .did
+                        .extend(DidWhat::of_fact(&fact.fact).map(|what| Did {
+                            account: friends.account,
+                            user: fact.user.clone(),
+                            at: fact.at,
+                            what,
+                        }));
                     let of_account = sorted.facts.entry(friends.account).or_default();
                     of_account.0.push(fact);
                     of_account.1 = Some(friends);
@@ -135,6 +173,12 @@ impl Sorted {
                     taken.accepted += 1;
                 }
                 What::Message(message) => {
+                    sorted.did.push(Did {
+                        account: message.account,
+                        user: message.user.clone(),
+                        at: message.at,
+                        what: DidWhat::Wrote(message.wrote.clone()),
+                    });
                     sorted.messages.push((id, message));
                     taken.accepted += 1;
                 }
@@ -184,8 +228,8 @@ async fn keep_messages(
             account: message.account,
             number: numbers.get(&message.user)?.number,
             at: message.at,
-            is_postback: message.is_postback,
-            content: message.content.clone(),
+            is_postback: message.wrote.is_postback(),
+            content: message.wrote.content().to_owned(),
         })
     });
     let kept: Vec<FriendMessage> = kept.collect();

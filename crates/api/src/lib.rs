@@ -18,6 +18,7 @@ pub mod receipts; // what friends did with a push, against what was sent
 mod pushes; // what receipts are read by, remembered
 mod menu_deeds; // what friends do with rich menus
 mod coupon_deeds; // coupons that friends want and use
+mod told; // what programs of brands are told of it
 mod commit; // everything of one request in one transaction
 pub mod media; // GET /media/{file}
 mod bearer; // who asks, by a bearer token

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::id::IdSource;
 use domain::time::Clock;
 use gateway::Secrets;
+use jobs::Webhooks;
 use store::Store;
 use tokio::sync::Semaphore;
 
@@ -26,6 +27,8 @@ pub struct ApiState {
     /// Where others reach this installation, without a slash at the end: the addresses of pictures
     /// begin with it.
     pub public_url: String,
+    /// Tells programs of brands what happens; `None`: nobody is told anything.
+    pub webhooks: Option<Arc<Webhooks>>,
     pub(crate) requests: Semaphore,
     pub(crate) pushes: Pushes,
 }
@@ -44,8 +47,17 @@ impl ApiState {
             ids,
             secrets,
             public_url,
+            webhooks: None,
             requests: Semaphore::new(REQUESTS_AT_ONCE),
             pushes: Pushes::default(),
+        }
+    }
+
+    /// The same for an installation where programs of brands are told what happens.
+    pub fn telling(self, webhooks: Arc<Webhooks>) -> Self {
+        Self {
+            webhooks: Some(webhooks),
+            ..self
         }
     }
 }

@@ -21,7 +21,7 @@ use store::StoreError;
 use store::directory::Account;
 use store::event::Delivery;
 
-use crate::commit::{Message, What, Work, commit};
+use crate::commit::{Message, What, Work, Wrote, commit};
 use crate::coupon_deeds::{self, Wanted};
 use crate::menu_deeds::{self, MenuTold};
 use crate::receipts::{self, Gone, Told};
@@ -208,13 +208,12 @@ impl Reading<'_> {
             event => event,
         };
         let event = match message(event) {
-            Ok((is_postback, content)) => {
+            Ok(wrote) => {
                 let message = Message {
                     account,
                     user,
                     at,
-                    is_postback,
-                    content,
+                    wrote,
                 };
                 let what = What::Message(message);
                 return self.work.push(Work { index, id, what });
@@ -339,12 +338,11 @@ struct FriendTold {
     at: Timestamp,
 }
 
-/// What a friend wrote or tapped: whether it is a postback, and its content. The event back where
-/// it is neither.
-fn message(event: FriendEvent) -> Result<(bool, String), FriendEvent> {
+/// What a friend wrote or tapped; the event back where it is neither.
+fn message(event: FriendEvent) -> Result<Wrote, FriendEvent> {
     match event {
-        FriendEvent::MessageReceived { message } => Ok((false, message)),
-        FriendEvent::Postback { data } => Ok((true, data)),
+        FriendEvent::MessageReceived { message } => Ok(Wrote::Message(message)),
+        FriendEvent::Postback { data, params } => Ok(Wrote::Postback { data, params }),
         other => Err(other),
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use api::ApiState;
 use api::line::LineState;
@@ -17,7 +18,8 @@ use domain::handle::Handle;
 use domain::id::WorkerId;
 use domain::time::Clock;
 use futures_util::future::BoxFuture;
-use jobs::{Audiences, MenuBatches, Uploads};
+use jobs::webhooks::Guard;
+use jobs::{Audiences, MenuBatches, Uploads, Webhooks};
 use sandbox::serve::GATEWAY_BASE;
 use sandbox::{KnownAccounts, PhoneAccount, Sandbox, SandboxConfig, ShownWording};
 use scheduler::dispatch::Dispatcher;
@@ -58,6 +60,8 @@ pub struct Parts {
     pub audiences: Option<Arc<Audiences>>,
     /// The same role, for rich menus.
     pub menu_batches: Option<Arc<MenuBatches>>,
+    /// The same role, for what programs of brands are told.
+    pub webhooks: Option<Arc<Webhooks>>,
     /// Where pushes go.
     pub messenger_url: String,
 }
@@ -107,6 +111,7 @@ impl Parts {
             folder: imports_folder(config),
             wake: Arc::default(),
         });
+        let webhooks = Arc::new(open_webhooks(config, platform).await?);
         let actors = Actors {
             config,
             platform,
@@ -115,6 +120,7 @@ impl Parts {
             wake: &wake,
             uploads: &uploads,
             audiences: &audiences,
+            webhooks: &webhooks,
         };
         let sandbox = match has(Role::Sandbox) {
             true => {
@@ -149,10 +155,27 @@ impl Parts {
             jobs: has(Role::Jobs).then(|| actors.uploads.clone()),
             audiences: has(Role::Jobs).then(|| actors.audiences.clone()),
             menu_batches: has(Role::Jobs).then(|| actors.menu_batches()),
+            webhooks: has(Role::Jobs).then(|| actors.webhooks.clone()),
             broker,
             messenger_url,
         })
     }
+}
+
+/// What tells programs of brands, where the configuration lets it.
+async fn open_webhooks(config: &Config, platform: &Platform) -> anyhow::Result<Webhooks> {
+    let guard = Guard {
+        allow_private: config.webhooks.allow_private_addresses,
+    };
+    let webhooks = Webhooks::of(
+        platform.store.clone(),
+        platform.channels().await?,
+        platform.clock.clone(),
+        platform.ids.clone(),
+        guard,
+    )?;
+    let replies_within = Duration::from_millis(config.webhooks.reply_token_ms);
+    Ok(webhooks.with_replies_within(replies_within))
 }
 
 /// RabbitMQ where it is named and this process has to do with chunks.
@@ -257,6 +280,7 @@ struct Actors<'a> {
     wake: &'a Arc<Notify>,
     uploads: &'a Arc<Uploads>,
     audiences: &'a Arc<Audiences>,
+    webhooks: &'a Arc<Webhooks>,
 }
 
 impl Actors<'_> {
@@ -278,6 +302,7 @@ impl Actors<'_> {
             control: self.control(),
             uploads: self.uploads.clone(),
             audiences: self.audiences.clone(),
+            webhooks: self.webhooks.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             rules: self.platform.rules.clone(),
@@ -311,17 +336,19 @@ impl Actors<'_> {
             ids: self.platform.ids.clone(),
             rules: self.platform.rules.clone(),
             rate: self.config.api.rate_limits.v1,
+            webhooks: self.webhooks.clone(),
         })))
     }
 
     fn api(&self, credentials: &Credentials) -> Arc<ApiState> {
-        Arc::new(ApiState::of(
+        let state = ApiState::of(
             self.platform.store.clone(),
             self.platform.clock.clone(),
             self.platform.ids.clone(),
             credentials.secrets.clone(),
             self.platform.public_url.clone(),
-        ))
+        );
+        Arc::new(state.telling(self.webhooks.clone()))
     }
 
     async fn line(&self) -> anyhow::Result<Arc<LineState>> {
@@ -343,6 +370,7 @@ impl Actors<'_> {
             rate_limits: self.config.api.rate_limits.clone(),
             sender: Arc::new(sender),
             audiences: self.audiences.clone(),
+            webhooks: self.webhooks.clone(),
         })))
     }
 

@@ -14,7 +14,7 @@ use directory::{Channels, Directory, Permission, Role, Visit};
 use domain::handle::Handle;
 use domain::time::Timestamp;
 use jiff::tz::TimeZone;
-use jobs::{Audiences, Uploads};
+use jobs::{Audiences, Uploads, Webhooks};
 use scheduler::CampaignControl;
 use store::Store;
 use store::directory::{Account, Business, Member};
@@ -44,6 +44,7 @@ pub struct Desk {
     pub control: CampaignControl,
     pub uploads: Arc<Uploads>,
     pub audiences: Audiences,
+    pub webhooks: Webhooks,
     pub words: Words,
     pub theme: Theme,
     pub now: Timestamp,
@@ -125,7 +126,8 @@ impl FromRequestParts<Arc<ConsoleState>> for Desk {
             channels: state.channels.on(behind.clone()),
             control: state.control.on(behind.clone()),
             uploads: Arc::new(state.uploads.on(behind.clone())),
-            audiences: state.audiences.on(behind),
+            audiences: state.audiences.on(behind.clone()),
+            webhooks: state.webhooks.on(behind),
             words,
             theme,
             now: state.clock.now(),

@@ -14,7 +14,7 @@ use tower_http::csrf::CsrfLayer;
 use crate::composer::{self, begin};
 use crate::error::{Error, explain};
 use crate::friends;
-use crate::settings::{account, budgets, developers, me, members, testers};
+use crate::settings::{account, budgets, developers, me, members, testers, webhooks};
 use crate::state::ConsoleState;
 use crate::{audience, coupons, launch, menus, review, schedule};
 use crate::{campaigns, home, media, report, running, security, sign_in, styleguide, wallet};
@@ -246,6 +246,26 @@ pub fn router(state: Arc<ConsoleState>) -> Router {
         .route(
             "/console/{handle}/settings/developers/tokens/{token}/revoke",
             post(developers::revoke),
+        )
+        .route(
+            "/console/{handle}/settings/webhooks",
+            get(webhooks::show).post(webhooks::change),
+        )
+        .route(
+            "/console/{handle}/settings/webhooks/test",
+            post(webhooks::test),
+        )
+        .route(
+            "/console/{handle}/settings/webhooks/replay",
+            post(webhooks::replay),
+        )
+        .route(
+            "/console/{handle}/settings/webhooks/log/{event}",
+            get(webhooks::event::show),
+        )
+        .route(
+            "/console/{handle}/settings/webhooks/log/{event}/replay",
+            post(webhooks::event::replay),
         )
         .route("/console/{handle}/settings/me", get(me::show))
         .route(

@@ -5,6 +5,7 @@ pub mod account; // name, picture, zone, speed, wordings
 pub mod budgets; // the most a month and a day may cost
 pub mod testers; // friends whom drafts are sent to first
 pub mod developers; // the channel, its keys and tokens
+pub mod webhooks; // where the brand's program is told, whether it takes it, every event
 pub mod me; // password, sessions
 pub mod members; // who may do what
 
@@ -29,6 +30,7 @@ fn tabs(desk: &Desk, here: &str) -> Vec<Tab> {
         ("/budgets", "settings-budgets"),
         ("/testers", "settings-testers"),
         ("/developers", "settings-developers"),
+        ("/webhooks", "settings-webhooks"),
         ("/me", "settings-me"),
     ];
     let shown = pages

@@ -7,7 +7,7 @@ use directory::{Channels, OperatorSignIn, SignIn};
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
-use jobs::{Audiences, Uploads};
+use jobs::{Audiences, Uploads, Webhooks};
 use scheduler::CampaignControl;
 use store::{Store, Wall};
 
@@ -34,6 +34,8 @@ pub struct ConsoleState {
     pub uploads: Arc<Uploads>,
     /// Audience groups; made anew for every desk as well.
     pub audiences: Arc<Audiences>,
+    /// What programs of the brand are told; made anew for every desk as well.
+    pub webhooks: Arc<Webhooks>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     /// What a message may refer to in this installation.

@@ -21,6 +21,7 @@ use domain::channel::{
 use domain::id::{AccountId, AssertionKeyId, BusinessId, IdSource, SecretSource};
 use domain::time::{Clock, Timestamp};
 use domain::user::LineUserId;
+use domain::webhook::events::{REPLY_TOKEN_BYTES, ReplyToken};
 use sha2::{Digest, Sha256};
 use store::Store;
 use store::channel::{AssertionKey, Channel, ChannelToken, TokenHash};
@@ -265,6 +266,13 @@ impl Channels {
     pub fn open_text(&self, place: &[u8], text: &str) -> Option<Vec<u8>> {
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         self.ports.vault.open(place, &sealed)
+    }
+
+    /// A token for the answer to an event, known to nobody yet.
+    pub fn draw_reply_token(&self) -> ReplyToken {
+        let mut bytes = [0; REPLY_TOKEN_BYTES];
+        self.ports.secrets.fill(&mut bytes);
+        ReplyToken::from_bytes(bytes)
     }
 
     fn now(&self) -> Timestamp {

@@ -149,7 +149,7 @@ impl SentMessage {
     }
 }
 
-fn message_id(request: RequestId, place: u8) -> String {
+pub(crate) fn message_id(request: RequestId, place: u8) -> String {
     let digest = digest("message", request, place);
     let [a, b, c, d, e, f, g, h, ..] = digest;
     let least = 10u64.pow(MESSAGE_ID_DIGITS - 1);
@@ -157,7 +157,7 @@ fn message_id(request: RequestId, place: u8) -> String {
     (least + number % (9 * least)).to_string()
 }
 
-fn quote_token(request: RequestId, place: u8) -> String {
+pub(crate) fn quote_token(request: RequestId, place: u8) -> String {
     hex::encode(&digest("quote", request, place)[..QUOTE_TOKEN_BYTES])
 }
 

@@ -50,6 +50,7 @@ pub mod schedule; // at a time in a named zone
 pub mod handle; // @handles of accounts
 pub mod channel; // what a brand's programs are to the API, and how long their tokens last
 pub mod api_request; // what a brand's programs ask to be sent
+pub mod webhook; // what a brand's program is told: events, signed
 pub mod assertion; // what a signed assertion of a brand has to claim
 
 #[cfg(test)]

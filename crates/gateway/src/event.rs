@@ -7,6 +7,7 @@ mod read;
 
 pub use read::{BadEvent, parse_events};
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::handle::Handle;
@@ -25,6 +26,8 @@ pub const EVENT_ID_BYTES_MAX: usize = 128;
 pub const EVENT_AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
 /// Characters of a text field: source, wording, coupon, postback data, profile fields.
 pub const EVENT_TEXT_CHARS_MAX: usize = 300;
+/// What was picked with a postback: a date, a menu and how that went.
+pub const POSTBACK_PARAMS_MAX: usize = 10;
 
 /// One event as the platform takes it.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +109,10 @@ pub enum FriendEvent {
     MessageReceived {
         message: String,
     },
+    /// What a tap posts, and what was picked with it.
     Postback {
         data: String,
+        params: BTreeMap<String, String>,
     },
 }
 
@@ -235,7 +240,12 @@ impl FriendEvent {
                 "menu": menu.to_string(), "area": area}),
             Self::MessageReceived { message } => json!({"type": "message.received",
                 "message": serde_json::from_str::<Value>(message).unwrap_or_default()}),
-            Self::Postback { data } => json!({"type": "postback", "data": data}),
+            Self::Postback { data, params } if params.is_empty() => {
+                json!({"type": "postback", "data": data})
+            }
+            Self::Postback { data, params } => {
+                json!({"type": "postback", "data": data, "params": params})
+            }
         }
     }
 }

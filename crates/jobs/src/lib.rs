@@ -1,11 +1,14 @@
 //! Background jobs: work that is neither a request nor a delivery.
 //!
-//! It owns how files come in, of friends and of ids of audience groups, and how the rich menus of
-//! many friends are changed at once. What a valid friend is belongs to `domain`, what becomes of
-//! one to `directory`, how far a file is taken in to `store`.
+//! It owns how files come in, of friends and of ids of audience groups, how rich menus of many
+//! friends are changed at once, and how programs of brands are told what happened. What a valid
+//! friend is belongs to `domain`, what becomes of one to `directory`, how far a file is taken in
+//! and which events wait to `store`.
 //!
 //! Invariants: a row is taken whole or not at all; a killed import goes on at its last commit; no
-//! file, however wrong, makes it stop without a word or take memory without a bound.
+//! file, however wrong, makes it stop without a word or take memory without a bound; an event is
+//! sent until it is taken or given up with a reason, and to no address that is not public unless
+//! the configuration says so.
 
 pub mod error; // what went wrong, by what the caller does about it
 pub mod records; // bytes to CSV records, with recovery after a broken one
@@ -17,6 +20,7 @@ pub mod import_friends; // the import: batches, checkpoints, doubles
 pub mod rejections; // every refused row as a CSV report
 pub mod arriving; // a file while it comes, gone again unless it is kept
 pub mod audiences; // audience groups: made of files or of campaigns, and the role that fills them
+pub mod webhooks; // what programs of brands are told, and the role that tells it
 pub mod menu_batches; // rich menus of many friends changed at once
 pub mod uploads; // files that come through the page, and the role that takes them in
 
@@ -28,3 +32,4 @@ pub use mapping::{Mapping, MappingFault};
 pub use menu_batches::MenuBatches;
 pub use rejections::write_rejections;
 pub use uploads::Uploads;
+pub use webhooks::Webhooks;

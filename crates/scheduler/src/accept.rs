@@ -15,13 +15,14 @@ use domain::id::BlockId;
 use domain::rule::RuleId;
 use domain::time::Timestamp;
 use domain::user::{LineUserId, UserKey, UserNumber};
+use domain::webhook::events::TokenRefusal;
 use gateway::FrozenBody;
 use store::campaign::{Campaign, Launch};
 use store::directory::Account;
 use store::friend::Standing;
 use store::hot::FrozenChunk;
 use store::receipt::CampaignLink;
-use store::standing::AcceptedRequest;
+use store::standing::{AcceptedRequest, RecordedRequest};
 use store::{StoreError, Write};
 
 use crate::SchedulerError;
@@ -102,7 +103,13 @@ impl ApiSender {
                 if answers[place].is_some() {
                     continue;
                 }
-                match self.fit(&account, &campaign, (place, request), &people) {
+                let mut fit = self.fit(&account, &campaign, (place, request), &people);
+                if fit.is_ok()
+                    && let Err(why) = may_answer(write, request, now).await?
+                {
+                    fit = Err(SchedulerError::InvalidReplyToken(why));
+                }
+                match fit {
                     Ok(fit) => fits.push(fit),
                     Err(error) => answers[place] = Some(Err(error)),
                 }
@@ -162,7 +169,8 @@ impl ApiSender {
         let block = self.block_for(write, campaign, &fits, now).await?;
         add_links(write, campaign, &fits).await?;
         let mut written: Option<[u8; 32]> = None;
-        for fit in fits {
+        let mut accepted = Vec::with_capacity(fits.len());
+        for fit in &fits {
             let request = &requests[fit.place];
             let hash = fit.body.hash();
             // Programs send the same message again and again.
@@ -170,7 +178,7 @@ impl ApiSender {
                 write.insert_message(hash, &fit.body.to_stored()).await?;
                 written = Some(hash);
             }
-            let accepted = AcceptedRequest {
+            accepted.push(AcceptedRequest {
                 id: request.id,
                 operation: request.operation.into(),
                 campaign: campaign.id,
@@ -180,13 +188,22 @@ impl ApiSender {
                 answer: request.answer.map(ToOwned::to_owned),
                 accepted_at: now,
                 recipients: fit.chosen.recipients,
-                left_out: fit.chosen.left_out,
+                left_out: fit.chosen.left_out.clone(),
                 unknown_users: fit.chosen.unknown_users,
-            };
-            let block = block.filter(|_| accepted.recipients > 0);
-            write
-                .insert_request(&accepted, &launch, hash, block, &fit.chunks)
-                .await?;
+            });
+        }
+        let recorded = fits.iter().zip(&accepted);
+        let recorded = recorded.map(|(fit, accepted)| RecordedRequest {
+            accepted,
+            message: fit.body.hash(),
+            chunks: &fit.chunks,
+        });
+        let recorded: Vec<RecordedRequest<'_>> = recorded.collect();
+        write
+            .insert_requests(campaign.id, &launch, block, &recorded)
+            .await?;
+        for (fit, accepted) in fits.iter().zip(accepted) {
+            let request = &requests[fit.place];
             if let Some(unit) = request.unit.filter(|_| accepted.unit.is_some()) {
                 let messages = request.messages.len() as u8;
                 write
@@ -218,6 +235,19 @@ impl ApiSender {
             units => Ok(Some(self.use_units(write, campaign, units, now).await?.id)),
         }
     }
+}
+
+/// Uses the token of a reply. Of two with one token the first may answer.
+async fn may_answer(
+    write: &mut Write,
+    request: &SendRequest<'_>,
+    now: Timestamp,
+) -> Result<Result<(), TokenRefusal>, SchedulerError> {
+    let Some(token) = request.reply_token else {
+        return Ok(Ok(()));
+    };
+    let used = write.use_reply_token(request.account, token, now).await?;
+    Ok(used.map(|_| ()))
 }
 
 /// The links of all of them, in places of the campaign that follow each other.

@@ -118,7 +118,7 @@ impl ApiSender {
         }
         write.set_launch_error(draft.id, why).await?;
         let accepted = acceptance(request, draft.id, 0, now);
-        write.record_request(&accepted).await?;
+        write.record_requests(&[&accepted]).await?;
         write
             .note_failure(account.id, request.id, Failure::PartialDelivery)
             .await?;
@@ -199,7 +199,7 @@ impl ApiSender {
         };
         let recipients = u32::try_from(granted).unwrap_or(u32::MAX);
         let accepted = acceptance(request, campaign.id, recipients, now);
-        write.record_request(&accepted).await?;
+        write.record_requests(&[&accepted]).await?;
         Ok(Accepted {
             request: accepted,
             is_repeated: false,

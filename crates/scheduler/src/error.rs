@@ -5,6 +5,7 @@ use broker::BrokerError;
 use domain::campaign::InvalidTransition;
 use domain::id::CampaignId;
 use domain::money::Money;
+use domain::webhook::events::TokenRefusal;
 use store::StoreError;
 
 use crate::Progress;
@@ -24,6 +25,9 @@ pub enum SchedulerError {
     /// A request names somebody who is no user here, and wants all of them known.
     #[error("a recipient is not known here")]
     UnknownRecipient,
+    /// A reply to what nobody may answer so: never, any more, or twice.
+    #[error("{0}")]
+    InvalidReplyToken(TokenRefusal),
     /// Dearer than the person saw: back to review.
     #[error("the campaign would cost {now}, more than the {seen} that were shown")]
     Dearer { seen: Money, now: Money },

@@ -11,6 +11,7 @@ use domain::campaign::{Purpose, StandingOperation};
 use domain::id::{AccountId, BusinessId, RequestId};
 use domain::message::Messages;
 use domain::user::LineUserId;
+use domain::webhook::events::ReplyToken;
 use store::StoreError;
 use tokio::sync::oneshot;
 
@@ -37,6 +38,7 @@ pub struct QueuedRequest {
     pub retry_key: Option<RetryKey>,
     pub unit: Option<AggregationUnit>,
     pub answer: Option<String>,
+    pub reply_token: Option<ReplyToken>,
 }
 
 /// The requests that one process accepts.
@@ -158,6 +160,7 @@ impl QueuedRequest {
             retry_key: self.retry_key.as_ref().map(RetryKey::as_str),
             unit: self.unit.as_ref(),
             answer: self.answer.as_deref(),
+            reply_token: self.reply_token.as_ref(),
         }
     }
 }
@@ -221,6 +224,7 @@ mod tests {
             retry_key: key.and_then(|key| RetryKey::parse(&key)),
             unit: None,
             answer: None,
+            reply_token: None,
         }
     }
 

@@ -21,6 +21,7 @@ use domain::pace;
 use domain::price::Tariff;
 use domain::time::{Clock, LocalDay, Timestamp, zone};
 use domain::user::{LineUserId, UserKey, UserNumber};
+use domain::webhook::events::ReplyToken;
 use store::campaign::{Campaign, Launch};
 use store::directory::Account;
 use store::leader::LeaderEpoch;
@@ -75,6 +76,8 @@ pub struct SendRequest<'a> {
     pub unit: Option<&'a AggregationUnit>,
     /// What it is answered beyond the usual, kept for who asks again: JSON.
     pub answer: Option<&'a str>,
+    /// What a reply answers: used in the commit that accepts it.
+    pub reply_token: Option<&'a ReplyToken>,
 }
 
 /// What a request became.

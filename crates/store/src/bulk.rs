@@ -48,7 +48,34 @@ pub(crate) async fn insert<const N: usize>(
     Ok(changed)
 }
 
-/// The same with `RETURNING` in the tail: the rows that came back.
+/// The same for a table in which PostgreSQL keeps some columns as what no column of many rows is:
+/// each is written as text, and read as the type that is told of it, by its place from 1 on.
+pub(crate) async fn insert_read_as<const N: usize>(
+    connection: &impl ConnectionTrait,
+    head: &str,
+    types: &[(usize, &str)],
+    rows: Vec<[Value; N]>,
+) -> Result<u64, StoreError> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return insert(connection, head, "", rows).await;
+    }
+    let columns = (1..=N).map(|place| {
+        let told = types.iter().find(|(of, _)| *of == place);
+        let told = told.map_or(String::new(), |(_, read_as)| format!("::{read_as}"));
+        format!("c{place}{told}")
+    });
+    let columns: Vec<String> = columns.collect();
+    let names: Vec<String> = (1..=N).map(|place| format!("c{place}")).collect();
+    let tail = format!("AS row ({})", names.join(", "));
+    let mut changed = 0;
+    for group in rows.chunks(VALUES_PER_STATEMENT / N) {
+        let (sql, values) = arrays_statement(head, &columns.join(", "), &tail, group)?;
+        changed += row::execute(connection, &sql, values).await?;
+    }
+    Ok(changed)
+}
+
+/// [`insert`] with `RETURNING` in the tail: the rows that came back.
 pub(crate) async fn insert_returning<const N: usize>(
     connection: &impl ConnectionTrait,
     table: &'static str,
@@ -110,7 +137,7 @@ fn statements<'a, const N: usize>(
             return None;
         }
         Some(match engine {
-            DbBackend::Postgres => arrays_statement(head, tail, &group),
+            DbBackend::Postgres => arrays_statement(head, "*", tail, &group),
             _ => Ok(statement(head, tail, group)),
         })
     })
@@ -136,11 +163,12 @@ fn statement<const N: usize>(
 
 fn arrays_statement<const N: usize>(
     head: &str,
+    columns: &str,
     tail: &str,
     rows: &[[Value; N]],
 ) -> Result<(String, Vec<Value>), StoreError> {
     let mut values = Vec::with_capacity(N);
-    let mut sql = format!("{head} SELECT * FROM unnest(");
+    let mut sql = format!("{head} SELECT {columns} FROM unnest(");
     for column in 0..N {
         if column > 0 {
             sql.push_str(", ");

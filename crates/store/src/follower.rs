@@ -1,6 +1,6 @@
 //! Friends as LINE's paths name them: by an id of `U` and 32 hex digits, page by page.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::id::{AccountId, UserId};
 use domain::user::{LineUserId, UserKey, UserNumber};
@@ -63,20 +63,29 @@ impl Write {
         }
         let mut users = Vec::with_capacity(rows.len());
         for row in &rows {
+            let user = named(row)?;
             // A user whose key has LINE's shape is not called by ours.
-            let line_id = line_id(row)?;
-            if wanted.contains(&line_id) {
-                let key: String = row.get("user_key")?;
-                let key = UserKey::parse(&key).map_err(|error| row.corrupt("user_key", error))?;
-                let number = UserNumber(row.int("number")?);
-                users.push(NamedUser {
-                    line_id,
-                    number,
-                    key,
-                });
+            if wanted.contains(&user.line_id) {
+                users.push(user);
             }
         }
         Ok(users)
+    }
+
+    /// The users whom the messenger calls so; those never heard of are missing.
+    pub async fn users_by_keys(
+        &self,
+        keys: &[&UserKey],
+    ) -> Result<HashMap<UserKey, NamedUser>, StoreError> {
+        let keys: Vec<Value> = keys.iter().map(|key| key.as_str().into()).collect();
+        let sql = [
+            r#"SELECT number, id, user_key FROM "user" WHERE user_key IN"#,
+            "",
+        ];
+        let rows = bulk::look_up(self.connection(), "user", sql, &[], &keys).await?;
+        rows.iter()
+            .map(|row| named(row).map(|user| (user.key.clone(), user)))
+            .collect()
     }
 }
 
@@ -130,7 +139,16 @@ impl Store {
     }
 }
 
-fn line_id(row: &Row) -> Result<LineUserId, StoreError> {
+fn named(row: &Row) -> Result<NamedUser, StoreError> {
+    let key: String = row.get("user_key")?;
+    Ok(NamedUser {
+        line_id: line_id(row)?,
+        number: UserNumber(row.int("number")?),
+        key: UserKey::parse(&key).map_err(|error| row.corrupt("user_key", error))?,
+    })
+}
+
+pub(crate) fn line_id(row: &Row) -> Result<LineUserId, StoreError> {
     let key: String = row.get("user_key")?;
     let key = UserKey::parse(&key).map_err(|error| row.corrupt("user_key", error))?;
     let id: UserId = row.id("id")?;

@@ -72,6 +72,8 @@ pub mod api_request; // requests read back: units, what was sent by operation
 pub mod narrowcast; // how far narrowcasts are, and whom they were sent to
 pub mod unit; // what friends did with the sends of a unit
 pub mod demographic; // friends by their attributes, counted
+pub mod webhook; // what programs of brands are told: where, what waits, what came of it
+pub mod reply_token; // what answers an event, once and soon
 pub mod idempotency; // requests by the keys of who made them, and what they were answered
 pub mod restore; // books that came out of a copy
 pub mod leader; // who leads, with an epoch

@@ -112,15 +112,14 @@ pub(crate) fn sums(columns: &[&str]) -> String {
     sums.join(", ")
 }
 
-/// The column `numbers` of a chunk, packed, as a value and the placeholder it is bound to:
-/// PostgreSQL keeps an array.
-pub(crate) fn numbers_at(
+/// The column `numbers` of a chunk, packed, as a value: PostgreSQL keeps an array (`int4[]`), and
+/// gets it as text.
+pub(crate) fn numbers_of(
     connection: &impl ConnectionTrait,
-    place: usize,
     packed: &[u8],
-) -> Result<(String, Value), StoreError> {
+) -> Result<Value, StoreError> {
     if connection.get_database_backend() != DbBackend::Postgres {
-        return Ok((format!("${place}"), Value::from(packed.to_vec())));
+        return Ok(Value::from(packed.to_vec()));
     }
     let numbers = codec::unpack_numbers(packed)
         .map_err(|error| StoreError::Invariant(format!("numbers of a chunk: {error}")))?;
@@ -131,7 +130,7 @@ pub(crate) fn numbers_at(
         let _ = write!(array, "{}", number.0);
     }
     array.push('}');
-    Ok((format!("${place}::text::int4[]"), Value::from(array)))
+    Ok(Value::from(array))
 }
 
 /// What an array becomes that holds what cannot be: nobody unpacks it, so that who reads the record
@@ -256,6 +255,12 @@ pub(crate) trait Bind {
 impl<K> Bind for Id<K> {
     fn bind(self) -> Value {
         Value::from(self.as_bytes().to_vec())
+    }
+}
+/// What is bound already.
+impl Bind for Value {
+    fn bind(self) -> Value {
+        self
     }
 }
 impl Bind for Timestamp {

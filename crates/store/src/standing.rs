@@ -17,7 +17,7 @@ use crate::campaign::{self, Campaign, Launch};
 use crate::contract::coded;
 use crate::hot::FrozenChunk;
 use crate::row::{self, Row, values};
-use crate::{Store, StoreError, Write};
+use crate::{Store, StoreError, Write, bulk};
 
 /// One day's campaign as it begins: RUNNING, with nothing granted.
 #[derive(Debug, Clone)]
@@ -49,6 +49,15 @@ pub struct Block {
     pub leased_to: WorkerId,
     /// Of the last use.
     pub leased_at: Timestamp,
+}
+
+/// A request that was accepted, with what it sends.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedRequest<'a> {
+    pub accepted: &'a AcceptedRequest,
+    /// The hash of its message.
+    pub message: [u8; 32],
+    pub chunks: &'a [FrozenChunk],
 }
 
 /// A request that was accepted.
@@ -289,58 +298,66 @@ impl Write {
         row.map(|row| request(&row)).transpose()
     }
 
-    /// Records an accepted request and its chunks, READY; the caller has used its block. Chunks get
-    /// the campaign's next numbers, in their order.
-    pub async fn insert_request(
+    /// Records accepted requests of one campaign and their chunks, READY; the caller has used the
+    /// block. Chunks get the campaign's next numbers, in their order. All of it is written in a few
+    /// statements, however many requests come together.
+    pub async fn insert_requests(
         &mut self,
-        accepted: &AcceptedRequest,
+        campaign: CampaignId,
         launch: &Launch,
-        message: [u8; 32],
         block: Option<BlockId>,
-        chunks: &[FrozenChunk],
+        requests: &[RecordedRequest<'_>],
     ) -> Result<(), StoreError> {
-        self.record_request(accepted).await?;
-        let Some(block) = block else { return Ok(()) };
-        let first = self.take_numbers(accepted.campaign, chunks.len()).await?;
-        for (number, chunk) in (first..).zip(chunks) {
-            let kept = RequestChunk {
-                accepted,
-                launch,
-                message,
-                block,
-                number,
-            };
-            insert_chunk(self, &kept, chunk).await?;
-        }
-        Ok(())
+        let accepted: Vec<&AcceptedRequest> = requests.iter().map(|one| one.accepted).collect();
+        self.record_requests(&accepted).await?;
+        let sent = requests.iter().filter(|one| one.accepted.recipients > 0);
+        let sent: Vec<&RecordedRequest<'_>> = sent.collect();
+        let count = sent.iter().map(|one| one.chunks.len()).sum();
+        let Some(block) = block.filter(|_| count > 0) else {
+            return Ok(());
+        };
+        let first = self.take_numbers(campaign, count).await?;
+        let chunks = sent
+            .iter()
+            .flat_map(|one| one.chunks.iter().map(|chunk| (*one, chunk)));
+        let chunks: Vec<(u64, &RecordedRequest<'_>, &FrozenChunk)> = (first..)
+            .zip(chunks)
+            .map(|(number, (request, chunk))| (number, request, chunk))
+            .collect();
+        insert_chunks(self, (campaign, block), launch, &chunks).await
     }
 
-    /// Records an accepted request without chunks of its own.
-    pub async fn record_request(&mut self, accepted: &AcceptedRequest) -> Result<(), StoreError> {
-        let left_out: Vec<(u32, RuleId)> = accepted
-            .left_out
-            .iter()
-            .map(|(number, rule)| (number.0, *rule))
-            .collect();
-        let sql =
-            "INSERT INTO api_request (id, campaign, account, retry_key, accepted_at, sequence,
-                     recipients, left_out, unknown_users, operation, unit, answer)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-        let bound = values![
-            accepted.id,
-            accepted.campaign,
-            accepted.account,
-            accepted.retry_key.clone(),
-            accepted.accepted_at,
-            self.sequence().await?,
-            accepted.recipients,
-            codec::pack_exclusions(&left_out),
-            accepted.unknown_users,
-            accepted.operation.code(),
-            accepted.unit.clone(),
-            accepted.answer.clone(),
-        ];
-        row::execute(self.connection(), sql, bound).await?;
+    /// Records accepted requests without chunks of their own.
+    pub async fn record_requests(
+        &mut self,
+        requests: &[&AcceptedRequest],
+    ) -> Result<(), StoreError> {
+        let sequence = self.sequence().await?;
+        let rows = requests.iter().map(|accepted| {
+            let left_out: Vec<(u32, RuleId)> = accepted
+                .left_out
+                .iter()
+                .map(|(number, rule)| (number.0, *rule))
+                .collect();
+            values![
+                accepted.id,
+                accepted.campaign,
+                accepted.account,
+                accepted.retry_key.clone(),
+                accepted.accepted_at,
+                sequence,
+                accepted.recipients,
+                codec::pack_exclusions(&left_out),
+                accepted.unknown_users,
+                accepted.operation.code(),
+                accepted.unit.clone(),
+                accepted.answer.clone(),
+            ]
+        });
+        let rows = rows.collect();
+        let head = "INSERT INTO api_request (id, campaign, account, retry_key, accepted_at,
+                      sequence, recipients, left_out, unknown_users, operation, unit, answer)";
+        bulk::insert(self.connection(), head, "", rows).await?;
         Ok(())
     }
 
@@ -385,54 +402,45 @@ impl Store {
     }
 }
 
-/// What the chunks of one request have in common, and this one's number.
-struct RequestChunk<'a> {
-    accepted: &'a AcceptedRequest,
-    launch: &'a Launch,
-    message: [u8; 32],
-    block: BlockId,
-    number: u64,
-}
-
-async fn insert_chunk(
+/// Writes chunks by their numbers, and whom they go to.
+async fn insert_chunks(
     write: &Write,
-    kept: &RequestChunk<'_>,
-    chunk: &FrozenChunk,
+    (campaign, block): (CampaignId, BlockId),
+    launch: &Launch,
+    chunks: &[(u64, &RecordedRequest<'_>, &FrozenChunk)],
 ) -> Result<(), StoreError> {
-    let RequestChunk {
-        accepted, launch, ..
-    } = kept;
-    let (place, numbers) = row::numbers_at(write.connection(), 16, &chunk.numbers)?;
-    let sql = format!(
-        "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
-           content_hash, night_consent, utc_offset_minutes, first_number, last_number, due_at,
-           block, request, numbers)
-         VALUES ($1, $2, $3, 0, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, {place})"
-    );
-    let bound = values![
-        launch.month.number(),
-        accepted.campaign,
-        kept.number,
-        ChunkState::Ready.code(),
-        chunk.size,
-        launch.tariff,
-        kept.message,
-        chunk.content_hash,
-        chunk.group.night_consent,
-        chunk.group.utc_offset_minutes,
-        chunk.first_number.0,
-        chunk.last_number.0,
-        accepted.accepted_at,
-        kept.block,
-        accepted.id,
-    ];
-    let bound = bound.into_iter().chain([numbers]);
-    row::execute(write.connection(), &sql, bound).await?;
-    let sql = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)
-               VALUES ($1, $2, $3, 0, $4)";
-    let keys = chunk.keys.as_blob().to_vec();
-    let bound = values![launch.month.number(), accepted.campaign, kept.number, keys];
-    row::execute(write.connection(), sql, bound).await?;
+    let (mut rows, mut recipients) = (Vec::new(), Vec::new());
+    for (number, request, chunk) in chunks {
+        let month = launch.month.number();
+        rows.push(values![
+            month,
+            campaign,
+            *number,
+            0u32,
+            ChunkState::Ready.code(),
+            chunk.size,
+            launch.tariff,
+            request.message,
+            chunk.content_hash,
+            chunk.group.night_consent,
+            chunk.group.utc_offset_minutes,
+            chunk.first_number.0,
+            chunk.last_number.0,
+            request.accepted.accepted_at,
+            block,
+            request.accepted.id,
+            row::numbers_of(write.connection(), &chunk.numbers)?,
+        ]);
+        let keys = chunk.keys.as_blob().to_vec();
+        recipients.push(values![month, campaign, *number, 0u32, keys]);
+    }
+    let head = "INSERT INTO chunk (month, campaign, number, round, state, size, tariff, message,
+                  content_hash, night_consent, utc_offset_minutes, first_number, last_number,
+                  due_at, block, request, numbers)";
+    let numbers = [(17, "int4[]")];
+    bulk::insert_read_as(write.connection(), head, &numbers, rows).await?;
+    let head = "INSERT INTO chunk_recipients (month, campaign, number, round, keys)";
+    bulk::insert(write.connection(), head, "", recipients).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ pub mod broker_conformance; // what every broker has to do
 pub mod rabbitmq; // a RabbitMQ of its own
 pub mod wait; // facts with a deadline
 pub mod messenger; // a messenger in memory that misbehaves and remembers the truth
+pub mod webhook_taker; // a brand's program that takes webhooks
 pub mod chaos_proxy; // a network that misbehaves
 pub mod books; // the books as plain rows, read beside the code that is tested
 pub mod certificates; // an authority of one's own, and TLS in front of a server
@@ -22,3 +23,4 @@ pub use clock::ManualClock;
 pub use friends_csv::friends_csv;
 pub use ids::SeededIds;
 pub use rabbitmq::RabbitMqServer;
+pub use webhook_taker::{Mood, WebhookTaker};

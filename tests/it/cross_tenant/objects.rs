@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use chingu_tests::console::Browser;
 use chingu_tests::engine;
 use chingu_tests::shell::{admin, text};
+use chingu_tests::wait::until_state;
 use chingu_tests::world::Brand;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use store::Store;
 use testkit::assertion::SigningKey;
 
 use super::{FRIENDS, THEIRS, marked, wait_for};
-use crate::stage::now;
+use crate::stage::{SOON, now};
 
 const MONTH_MS: i64 = 30 * 86_400_000;
 
@@ -172,4 +173,44 @@ pub(super) fn friends(brand: &Brand, handle: &str) -> Result<Vec<String>> {
         store.close().await?;
         Ok(ids.iter().map(ToString::to_string).collect())
     })
+}
+
+/// Where a brand's program would be told.
+pub(crate) fn endpoint(handle: &str) -> String {
+    let host = marked(handle, "hook").replace(' ', "-");
+    format!("https://{host}.invalid/hook")
+}
+
+/// Somebody new comes by the account's link: what its program is told of.
+pub(crate) fn befriend(handle: &str, browser: &mut Browser) -> Result<()> {
+    let path = format!("/messenger/add/{handle}");
+    let page = browser.get(&path)?;
+    let wording = page.between("name=\"wording\" value=\"", "\"")?.to_owned();
+    let name = marked(handle, "새 친구");
+    let fields = [("who", "new"), ("name", &*name), ("wording", &*wording)];
+    let added = browser.post_form(&path, &fields)?;
+    ensure!(added.status == 303, "{added:?}");
+    Ok(())
+}
+
+/// An event that waits for the brand's program, which is nowhere.
+pub(super) fn webhook_event(handle: &str, owner: &mut Browser) -> Result<String> {
+    let page = format!("/console/{handle}/settings/webhooks");
+    let url = endpoint(handle);
+    let fields = [("url", &*url), ("active", "1")];
+    let set = owner.post_form(&page, &fields)?;
+    ensure!(set.status == 303, "{set:?}");
+    befriend(handle, owner)?;
+    let log = "/settings/webhooks/log/";
+    let shown = until_state(
+        "an event of the webhook",
+        SOON,
+        || owner.read(&page),
+        |page| page.contains(log),
+    )?;
+    let id = shown
+        .split(log)
+        .nth(1)
+        .and_then(|rest| rest.split('"').next());
+    Ok(id.context("an id")?.to_owned())
 }

@@ -2,25 +2,28 @@
 //! minute each, with database, broker, workers and messenger on the same machine. Writes
 //! `docs/requests.md`.
 //!
-//! A request is due by the clock, whatever became of those before it, and its time counts from then:
-//! a server that stalls is not asked less for it. Afterwards everything has to be with the
+//! A request is due by the clock, whatever became of those before it, and its time counts from
+//! then: a server that stalls is not asked less for it. Afterwards everything has to be with the
 //! messenger, once, recorded and captured, and the books have to close.
 //! `CHINGU_REQUESTS_SECONDS` says how long, sixty without it.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use chingu_tests::draw::Draw;
 use chingu_tests::engine::{self, Servers};
+use chingu_tests::place;
 use chingu_tests::platform::{Place, Platform, Times};
 use chingu_tests::program::Program;
 use chingu_tests::shell::{admin, reconcile, text};
 use chingu_tests::table::{Table, grouped};
 use chingu_tests::verdict::violations;
+use chingu_tests::wait::{self, Stopwatch};
 use chingu_tests::world::{Brand, MESSAGES, WORDING};
-use chingu_tests::{place, wait};
 use domain::handle::Handle;
 use domain::id::RequestId;
 use serde_json::{Value, json};
@@ -36,7 +39,8 @@ const FUNDS: &str = "10000000000";
 const SECONDS: u64 = 60;
 /// How long what was accepted may take to be captured.
 const LATER: Duration = Duration::from_secs(300);
-/// Every process leaves the machine to the measured ones until now and then.
+const CONNECTIONS: usize = 64;
+/// Between two looks at the clock; this thread does nothing else.
 const TICK: Duration = Duration::from_millis(1);
 
 /// One way of asking, at one pace.
@@ -119,11 +123,12 @@ fn main() -> Result<()> {
     ensure!(found.is_empty(), "{found:?}");
     let introduction = format!(
         "{}, {} cores; PostgreSQL (shared_buffers 1 GB), RabbitMQ, the messenger in a process of \
-         its own, one process with every role of ours, and whoever asks, on one machine. {} friends, \
-         {seconds} seconds of each. A request is due by the clock and its time counts from then, \
-         whatever became of those before. Rate limits are off. *Delivered* and *captured* count from \
-         the last answer until the messenger has everything and until all of it is paid for; \
-         afterwards `chingu reconcile` finds nothing. Written by `just requests`.",
+         its own, one process with every role of ours, and whoever asks, on one machine. \
+         {} friends, {seconds} seconds of each. A request is due by the clock and its time counts \
+         from then, whatever became of those before. Rate limits are off. *Delivered* and \
+         *captured* count from the last answer until the messenger has everything and until all \
+         of it is paid for; afterwards `chingu reconcile` finds nothing. Written by \
+         `just requests`.",
         place::profile()?,
         std::thread::available_parallelism()?,
         grouped(FRIENDS)
@@ -176,17 +181,19 @@ impl Bench {
         case: &Case,
         seconds: u64,
     ) -> Result<Vec<String>> {
-        let url = format!(
-            "http://{}/v2/bot/message/{}",
+        let head = format!(
+            "POST /v2/bot/message/{} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\n",
+            case.operation,
             program.address(),
-            case.operation
+            self.token
         );
         let requests = case.requests_per_second * seconds;
         let bodies = self.bodies(case, requests)?;
-        let began = Instant::now();
-        let asked = runtime.block_on(ask(&url, &self.token, bodies, case.requests_per_second))?;
-        let took = began.elapsed();
-        let answered = Instant::now();
+        let asking = Stopwatch::start();
+        let asked = ask(program.address(), &head, bodies, case.requests_per_second)?;
+        let took = asking.elapsed();
+        let answered = Stopwatch::start();
         let accepted = asked.iter().filter(|one| one.status == 200).count() as u64;
         let refused = asked.len() as u64 - accepted;
         self.accepted += accepted * case.recipients as u64;
@@ -254,43 +261,84 @@ impl Bench {
     }
 }
 
-/// Asks as it is due, in as many connections as it takes.
-async fn ask(url: &str, token: &str, bodies: Vec<Vec<u8>>, per_second: u64) -> Result<Vec<Asked>> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let bearer: Arc<str> = format!("Bearer {token}").into();
-    let mut running = tokio::task::JoinSet::new();
-    let mut asked = Vec::with_capacity(bodies.len());
-    let start = Instant::now();
-    for (number, body) in bodies.into_iter().enumerate() {
-        let due = start + Duration::from_micros(number as u64 * 1_000_000 / per_second);
-        while Instant::now() < due {
-            tokio::time::sleep(TICK).await;
-        }
-        let request = client
-            .post(url)
-            .header("authorization", &*bearer)
-            .header("content-type", "application/json")
-            .body(body);
-        running.spawn(async move {
-            let answer = request.send().await?;
-            let status = answer.status().as_u16();
-            let id = answer.headers().get("x-line-request-id");
-            let id = id.and_then(|id| RequestId::parse_uuid(id.to_str().ok()?));
-            answer.bytes().await?;
-            Ok::<Asked, reqwest::Error>(Asked {
-                took: due.elapsed(),
-                status,
-                request: id,
-            })
-        });
-        while let Some(ended) = running.try_join_next() {
-            asked.push(ended??);
-        }
+/// Asks as it is due, in a connection that is free.
+fn ask(
+    address: SocketAddr,
+    head: &str,
+    bodies: Vec<Vec<u8>>,
+    per_second: u64,
+) -> Result<Vec<Asked>> {
+    let watch = Stopwatch::start();
+    let (due, wanted) = mpsc::channel::<(Duration, Vec<u8>)>();
+    let wanted = Arc::new(Mutex::new(wanted));
+    let mut asking = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (wanted, head) = (Arc::clone(&wanted), head.to_owned());
+        let mut connection = Connection::open(address)?;
+        asking.push(std::thread::spawn(move || -> Result<Vec<Asked>> {
+            let mut asked = Vec::new();
+            loop {
+                let next = wanted.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok((at, body)) = next else {
+                    return Ok(asked);
+                };
+                let (status, request) = connection.ask(&head, &body)?;
+                asked.push(Asked {
+                    took: watch.elapsed().saturating_sub(at),
+                    status,
+                    request,
+                });
+            }
+        }));
     }
-    while let Some(ended) = running.join_next().await {
-        asked.push(ended??);
+    for (number, body) in bodies.into_iter().enumerate() {
+        let at = Duration::from_micros(number as u64 * 1_000_000 / per_second);
+        while watch.elapsed() < at {
+            wait::let_pass(TICK);
+        }
+        due.send((at, body))?;
+    }
+    drop(due);
+    let mut asked = Vec::new();
+    for thread in asking {
+        asked.extend(thread.join().map_err(|_| anyhow!("a thread ended"))??);
     }
     Ok(asked)
+}
+
+/// One that is kept open. A client library costs more here than what it asks for.
+struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(LATER))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// The status of the answer, and the id of the request.
+    fn ask(&mut self, head: &str, body: &[u8]) -> Result<(u16, Option<RequestId>)> {
+        let mut request = format!("{head}content-length: {}\r\n\r\n", body.len()).into_bytes();
+        request.extend(body);
+        self.0.get_mut().write_all(&request)?;
+        let (mut line, mut status, mut id, mut length) = (String::new(), 0, None, 0);
+        loop {
+            line.clear();
+            self.0.read_line(&mut line)?;
+            let (name, value) = line.trim_end().split_once([':', ' ']).unwrap_or_default();
+            match name.to_ascii_lowercase().as_str() {
+                "" => break,
+                "http/1.1" => status = value.get(..3).context("a status")?.parse()?,
+                "content-length" => length = value.trim().parse()?,
+                "x-line-request-id" => id = RequestId::parse_uuid(value.trim()),
+                _ => {}
+            }
+        }
+        let mut answer = vec![0; length];
+        self.0.read_exact(&mut answer)?;
+        Ok((status, id))
+    }
 }
 
 /// Everybody may be sent to.

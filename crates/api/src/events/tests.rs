@@ -1,6 +1,7 @@
 //! Events through the router: what is taken, told twice, refused, too large, too old, too many.
 
 mod bad;
+mod told;
 
 use std::time::Duration;
 

@@ -11,6 +11,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use domain::message::ValidationError;
 use domain::user::LineUserId;
+use domain::webhook::EventKind;
+use domain::webhook::events::event_of_read_token;
 use serde_json::{Value, json};
 
 use super::request::Properties;
@@ -57,16 +59,22 @@ pub async fn loading(
     }
 }
 
-/// `POST /v2/bot/chat/markAsRead`: whatever comes is read by itself, so no webhook has a token to
-/// say so with, and none is known.
-pub async fn read_by_token(_channel: Channel, body: Properties) -> LineError {
-    match body.typed::<String>("markAsReadToken") {
-        Err(error) => error,
-        Ok(None) => LineError::body(vec![empty("markAsReadToken")]),
-        Ok(Some(_)) => LineError::invalid(
+/// `POST /v2/bot/chat/markAsRead`: by the token that a message's event brought. Whatever comes is
+/// read by itself, so nothing follows; a token of another channel's, or of none, is refused.
+pub async fn read_by_token(channel: Channel, body: Properties) -> Result<Json<Value>, LineError> {
+    let Some(token) = body.typed::<String>("markAsReadToken")? else {
+        return Err(LineError::body(vec![empty("markAsReadToken")]));
+    };
+    let found = match event_of_read_token(&token) {
+        Some(id) => channel.store.webhook_event(channel.account, id).await?,
+        None => None,
+    };
+    match found.is_some_and(|event| event.kind == EventKind::Message) {
+        true => Ok(Json(json!({}))),
+        false => Err(LineError::invalid(
             "Invalid markAsReadToken. Tokens must be used by the bot that received them via \
              Webhook.",
-        ),
+        )),
     }
 }
 

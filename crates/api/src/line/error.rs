@@ -244,6 +244,14 @@ impl From<SchedulerError> for LineError {
                 | BillingError::BeyondBudget { .. }),
             ) => Self::QuotaExceeded(error.to_string()),
             SchedulerError::UnknownRecipient => Self::invalid("Failed to send messages"),
+            SchedulerError::InvalidReplyToken(why) => Self::Invalid {
+                message: "Invalid reply token".to_owned(),
+                // LINE does not say which.
+                details: vec![Detail {
+                    message: why.to_string(),
+                    property: "replyToken".to_owned(),
+                }],
+            },
             SchedulerError::Stopped => Self::NotAvailable,
             SchedulerError::NotPossible(why) => Self::invalid(why),
             SchedulerError::Store(error) => error.into(),

@@ -398,6 +398,7 @@ mod tests {
             ("POST", "/v2/oauth/accessToken", 370, SECOND),
             ("GET", "/v2/bot/richmenu/{richMenuId}", 2_000, SECOND),
             ("POST", "/v2/bot/message/push", 2_000, SECOND),
+            ("POST", "/v2/bot/message/reply", 2_000, SECOND),
             ("POST", "/v2/bot/message/validate/push", 2_000, SECOND),
             ("GET", "/v2/bot/info", 2_000, SECOND),
         ];

@@ -19,6 +19,7 @@ pub mod short_lived; // short-lived tokens: v2
 pub mod bot; // the bot, its friends
 pub mod retry; // requests that are made again
 pub mod send; // push, multicast, broadcast
+pub mod reply; // answers to events
 pub mod narrowcast; // to some friends, and how far that is
 pub mod content; // files that friends sent, of which there are none
 pub mod chat; // what a bot does in a chat beside writing
@@ -33,6 +34,8 @@ pub mod validate; // messages looked at, not sent
 pub mod rich_menu; // rich menus: made, pictured, shown to friends
 pub mod menu_insight; // what friends did with a rich menu
 pub mod coupon; // coupons: made, listed, closed, looked at before they are sent
+pub mod webhook_endpoint; // where events go
+pub mod webhook_test; // a webhook that is tried
 pub mod absent; // what this platform does not have, in LINE's words
 
 #[cfg(test)]
@@ -98,6 +101,11 @@ fn bot() -> Router<Arc<LineState>> {
         .route("/v2/bot/info", get(bot::info))
         .route("/v2/bot/profile/{userId}", get(bot::profile))
         .route("/v2/bot/followers/ids", get(bot::followers))
+        .route(
+            "/v2/bot/channel/webhook/endpoint",
+            get(webhook_endpoint::show).put(webhook_endpoint::set),
+        )
+        .route("/v2/bot/channel/webhook/test", post(webhook_test::test))
         .merge(validation())
 }
 
@@ -111,6 +119,7 @@ fn validation() -> Router<Arc<LineState>> {
 
 fn sending() -> Router<Arc<LineState>> {
     Router::new()
+        .route("/v2/bot/message/reply", post(reply::send))
         .route("/v2/bot/message/push", post(send::push))
         .route("/v2/bot/message/multicast", post(send::multicast))
         .route("/v2/bot/message/broadcast", post(send::broadcast))

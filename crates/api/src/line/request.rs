@@ -64,6 +64,19 @@ impl Properties {
         }
     }
 
+    /// The same of a request that may come without a body, and then with any content type or none.
+    pub async fn or_none(request: Request) -> Result<Self, LineError> {
+        let (head, content) = request.into_parts();
+        body::expect_readable(&head.headers, BODY_BYTES_MAX).map_err(unread)?;
+        let read = body::read(content, BODY_BYTES_MAX, BODY_TIMEOUT).await;
+        let bytes = read.map_err(unread)?;
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(BTreeMap::new()));
+        }
+        expect_type(&head.headers, &[JSON])?;
+        Self::read(&bytes)
+    }
+
     /// The JSON text of a property; absent and `null` are the same, as libraries write it so.
     pub fn raw(&self, name: &str) -> Option<&str> {
         let text = self.0.get(name)?.get();

@@ -23,10 +23,10 @@ use super::retry::Retry;
 use super::{Channel, LineError, LineRequest, LineState, coupon};
 
 /// What every way of sending has in its body.
-struct Sent {
-    messages: Messages,
-    notification_disabled: bool,
-    unit: Option<AggregationUnit>,
+pub(super) struct Sent {
+    pub messages: Messages,
+    pub notification_disabled: bool,
+    pub unit: Option<AggregationUnit>,
 }
 
 /// `POST /v2/bot/message/push`: to one user. Whoever may not get it is not sent to, and not paid
@@ -59,6 +59,7 @@ pub async fn push(
         retry_key: retry.0,
         unit: sent.unit,
         answer: Some(answer.to_string()),
+        reply_token: None,
     };
     fresh(state.sends.send(request).await?)?;
     Ok(Json(answer))
@@ -88,6 +89,7 @@ pub async fn multicast(
         retry_key: retry.0,
         unit: sent.unit,
         answer: None,
+        reply_token: None,
     };
     fresh(state.sends.send(request).await?)?;
     Ok(Json(json!({})))
@@ -130,7 +132,11 @@ pub async fn look_at(
     coupon::check_messages(channel, &messages, state.clock.now()).await
 }
 
-fn read(state: &LineState, body: &Properties, operation: ApiOperation) -> Result<Sent, LineError> {
+pub(super) fn read(
+    state: &LineState,
+    body: &Properties,
+    operation: ApiOperation,
+) -> Result<Sent, LineError> {
     Ok(Sent {
         messages: messages(state, body, operation)?,
         notification_disabled: body.typed("notificationDisabled")?.unwrap_or(false),

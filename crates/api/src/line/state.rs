@@ -6,7 +6,7 @@ use directory::Channels;
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
-use jobs::Audiences;
+use jobs::{Audiences, Webhooks};
 use scheduler::send_queue::SendQueue;
 use scheduler::standing::ApiSender;
 use store::Wall;
@@ -33,6 +33,8 @@ pub struct LinePorts {
     pub sender: Arc<ApiSender>,
     /// Makes audience groups, before the wall.
     pub audiences: Arc<Audiences>,
+    /// Tries webhooks, before the wall.
+    pub webhooks: Arc<Webhooks>,
 }
 
 pub struct LineState {
@@ -45,6 +47,7 @@ pub struct LineState {
     pub limits: Limits,
     pub sends: Arc<SendQueue>,
     pub audiences: Arc<Audiences>,
+    pub webhooks: Arc<Webhooks>,
     pub(super) sums: Sums,
     pub(super) tiles: Tiles,
     pub(super) known: KnownTokens,
@@ -65,6 +68,7 @@ impl LineState {
             public_url: ports.public_url,
             sends: SendQueue::of(ports.sender),
             audiences: ports.audiences,
+            webhooks: ports.webhooks,
         }
     }
 }

@@ -14,7 +14,8 @@ use domain::message::Rules;
 use domain::money::Currency;
 use domain::time::Timestamp;
 use domain::user::UserKey;
-use jobs::Audiences;
+use jobs::webhooks::Guard;
+use jobs::{Audiences, Webhooks};
 use scheduler::standing::ApiSender;
 use serde_json::{Value, json};
 use store::Store;
@@ -28,8 +29,10 @@ use super::*;
 mod audience; // audience groups
 mod menus; // rich menus, their names, links and batches
 mod coupons; // coupons, and messages with one
+mod reply; // answers to events
 mod send; // sending, and its figures
 mod narrowcast; // to some friends, and what is answered beside sending
+mod webhook; // webhooks that are tried
 use crate::line::state::LinePorts;
 
 testkit::on_both_engines![
@@ -121,6 +124,18 @@ async fn world_with(engine: Engine, rate_limits: RateLimits) -> World {
             folder: database.folder().join("imports"),
             wake: Arc::default(),
         }),
+        webhooks: Arc::new(
+            Webhooks::of(
+                store.clone(),
+                channels.clone(),
+                clock.clone(),
+                ids.clone(),
+                Guard {
+                    allow_private: true,
+                },
+            )
+            .unwrap(),
+        ),
     });
     World {
         store,

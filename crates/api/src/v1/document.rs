@@ -20,7 +20,7 @@ use super::once::KEY_CHARS_MAX;
 use super::problem::{KINDS, Kind, PROBLEM_JSON, Problem};
 
 /// Posts that do nothing: a key would be for nothing.
-const WITHOUT_EFFECT: [&str; 1] = ["estimateAudience"];
+const WITHOUT_EFFECT: [&str; 2] = ["estimateAudience", "testWebhook"];
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
 /// What the document says before any route.
@@ -43,6 +43,7 @@ const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
         (name = "figures", description = "How far, to whom, at what price, and what came of it."),
         (name = "friends", description = "Who they are and what they agreed to."),
         (name = "audiences", description = "How many an expression reaches."),
+        (name = "webhook", description = "Where events go, and which were taken."),
     ),
 )]
 pub struct Document;

@@ -25,6 +25,7 @@ pub mod sends; // every single send, and what proves one
 pub mod friends; // friends, listed and one by one
 pub mod consents; // what a friend agreed to, as proof
 pub mod audiences; // how many an expression reaches
+pub mod webhook; // where events go, which were taken, which are sent again
 pub mod document; // OpenAPI, and its page
 
 #[cfg(test)]
@@ -68,6 +69,10 @@ fn documented() -> OpenApiRouter<Arc<V1State>> {
         .routes(routes!(consents::show))
         .routes(routes!(consents::put))
         .routes(routes!(audiences::estimate))
+        .routes(routes!(webhook::show, webhook::put))
+        .routes(routes!(webhook::test))
+        .routes(routes!(webhook::events))
+        .routes(routes!(webhook::replay))
 }
 
 pub fn router(state: Arc<V1State>) -> Router {

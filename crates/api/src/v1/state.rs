@@ -6,6 +6,7 @@ use directory::Channels;
 use domain::id::IdSource;
 use domain::message::Rules;
 use domain::time::Clock;
+use jobs::Webhooks;
 use scheduler::CampaignControl;
 use store::{Store, Wall};
 
@@ -31,6 +32,8 @@ pub struct V1Ports {
     pub rules: Rules,
     /// Requests of one channel, all of these paths together.
     pub rate: Rate,
+    /// Tries webhooks and sends them again, before the wall.
+    pub webhooks: Arc<Webhooks>,
 }
 
 pub struct V1State {
@@ -41,6 +44,7 @@ pub struct V1State {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     pub rules: Rules,
+    pub webhooks: Arc<Webhooks>,
     pub(super) limits: Limits,
     pub(super) known: KnownTokens,
     pub(super) busy: Arc<Busy>,
@@ -61,6 +65,7 @@ impl V1State {
             clock: ports.clock,
             ids: ports.ids,
             rules: ports.rules,
+            webhooks: ports.webhooks,
         }
     }
 }

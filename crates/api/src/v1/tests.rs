@@ -14,6 +14,8 @@ use domain::message::Rules;
 use domain::money::{Currency, Money};
 use domain::time::Timestamp;
 use domain::user::UserKey;
+use jobs::Webhooks;
+use jobs::webhooks::Guard;
 use scheduler::CampaignControl;
 use serde_json::{Value, json};
 use store::Store;
@@ -27,6 +29,7 @@ use crate::line::Rate;
 
 mod campaigns; // once per key, launched and stopped
 mod document; // what is documented is there, and nothing else
+mod webhook; // where events go, and which are sent again
 
 testkit::on_both_engines![
     everything_wrong_is_told_at_once,
@@ -113,6 +116,18 @@ async fn world_with(engine: Engine, rate: &str) -> World {
         accounts.push(account);
     }
     let state = V1State::of(V1Ports {
+        webhooks: Arc::new(
+            Webhooks::of(
+                store.clone(),
+                channels.clone(),
+                clock.clone(),
+                ids.clone(),
+                Guard {
+                    allow_private: true,
+                },
+            )
+            .unwrap(),
+        ),
         channels,
         wall: store.wall().await.unwrap(),
         store: store.clone(),

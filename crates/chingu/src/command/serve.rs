@@ -162,6 +162,11 @@ impl Running {
                 tokio::spawn(menu_batches.clone().run(stop))
             });
         }
+        if let Some(webhooks) = &parts.webhooks {
+            role("webhooks", &mut |stop| {
+                tokio::spawn(webhooks.clone().run(stop))
+            });
+        }
         if let Some(scheduler) = &parts.scheduler {
             role(Role::Scheduler.name(), &mut |stop| {
                 tokio::spawn(scheduler.clone().run(stop))

@@ -23,6 +23,9 @@ const PREFETCH: RangeInclusive<u16> = 1..=1_024;
 const BATCH: RangeInclusive<u32> = 1..=gateway::RECIPIENTS_MAX as u32;
 /// Bytes of a key that nobody can guess.
 const KEY_BYTES: RangeInclusive<usize> = 32..=256;
+/// Longer than an event can be answered at all is a typing error.
+const REPLY_TOKEN_MS: RangeInclusive<u64> =
+    1_000..=store::reply_token::VALID_MAX.as_millis() as u64;
 const RATE: RangeInclusive<u32> = 1..=directory::organisation::RATE_PER_SECOND_MAX;
 
 impl Config {
@@ -138,6 +141,8 @@ impl Config {
             faults.expect("gateway.recipients_per_second", rate, RATE);
         }
         faults.expect("worker.lease_ms", self.worker.lease_ms, DURATION_MS);
+        let reply_token_ms = self.webhooks.reply_token_ms;
+        faults.expect("webhooks.reply_token_ms", reply_token_ms, REPLY_TOKEN_MS);
         faults.expect("worker.in_flight_max", self.worker.in_flight_max, IN_FLIGHT);
         let scheduler = &self.scheduler;
         let (least, most) = (scheduler.window_chunks_min, scheduler.window_chunks_max);

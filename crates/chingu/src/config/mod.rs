@@ -43,6 +43,7 @@ pub struct Config {
     pub scheduler: SchedulerSection,
     pub worker: WorkerSection,
     pub sandbox: SandboxSection,
+    pub webhooks: WebhooksSection,
     pub log: LogSection,
     pub traces: TracesSection,
 }
@@ -140,6 +141,17 @@ pub struct SandboxSection {
     pub faults: Vec<String>,
     /// The screen at `/messenger`, where whoever reaches it may be anybody.
     pub phone: bool,
+}
+
+/// What is sent to programs of brands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebhooksSection {
+    /// To this machine and its neighbours as well, by http:// too: for development. Whoever can set
+    /// a webhook can then ask whatever this machine reaches.
+    pub allow_private_addresses: bool,
+    /// How long after an event is sent a program can answer it.
+    pub reply_token_ms: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, Default)]
@@ -325,6 +337,15 @@ impl Default for SchedulerSection {
         Self {
             window_chunks_min: settings.window_chunks_min,
             window_chunks_max: settings.window_chunks_max,
+        }
+    }
+}
+
+impl Default for WebhooksSection {
+    fn default() -> Self {
+        Self {
+            allow_private_addresses: false,
+            reply_token_ms: store::reply_token::USUALLY_VALID.as_millis() as u64,
         }
     }
 }

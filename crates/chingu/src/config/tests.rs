@@ -24,6 +24,8 @@ fn nothing_configured_is_the_embedded_engine() {
     assert_eq!(config.database_file(), Path::new("data/chingu.db"));
     assert_eq!(config.database_in_words(), "data/chingu.db");
     assert_eq!(config.roles(), Role::ALL);
+    assert!(!config.webhooks.allow_private_addresses);
+    assert_eq!(config.webhooks.reply_token_ms, 60_000);
     config.check_roles_together().unwrap();
 }
 
@@ -42,6 +44,8 @@ fn variables_lie_over_the_file_and_flags_over_both() {
         ("CHINGU_API__RATE_LIMITS__BROADCAST", "5/min"),
         ("CHINGU_API__RATE_LIMITS__OTHER", "off"),
         ("CHINGU_API__RATE_LIMITS__V1", "7/s"),
+        ("CHINGU_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES", "true"),
+        ("CHINGU_WEBHOOKS__REPLY_TOKEN_MS", "90000"),
         // Of flags and of test builds: not of this reading.
         ("CHINGU_LISTEN", "127.0.0.1:7"),
         ("CHINGU_PAUSE_AT", "freeze"),
@@ -72,6 +76,8 @@ fn variables_lie_over_the_file_and_flags_over_both() {
     assert_eq!(limits.other.to_string(), "off");
     assert_eq!(limits.v1.to_string(), "7/s");
     assert_eq!(limits.multicast.to_string(), "200/s");
+    assert!(config.webhooks.allow_private_addresses);
+    assert_eq!(config.webhooks.reply_token_ms, 90_000);
     assert_eq!(
         config.api.key.unwrap().reveal(),
         "00000000000000000000000000000001"
@@ -132,6 +138,11 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[gateway]\nbase_url = \"http://127.0.0.1\"", "base_url"),
         ("[scheduler]\nwindow = 5", "window"),
         ("[sandbox]\nfault = [\"down\"]", "fault"),
+        ("[webhooks]\nallow_private = true", "allow_private"),
+        (
+            "[webhooks]\nallow_private_addresses = 1",
+            "allow_private_addresses",
+        ),
         ("[log]\nlevel = \"info\"", "level"),
         ("[database]\nurl = \"postgres://x\"", "database"),
         // Wrong types.
@@ -240,6 +251,11 @@ fn files_that_cannot_work_are_refused_in_words() {
         ("[api.rate_limits]\nbroadcast = \"60/d\"", "is not a rate"),
         ("[api.rate_limits]\nbroadcast = \"0/h\"", "is not a rate"),
         ("[api.rate_limits]\nbroadcast = 60", "broadcast"),
+        (
+            "[webhooks]\nreply_token_ms = 1200001",
+            "webhooks.reply_token_ms",
+        ),
+        ("[webhooks]\nreply_token_ms = 0", "webhooks.reply_token_ms"),
         ("[gateway]\nguarantee = \"queryable\"", "needs it"),
         (
             "[gateway]\nquery_settles_ms = 2000",

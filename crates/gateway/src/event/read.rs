@@ -1,5 +1,7 @@
 //! Reading a list of events, one by one.
 
+use std::collections::BTreeMap;
+
 use domain::outcome::RejectionCode;
 use domain::push::PushKey;
 use domain::rich_menu::RichMenuId;
@@ -12,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::{
     AccountRef, ConsentKind, EVENT_AHEAD_MAX, EVENT_ID_BYTES_MAX, EVENT_TEXT_CHARS_MAX, Event,
-    EventBody, EventId, EventProfile, FriendEvent,
+    EventBody, EventId, EventProfile, FriendEvent, POSTBACK_PARAMS_MAX,
 };
 use crate::error::{Error, quoted, read_object};
 use crate::{BODY_BYTES_MAX, EVENTS_MAX, MESSAGES_MAX, RECIPIENTS_MAX};
@@ -80,6 +82,8 @@ struct Wire<'a> {
     menu: Option<String>,
     area: Option<u32>,
     data: Option<String>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
     index: Option<u32>,
     code: Option<String>,
 }
@@ -157,6 +161,7 @@ impl Wire<'_> {
             },
             "postback" => FriendEvent::Postback {
                 data: bounded(required(&self.data, "data")?)?,
+                params: self.params()?,
             },
             unknown => return Err(format!("{} is not an event type", quoted(unknown))),
         })
@@ -229,6 +234,21 @@ impl Wire<'_> {
             .ok()
             .filter(|position| (*position as usize) < MESSAGES_MAX)
             .ok_or_else(|| format!("message {} is not a message's position", quoted(text)))
+    }
+
+    fn params(&self) -> Result<BTreeMap<String, String>, String> {
+        let Some(raw) = self.params else {
+            return Ok(BTreeMap::new());
+        };
+        let params: BTreeMap<String, String> = serde_json::from_str(raw.get())
+            .map_err(|_| "params is not an object of texts".to_owned())?;
+        if params.len() > POSTBACK_PARAMS_MAX {
+            return Err(format!("there are more than {POSTBACK_PARAMS_MAX} params"));
+        }
+        let pairs = params.into_iter();
+        pairs
+            .map(|(name, value)| Ok((bounded(name)?, bounded(value)?)))
+            .collect()
     }
 
     fn message_object(&self) -> Result<String, String> {

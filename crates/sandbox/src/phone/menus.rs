@@ -1,6 +1,7 @@
 //! The rich menu below a chat: drawn, and tapped. A tap names an area; what it does is read from
 //! the menu as the platform has it, never from what a browser claims.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Form, Path, State};
@@ -214,7 +215,11 @@ fn posted(
     params: Option<Value>,
 ) -> Act {
     let carried = text(action, "data").unwrap_or_default().to_owned();
-    let mut event = here.event(sandbox, at, FriendEvent::Postback { data: carried });
+    let posted = FriendEvent::Postback {
+        data: carried,
+        params: BTreeMap::new(),
+    };
+    let mut event = here.event(sandbox, at, posted);
     if let Some(params) = params {
         event["params"] = params;
     }

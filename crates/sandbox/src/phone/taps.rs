@@ -1,6 +1,7 @@
 //! What a tap does. A button names the place of its action; the action itself is read from the
 //! message that was sent.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Form, Path, State};
@@ -257,7 +258,10 @@ fn posted(
     at: Timestamp,
 ) -> Result<Act, Error> {
     let carried = action.text("data").unwrap_or("").to_owned();
-    let event = FriendEvent::Postback { data: carried };
+    let event = FriendEvent::Postback {
+        data: carried,
+        params: BTreeMap::new(),
+    };
     let shown = action.said("displayText", &found.received);
     let mut act = here.act(at);
     act.deed = shown

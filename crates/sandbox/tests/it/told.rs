@@ -1,5 +1,7 @@
 //! What is done on the screen, told to the platform once and in order.
 
+use std::collections::BTreeMap;
+
 use domain::push::PushKey;
 use gateway::{ConsentKind, Event, EventBody, FriendEvent};
 use serde_json::{Value, json};
@@ -92,9 +94,11 @@ async fn taps_do_what_the_message_says() {
         },
         FriendEvent::Postback {
             data: "vote=1".into(),
+            params: BTreeMap::new(),
         },
         FriendEvent::Postback {
             data: "visit".into(),
+            params: BTreeMap::from([("date".to_owned(), "2026-11-30".to_owned())]),
         },
         FriendEvent::CouponUsed {
             push_key,

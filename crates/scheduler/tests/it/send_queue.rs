@@ -40,6 +40,7 @@ fn push(world: &World, words: &str, to: LineUserId) -> QueuedRequest {
         retry_key: None,
         unit: None,
         answer: None,
+        reply_token: None,
     }
 }
 

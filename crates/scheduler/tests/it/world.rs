@@ -225,6 +225,7 @@ impl World {
             retry_key: None,
             unit: None,
             answer: None,
+            reply_token: None,
         }
     }
 

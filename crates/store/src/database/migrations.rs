@@ -35,6 +35,8 @@ macro_rules! migrator {
             "0025_rich_menu",
             "0026_narrowcast",
             "0027_idempotency",
+            "0028_webhook",
+            "0029_webhook_age",
         )
     };
     ($dialect:literal, $($name:literal),+ $(,)?) => {{
