@@ -103,7 +103,6 @@ fn texts_v2() -> Vec<Limit> {
         with(message, "substitution", names)
     };
     let emoji = json!({"type": "emoji", "productId": "p", "emojiId": "e"});
-    let all = json!({"type": "mention", "mentionee": {"type": "all"}});
     let many = {
         let emoji = emoji.clone();
         move |count: usize| {
@@ -131,9 +130,6 @@ fn texts_v2() -> Vec<Limit> {
             20,
             named,
         ),
-        of("textV2, mentions", "text", 20, move |count| {
-            message("{a}".repeat(count), json!({"a": all}))
-        }),
         of("textV2, emojis", "text", 20, move |count| {
             message("{a}".repeat(count), json!({"a": emoji}))
         }),
